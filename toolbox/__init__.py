@@ -1,0 +1,47 @@
+"""A plugin-based toolbox for image GANs: style transfer, super-resolution, and both in one network.
+
+The names below are resolved on first use, so that `import toolbox` stays light (no torch).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "hookimpl": "toolbox.hookspecs",
+    "Algorithm": "toolbox.algorithm",
+    "GanVariant": "toolbox.gan_variant",
+    "Degradation": "toolbox.degradation",
+    "Generator": "toolbox.network",
+    "Discriminator": "toolbox.network",
+    "FeatureNetwork": "toolbox.network",
+    "ImageDataset": "toolbox.dataset",
+    "Transform": "toolbox.dataset",
+    "PairedMetric": "toolbox.metric",
+}
+__all__ = ["__version__", *_HOME]
+
+if TYPE_CHECKING:
+    from toolbox.algorithm import Algorithm as Algorithm
+    from toolbox.dataset import ImageDataset as ImageDataset
+    from toolbox.dataset import Transform as Transform
+    from toolbox.degradation import Degradation as Degradation
+    from toolbox.gan_variant import GanVariant as GanVariant
+    from toolbox.hookspecs import hookimpl as hookimpl
+    from toolbox.metric import PairedMetric as PairedMetric
+    from toolbox.network import Discriminator as Discriminator
+    from toolbox.network import FeatureNetwork as FeatureNetwork
+    from toolbox.network import Generator as Generator
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'toolbox' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,35 @@
+"""The contracts of data: a dataset reads one sample, a transform changes it; both draw from the passed generator."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+Images = dict[str, np.ndarray]
+"""Named images of one sample, each (H, W, C), RGB, uint8."""
+
+
+class Transform(ABC):
+    """Changes the named images of one sample together, so that aligned images stay aligned."""
+
+    @abstractmethod
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        """Return the sample's images, each (H, W, C) uint8; what is random comes from `rng`."""
+
+
+class ImageDataset(ABC):
+    """Knows how many samples there are and reads one.
+
+    `sample` must not keep state between calls and must draw from `rng` alone: the generator is keyed by seed and
+    position in the run, so that a resumed run sees exactly the data that the uninterrupted one would have seen.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of samples in one epoch."""
+
+    @abstractmethod
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+        """Return the named images (H, W, C) uint8 of sample `index`, and `name`: the file's path below its root."""

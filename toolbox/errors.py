@@ -1,0 +1,27 @@
+"""The one kind of error that is the user's to mend: a line that names the place, the value and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """The user's input is wrong. The command line prints it as one line and exits with 2, without a traceback."""
+
+
+class ConfigError(UserError):
+    """A config is wrong: `file: key.path: what is wrong and what to write instead`."""
+
+    def __init__(self, message: str, *, file: str | None = None, key: str | None = None) -> None:
+        self.message, self.file, self.key = message, file, key
+        super().__init__(": ".join(part for part in (file, key, message) if part))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the closest known name, or else the list of them."""
+    known = sorted(known)
+    close = get_close_matches(str(name), known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known: {', '.join(known)}" if known else ""

@@ -1,0 +1,51 @@
+"""The contract of a metric on pairs of images, as one of mmengine's metrics."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from mmengine.evaluator import BaseMetric
+from torch import Tensor
+
+DO_NOTHING = "do_nothing"
+"""Name of the baseline that every evaluated sample carries: the input, resized bicubically where sizes differ."""
+
+
+class PairedMetric(BaseMetric):
+    """Compares one image with its reference; the result is the mean over images.
+
+    Every result carries its protocol (colour space, crop, rounding), so that unlike numbers are never compared.
+    With `baseline`, the same is measured for the do-nothing output and reported as `<name>/do_nothing`.
+    """
+
+    name: str = ""
+    """Key of the result, in lower case: `psnr`."""
+    higher_is_better: bool = True
+
+    def __init__(self, *, prediction: str, reference: str, baseline: bool = True) -> None:
+        super().__init__(collect_device="cpu")
+        self.prediction, self.reference, self.baseline = prediction, reference, baseline
+
+    @property
+    @abstractmethod
+    def protocol(self) -> str:
+        """What was measured and how, in one word: `psnr[Y601,crop4,uint8,peak255]`."""
+
+    @abstractmethod
+    def measure(self, prediction: Tensor, reference: Tensor) -> float:
+        """Compare two images (C, H, W) in [0, 1]."""
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
+        """Measure every sample of a batch; a sample holds its images (C, H, W) by name."""
+        for sample in data_samples:
+            reference = sample[self.reference]
+            result = {self.name: self.measure(sample[self.prediction], reference)}
+            if self.baseline:
+                result[f"{self.name}/{DO_NOTHING}"] = self.measure(sample[DO_NOTHING], reference)
+            self.results.append(result)
+
+    def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
+        """Average the results of all ranks."""
+        return {key: sum(result[key] for result in results) / len(results) for key in results[0]}

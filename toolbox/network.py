@@ -1,0 +1,35 @@
+"""What the toolbox asks of a network. Deriving from these bases is a convenience: any module that keeps to them will do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class Generator(nn.Module):
+    """Images in, images out: `forward((B, C, H, W) in [0, 1]) -> (B, C, scale*H, scale*W)`, nominally in [0, 1].
+
+    A network designed for another range converts inside its own `forward`. Values may leave [0, 1] while
+    training; only prediction clamps.
+    """
+
+    scale: int = 1
+    """Output size over input size: 1 for style, 2, 4 or 8 for super-resolution."""
+    multiple: int = 1
+    """Height and width must be multiples of this; the caller pads before and crops after."""
+
+
+class Discriminator(nn.Module):
+    """Judges images: `forward((B, C, H, W) in [0, 1]) -> [logits]`, one tensor (B, ...) for each scale."""
+
+
+class FeatureNetwork(nn.Module):
+    """A frozen network whose inner activations losses and metrics compare.
+
+    `forward(images (B, 3, H, W) in [0, 1], layers=[name, ...]) -> {name: (B, C', H', W')}`. It normalises the
+    images itself, has no trainable parameters, and passes gradients on to the images.
+    """
+
+    layers: Sequence[str] = ()
+    """Every layer name that `forward` knows."""
