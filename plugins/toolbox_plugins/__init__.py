@@ -1,0 +1,1 @@
+"""The built-in plugins: each folder is one subject, its `__init__` is the table of contents."""

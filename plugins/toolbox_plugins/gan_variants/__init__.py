@@ -1,0 +1,17 @@
+"""GAN objectives and what steadies them: vanilla, LSGAN, WGAN-GP, spectral norm over any of them."""
+
+from toolbox import hookimpl
+from toolbox.hookspecs import Register
+
+
+@hookimpl
+def register_gan_variants(register: Register) -> None:
+    from .lsgan import LSGAN
+    from .spectral_norm import SpectralNorm
+    from .vanilla import Vanilla
+    from .wgan_gp import WGANGP
+
+    register("Vanilla", Vanilla)
+    register("LSGAN", LSGAN)
+    register("WGANGP", WGANGP)
+    register("SpectralNorm", SpectralNorm)

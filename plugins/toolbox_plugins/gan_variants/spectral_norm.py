@@ -1,0 +1,48 @@
+"""Spectral normalisation (Miyato et al., 2018) over any other variant."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from toolbox.gan_variant import GanVariant, Logits, VariantError
+
+NORMALISED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear)
+
+
+class SpectralNorm(GanVariant):
+    """Divides every convolution's and linear layer's weight by its largest singular value; the rest is `base`'s."""
+
+    def __init__(self, *, base: GanVariant) -> None:
+        super().__init__()
+        if isinstance(base, SpectralNorm):
+            raise VariantError("SpectralNorm over SpectralNorm: the second changes nothing; name the objective as base")
+        self.base = base
+        self.d_steps, self.needs_real = base.d_steps, base.needs_real
+
+    def prepare(self, discriminator: nn.Module) -> nn.Module:
+        """Parametrise the weights, once, then let `base` prepare (and refuse)."""
+        for module in list(discriminator.modules()):
+            if isinstance(module, NORMALISED) and not hasattr(module, "parametrizations"):
+                spectral_norm(module)
+        return self.base.prepare(discriminator)
+
+    def augment(self, images: Tensor) -> Tensor:
+        """`base`'s."""
+        return self.base.augment(images)
+
+    def d_loss(self, real: Logits, fake: Logits) -> Tensor:
+        """`base`'s."""
+        return self.base.d_loss(real, fake)
+
+    def g_loss(self, fake: Logits, real: Logits | None) -> Tensor:
+        """`base`'s."""
+        return self.base.g_loss(fake, real)
+
+    def regularize(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        """`base`'s."""
+        return self.base.regularize(discriminator, real, fake)
+
+    def after_d_step(self, discriminator: nn.Module) -> None:
+        """`base`'s."""
+        self.base.after_d_step(discriminator)

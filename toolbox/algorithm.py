@@ -1,0 +1,240 @@
+"""How images flow: an algorithm names values and roles; the training step lives here, once, for all of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, ClassVar
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from torch import Tensor, nn
+
+from toolbox.gan_variant import Logits
+from toolbox.image_pool import ImagePool
+from toolbox.metric import DO_NOTHING
+from toolbox.moving_average import update_average
+from toolbox.network_call import call_padded, frozen, judge, unwrapped
+from toolbox.parts import Parts, Phase
+from toolbox.preprocessor import Preprocessor
+from toolbox.resize import resize_to
+
+Values = dict[str, Any]
+"""Named values of one iteration: images (B, C, H, W), and whatever else a role or an adversary refers to."""
+
+
+class Algorithm(BaseModel, ABC):
+    """Base of every training procedure. A subclass declares the names below and gives `translate`.
+
+    One iteration: `translate` once; the generators' step (unless a variant asks for more discriminator updates
+    first), with the discriminators frozen; then the discriminators' step on the detached fakes. G comes first so
+    that accumulated micro-batches see one discriminator, as a large batch would.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ()
+    """Images that the dataset must give (or `derived` ones that a degradation makes)."""
+    derived: ClassVar[Mapping[str, str]] = {}
+    """Inputs that `model.degradation` can make from another: `{"lr": "hr"}`."""
+    generators: ClassVar[tuple[str, ...]] = ()
+    """Slots of the trained networks that are not discriminators."""
+    outputs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What prediction gives: `{"fake_b": ("real_a", "generator_ab")}`, an input and the networks it passes."""
+    adversaries: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """Slots of the discriminators, each with the names of its real and fake value."""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Discriminator slots that a config may leave out."""
+    roles: ClassVar[Mapping[str, list[tuple[str, ...]]]] = {}
+    """What losses can be given for: every loss of a role is called with each tuple of values and summed."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(
+            data_preprocessor=Preprocessor(
+                inputs=self.inputs,
+                derived=self.derived,
+                degradation=parts.degradation,
+                channels_last=parts.channels_last,
+            )
+        )
+        for slot, network in parts.networks.items():
+            setattr(self, slot, network)
+        self.judged = {slot: names for slot, names in self.adversaries.items() if slot in parts.networks}
+        self.variants = nn.ModuleDict({slot: parts.adversaries[slot].variant for slot in self.judged})
+        self.pools = nn.ModuleDict({slot: ImagePool(parts.adversaries[slot].pool) for slot in self.judged})
+        self.losses = nn.ModuleDict({role: nn.ModuleList(e.module for e in each) for role, each in parts.losses.items()})
+        self.parts = parts
+        self.iteration = 0
+        self._translating_for_generators = True
+        self.ema_updates = 0
+        if parts.ema is not None:
+            for slot in self.generators:
+                setattr(self, f"{slot}_ema", deepcopy(parts.networks[slot]).requires_grad_(False))
+
+    # ------------------------------------------------------------------ what a subclass gives and may ask
+
+    @abstractmethod
+    def translate(self, values: Values) -> None:
+        """Add every value that adversaries and roles name, calling networks as `self.<slot>(...)`.
+
+        Runs once per iteration. Ask `self.wants(role)` before computing what only that role needs.
+        """
+
+    def wants(self, role: str) -> bool:
+        """Whether the losses of a role count in this iteration."""
+        active = self.phase.losses
+        return self._translating_for_generators and role in self.losses and (active is None or role in active)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that the current iteration falls into."""
+        return next(p for p in self.parts.phases if p.until is None or self.iteration < p.until)
+
+    # ------------------------------------------------------------------ training
+
+    def train_step(self, data: Mapping[str, Any], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """One iteration on one batch; returns what to log, as detached scalars on the device."""
+        values: Values = self.data_preprocessor(data, True)
+        g_optimizer: OptimWrapper = optim_wrapper["generator"]
+        generators_turn, judges = self.turn(g_optimizer._accumulative_counts)
+        logs: dict[str, Tensor] = {}
+        self._translating_for_generators = generators_turn
+        with g_optimizer.optim_context(self), torch.set_grad_enabled(generators_turn):
+            self.translate(values)
+            in_float32(values)
+            loss = self.generators_loss(values, logs) if generators_turn else None
+        if loss is not None:
+            g_optimizer.update_params(loss)
+            if g_optimizer.should_update():
+                self.update_ema()
+        if judges:
+            d_optimizer: OptimWrapper = optim_wrapper["discriminator"]
+            with d_optimizer.optim_context(self):
+                loss = torch.stack([self.discriminator_loss(slot, values, logs) for slot in judges]).sum()
+            d_optimizer.update_params(loss)
+            if d_optimizer.should_update():
+                for slot in judges:
+                    self.variants[slot].after_d_step(unwrapped(getattr(self, slot)))  # pyright: ignore[reportCallIssue]
+        self.iteration += 1
+        return logs
+
+    def turn(self, accumulation: int) -> tuple[bool, list[str]]:
+        """Whether the generators step in this iteration, and which discriminators do.
+
+        With `d_steps` n, discriminators step in each of n iterations (times the accumulated micro-batches) and the
+        generators in the last; one with fewer `d_steps` than another steps in the last ones only.
+        """
+        active = self.phase.adversaries
+        judges = [slot for slot in self.judged if active is None or slot in active]
+        steps = {slot: int(self.variants[slot].d_steps) for slot in judges}  # pyright: ignore[reportArgumentType]
+        cycle = max(steps.values(), default=1)
+        left = cycle - (self.iteration // accumulation) % cycle
+        return left == 1, [slot for slot in judges if left <= steps[slot]]
+
+    def generators_loss(self, values: Values, logs: dict[str, Tensor]) -> Tensor:
+        """The generators' loss, a scalar: adversarial terms against frozen discriminators, and every active role."""
+        terms: dict[str, Tensor] = {}
+        active = self.phase.adversaries
+        for slot, (real, fake) in self.judged.items():
+            if active is not None and slot not in active:
+                continue
+            variant: Any = self.variants[slot]
+            with frozen(getattr(self, slot)):
+                if variant.needs_real:
+                    real_logits, fake_logits = self.judge(slot, values[real], values[fake])
+                else:
+                    real_logits, fake_logits = None, self.judge(slot, values[fake])[0]
+            name = slot.replace("discriminator", "g/adversarial")
+            terms[name] = variant.g_loss(fake_logits, real_logits) * self.parts.adversaries[slot].weight
+        for role, weighted_losses in self.parts.losses.items():
+            if not self.wants(role):
+                continue
+            for each in weighted_losses:
+                value = torch.stack([each.module(*(values[n] for n in names)) for names in self.roles[role]]).sum()
+                name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
+                terms[name] = value * each.weight
+        logs.update({name: term.detach() for name, term in terms.items()})
+        return torch.stack(list(terms.values())).sum()
+
+    def discriminator_loss(self, slot: str, values: Values, logs: dict[str, Tensor]) -> Tensor:
+        """One discriminator's loss on real images and detached fakes (from the pool), with its regularisation."""
+        real, fake = (values[name].detach() for name in self.judged[slot])
+        variant: Any = self.variants[slot]
+        real_logits, fake_logits = self.judge(slot, real, self.pools[slot](fake))
+        name = slot.replace("discriminator", "d")
+        loss = variant.d_loss(real_logits, fake_logits)
+        with torch.autocast(real.device.type, enabled=False):  # penalties need float32
+            penalty = variant.regularize(getattr(self, slot), real, fake)
+        logs[f"{name}/adversarial"] = loss.detach()
+        if penalty.requires_grad:
+            logs[f"{name}/penalty"] = penalty.detach()
+        for side, logits in (("real", real_logits), ("fake", fake_logits)):
+            logs[f"{name}/{side}"] = torch.stack([scale.detach().mean() for scale in logits]).mean()
+        return loss + penalty
+
+    def judge(self, slot: str, *batches: Tensor) -> list[Logits]:
+        """A discriminator's logits for each batch, in float32, after the variant's augmentation."""
+        augment: Any = self.variants[slot].augment
+        return judge(getattr(self, slot), *(augment(images) for images in batches))
+
+    def update_ema(self) -> None:
+        """Move the generators' averages; the decay warms up as (1 + n) / (10 + n), so that short runs average too."""
+        if self.parts.ema is None:
+            return
+        decay = min(self.parts.ema, (1 + self.ema_updates) / (10 + self.ema_updates))
+        for slot in self.generators:
+            update_average(getattr(self, f"{slot}_ema"), unwrapped(getattr(self, slot)), decay)
+        self.ema_updates += 1
+
+    # ------------------------------------------------------------------ evaluation
+
+    @torch.no_grad()
+    def predict(self, images: Tensor, output: str | None = None) -> Tensor:
+        """Apply the (averaged) networks of an output, the first by default, to images (B, C, H, W) in [0, 1].
+
+        Images are padded to the size that the networks need and cropped back; only here are values clamped.
+        """
+        for slot in self.outputs[output or next(iter(self.outputs))][1:]:
+            network = unwrapped(getattr(self, slot if self.parts.ema is None else f"{slot}_ema"))
+            images = call_padded(network, images)
+        return images.float().clamp(0, 1)
+
+    def forward(self, images: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """`predict` of the first output."""
+        return self.predict(images)
+
+    @torch.no_grad()
+    def val_step(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Every image of a batch with all its names: inputs, references, outputs, and the do-nothing baseline."""
+        values = self.data_preprocessor(data, False)
+        for output, (source, *_) in self.outputs.items():
+            if source in values:
+                values[output] = self.predict(values[source], output)
+                if DO_NOTHING not in values:
+                    values[DO_NOTHING] = resize_to(values[source], values[output].shape[-2:]).clamp(0, 1)
+        count = len(next(iter(values.values())))
+        names = data.get("name", [""] * count)
+        return [{name: value[i] for name, value in values.items()} | {"name": names[i]} for i in range(count)]
+
+    test_step = val_step
+
+    # ------------------------------------------------------------------ state
+
+    def get_extra_state(self) -> dict[str, int]:
+        """Counters that a resumed run needs: they decide phases and turns."""
+        return {"iteration": self.iteration, "ema_updates": self.ema_updates}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Restore the counters."""
+        self.iteration, self.ema_updates = state["iteration"], state["ema_updates"]
+
+    def restart(self) -> None:
+        """Forget the counters: loaded weights begin a new run, with the averages starting from them."""
+        self.iteration, self.ema_updates = 0, 0
+
+
+def in_float32(values: Values) -> None:
+    """Cast what networks gave under autocast back to float32, in place."""
+    for name, value in values.items():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            values[name] = value.float()

@@ -1,0 +1,97 @@
+"""Config to algorithm, on one page: components are built by name, handed to the algorithm, and nothing else happens.
+
+`toolbox.check` has read the config before; what can still fail here is a constructor's own check of a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from toolbox.algorithm import Algorithm
+from toolbox.errors import ConfigError, UserError
+from toolbox.instance_norm import make_instance_norm_safe
+from toolbox.nested import nested_kinds
+from toolbox.parts import Adversary, Parts, Phase, WeightedLoss
+from toolbox.registry import registry
+
+BASE_KEYS = ("type", "variant", "adversarial", "losses", "degradation", "ema", "phases", "channels_last")
+"""Keys of `model` that belong to every algorithm; the others are its networks and its own arguments."""
+BESIDE = ("type", "weight", "pool")
+"""Keys that may stand beside a component's arguments and belong to the algorithm."""
+
+
+def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
+    """Build `{type: Name, argument: value, ...}`; arguments that are components are built first."""
+    component = registry(kind).get(config["type"])
+    kinds = nested_kinds(component)
+    arguments = {
+        name: _build_nested(kinds[name], value, f"{key}.{name}") if name in kinds else value
+        for name, value in config.items()
+        if name not in BESIDE
+    }
+    try:
+        return component(**arguments)
+    except ConfigError:
+        raise
+    except (UserError, ValueError, TypeError) as error:
+        raise ConfigError(f"{config['type']}: {error}", key=key or None) from error
+
+
+def _build_nested(kind: str, value: Any, key: str) -> Any:
+    if isinstance(value, list):
+        return [_build_nested(kind, item, f"{key}.{i}") for i, item in enumerate(value)]
+    return build_component(kind, value, key) if isinstance(value, Mapping) else value
+
+
+def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
+    """Build the config's `model`: networks, objectives, losses, and the algorithm that holds them."""
+    algorithm: Any = registry("algorithms").get(model["type"])
+    slots = {slot: "generators" for slot in algorithm.generators}
+    slots |= {slot: "discriminators" for slot in algorithm.adversaries if slot in model}
+    networks: dict[str, nn.Module] = {
+        slot: build_component(kind, model[slot], f"model.{slot}") for slot, kind in slots.items()
+    }
+    adversaries = {}
+    for slot in algorithm.adversaries:
+        if slot in networks:
+            variant = build_component("gan_variants", variant_of(model, slot), "model.variant")
+            try:
+                networks[slot] = variant.prepare(networks[slot])
+            except UserError as error:
+                raise ConfigError(str(error), key=f"model.{slot}") from error
+            weight = model.get("adversarial", {}).get(slot, 1.0)
+            adversaries[slot] = Adversary(variant, float(weight), int(model[slot].get("pool", 0)))
+    for network in networks.values():
+        make_instance_norm_safe(network)
+    own = {name: value for name, value in model.items() if name not in BASE_KEYS and name not in algorithm.adversaries}
+    own = {name: value for name, value in own.items() if name not in algorithm.generators}
+    degradation = model.get("degradation")
+    return algorithm(
+        Parts(
+            networks=networks,
+            adversaries=adversaries,
+            losses={role: _build_losses(role, each) for role, each in model.get("losses", {}).items()},
+            degradation=build_component("degradations", degradation, "model.degradation") if degradation else None,
+            ema=model.get("ema"),
+            phases=[Phase(**phase) for phase in model.get("phases") or [{"name": "train"}]],
+            channels_last=model.get("channels_last", False),
+        ),
+        **own,
+    )
+
+
+def variant_of(model: Mapping[str, Any], slot: str) -> Mapping[str, Any]:
+    """The variant of one discriminator: `model.variant` itself, or its entry for that slot."""
+    variant = model["variant"]
+    return variant if "type" in variant else variant[slot]
+
+
+def _build_losses(role: str, config: Any) -> list[WeightedLoss]:
+    configs = config if isinstance(config, list) else [config]
+    return [
+        WeightedLoss(each["type"], build_component("losses", each, f"model.losses.{role}"), float(each.get("weight", 1)))
+        for each in configs
+    ]

@@ -1,0 +1,110 @@
+"""Data as a function of seed and position: the order of samples and their augmentation need no state to resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+
+from toolbox.dataset import ImageDataset
+from toolbox.errors import UserError
+
+
+class EndlessSamples(Dataset[dict[str, Any]]):
+    """The training stream: position p is sample p mod n of epoch p // n, in that epoch's own order.
+
+    Order and augmentation are drawn from (seed, epoch) and (seed, position): whoever asks for a position, in
+    whichever worker or rank, gets the same sample.
+    """
+
+    def __init__(self, dataset: ImageDataset, seed: int) -> None:
+        if len(dataset) == 0:
+            raise UserError("train_dataloader.dataset: holds no images")
+        self.dataset, self.seed = dataset, seed
+        self._epoch, self._order = -1, np.arange(0)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        epoch, place = divmod(position, len(self.dataset))
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._order = np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.dataset))
+        sample = self.dataset.sample(int(self._order[place]), np.random.default_rng((self.seed, 1, position)))
+        return as_tensors(sample)
+
+
+class Positions(Sampler[int]):
+    """Positions start, start + 1, ... without end, interleaved over the ranks."""
+
+    def __init__(self, rank: int, world_size: int) -> None:
+        self.rank, self.world_size = rank, world_size
+        self.start = 0
+        """How many positions this rank has consumed; set it before iterating to resume."""
+
+    def __iter__(self) -> Iterator[int]:
+        count = self.start
+        while True:
+            yield count * self.world_size + self.rank
+            count += 1
+
+
+class EverySample(Dataset[dict[str, Any]]):
+    """The samples of an evaluation, in order, each with random numbers of its own index."""
+
+    def __init__(self, dataset: ImageDataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return as_tensors(self.dataset.sample(index, np.random.default_rng((0, 2, index))))
+
+
+class EveryNth(Sampler[int]):
+    """Each rank's share of an evaluation: samples rank, rank + n, ..., padded so that all ranks run as often.
+
+    mmengine's evaluator cuts the repeated samples off again, so metrics do not depend on the number of ranks.
+    """
+
+    def __init__(self, length: int, rank: int, world_size: int) -> None:
+        self.length, self.rank, self.world_size = length, rank, world_size
+
+    def __len__(self) -> int:
+        return -(-self.length // self.world_size)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([(self.rank + step * self.world_size) % self.length for step in range(len(self))])
+
+
+def train_loader(config: Mapping[str, Any], dataset: ImageDataset, seed: int, rank: int, world_size: int) -> DataLoader:
+    """The endless loader of `train_dataloader`."""
+    return _loader(config, EndlessSamples(dataset, seed), Positions(rank, world_size), drop_last=True)
+
+
+def evaluation_loader(config: Mapping[str, Any], dataset: ImageDataset, rank: int, world_size: int) -> DataLoader:
+    """The loader of `val_dataloader` or `test_dataloader`: every sample once."""
+    return _loader(config, EverySample(dataset), EveryNth(len(dataset), rank, world_size), drop_last=False)
+
+
+def _loader(config: Mapping[str, Any], dataset: Dataset, sampler: Sampler, *, drop_last: bool) -> DataLoader:
+    workers = config.get("num_workers", 0)
+    extra = {"prefetch_factor": config["prefetch_factor"]} if workers and "prefetch_factor" in config else {}
+    return DataLoader(
+        dataset,
+        batch_size=config.get("batch_size", 1),
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=bool(workers) and config.get("persistent_workers", True),
+        pin_memory=config.get("pin_memory", torch.cuda.is_available()),
+        drop_last=drop_last,
+        collate_fn=default_collate,
+        **extra,
+    )
+
+
+def as_tensors(sample: dict[str, Any]) -> dict[str, Any]:
+    """Images (H, W, C) as tensors of the same layout; the preprocessor permutes them on the device."""
+    return {k: torch.from_numpy(np.ascontiguousarray(v)) if isinstance(v, np.ndarray) else v for k, v in sample.items()}

@@ -1,0 +1,67 @@
+"""The training loop: iterations, validation at intervals and at the end of each phase, exact data order on resume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.runner import BaseLoop
+from torch.utils.data import DataLoader
+
+from toolbox.engine.data import Positions
+from toolbox.engine.random_state import restore_random_state, undisturbed
+
+
+class TrainLoop(BaseLoop):
+    """Runs `max_iters` iterations; validates every `val_interval`, at each phase's end and after the last one."""
+
+    def __init__(
+        self, runner: Any, dataloader: DataLoader, max_iters: int, val_interval: int = 1000, val_begin: int = 1
+    ) -> None:
+        super().__init__(runner, dataloader)
+        self.max_iters, self.val_interval, self.val_begin = max_iters, val_interval, val_begin
+        self.max_epochs = 1
+        self._epoch, self._iter = 0, 0  # mmengine's Runner sets them on resume
+        self.stop_training = False
+        self.resumed_random_state: dict[str, Any] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """mmengine asks; an iteration loop has one endless epoch."""
+        return self._epoch
+
+    @property
+    def iter(self) -> int:
+        """Iterations done."""
+        return self._iter
+
+    def run(self) -> Any:
+        """Train, from wherever a resumed checkpoint left off."""
+        runner = self.runner
+        runner.call_hook("before_train")
+        runner.call_hook("before_train_epoch")
+        sampler = self.dataloader.sampler
+        assert isinstance(sampler, Positions)  # built by engine.data
+        sampler.start = self._iter * (self.dataloader.batch_size or 1)
+        batches = iter(self.dataloader) if self._iter < self.max_iters else iter(())
+        if self.resumed_random_state is not None:  # only now: starting the workers draws random numbers
+            restore_random_state(self.resumed_random_state)
+        ends = {phase.until for phase in runner.algorithm.parts.phases if phase.until is not None}
+        runner.model.train()
+        while self._iter < self.max_iters and not self.stop_training:
+            self.run_iter(next(batches))
+            due = self._iter % self.val_interval == 0 and self._iter >= self.val_begin
+            if runner._val_loop is not None and (due or self._iter in ends or self._iter == self.max_iters):
+                with undisturbed():
+                    runner.val_loop.run()
+                runner.model.train()
+        runner.call_hook("after_train_epoch")
+        runner.call_hook("after_train")
+        return runner.model
+
+    def run_iter(self, batch: Any) -> None:
+        """One iteration on one batch."""
+        self.runner.call_hook("before_train_iter", batch_idx=self._iter, data_batch=batch)
+        logs = self.runner.model.train_step(batch, optim_wrapper=self.runner.optim_wrapper)
+        self.runner.call_hook("after_train_iter", batch_idx=self._iter, data_batch=batch, outputs=logs)
+        self._iter += 1
+

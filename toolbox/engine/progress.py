@@ -1,0 +1,90 @@
+"""What a person sees while a network trains: losses, rates, speed and time left; the same numbers as JSON lines."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from toolbox.console import console
+
+
+class ProgressHook(Hook):
+    """Averages the logs over `interval` iterations: a bar on a terminal, one plain line each otherwise.
+
+    Values stay tensors on the device until they are shown, so that no iteration waits for the device. Each mean also
+    goes to the visualizer, which writes `vis_data/scalars.json`.
+    """
+
+    priority = "BELOW_NORMAL"
+
+    def __init__(self, *, interval: int = 50) -> None:
+        if interval < 1:
+            raise ValueError(f"interval must be at least 1, got {interval}")
+        self.interval = interval
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+        self.bar: Progress | None = None
+
+    def before_train(self, runner: Any) -> None:
+        """Start the clock and, on a terminal, the bar."""
+        self.start, self.first = time.perf_counter(), runner.iter
+        if runner.rank == 0 and console.is_terminal:
+            self.bar = Progress(
+                TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                TextColumn("eta"), TimeRemainingColumn(), TextColumn("{task.fields[losses]}"), console=console,
+            )  # fmt: skip
+            self.task = self.bar.add_task("training", total=runner.max_iters, completed=runner.iter, losses="")
+            self.bar.start()
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Add up; show when due."""
+        for name, value in (outputs or {}).items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
+            self.counts[name] = self.counts.get(name, 0) + 1
+        done = batch_idx + 1
+        if runner.rank == 0 and self.bar is not None:
+            self.bar.update(self.task, completed=done, description=runner.algorithm.phase.name)
+        if done % self.interval == 0 or done == runner.max_iters:
+            self.show(runner, done)
+
+    def show(self, runner: Any, done: int) -> None:
+        """Average, print and record."""
+        if not self.sums:
+            return
+        names = list(self.sums)
+        values = torch.stack([self.sums[name] / self.counts[name] for name in names]).tolist()
+        means = dict(zip(names, values, strict=True))
+        self.sums, self.counts = {}, {}
+        if runner.rank != 0:
+            return
+        seconds = (time.perf_counter() - self.start) / (done - self.first)
+        rates = {f"lr/{name}": each[-1] for name, each in runner.optim_wrapper.get_lr().items()}
+        runner.visualizer.add_scalars({**means, **rates, "time": seconds}, step=done)
+        losses = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
+        if self.bar is not None:
+            self.bar.update(self.task, losses=losses)
+        else:
+            left = time.strftime("%H:%M:%S", time.gmtime(seconds * (runner.max_iters - done)))
+            lrs = " ".join(f"{value:.1e}" for value in rates.values())
+            console.print(
+                f"{runner.algorithm.phase.name} {done}/{runner.max_iters}  eta {left}  {seconds:.3f} s/it  lr {lrs}  {losses}",
+                soft_wrap=True,
+            )
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Show what validation measured."""
+        if runner.rank == 0 and metrics:
+            runner.visualizer.add_scalars({f"val/{k}": v for k, v in metrics.items()}, step=runner.iter)
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" not in name)
+            console.print(f"[bold]validation[/] at {runner.iter}: {shown}", soft_wrap=True)
+
+    def after_train(self, runner: Any) -> None:
+        """Put the bar away."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None

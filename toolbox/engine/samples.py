@@ -1,0 +1,65 @@
+"""Contact sheets written while training and testing: the input, the do-nothing baseline, the outputs, the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.hooks import Hook
+
+from toolbox.contact_sheet import contact_sheet
+from toolbox.images import tensor_to_image
+from toolbox.metric import DO_NOTHING
+
+
+class SamplesHook(Hook):
+    """After each evaluation, writes `samples/iter_N.png` in the run's folder with the first `count` images.
+
+    `columns` names the values to show; by default the first output's input, the baseline where it differs in size,
+    the output, and the references that the metrics compare with.
+    """
+
+    def __init__(self, *, count: int = 4, columns: list[str] | None = None, cell: int = 256) -> None:
+        if count < 1 or cell < 16:
+            raise ValueError(f"count must be at least 1 and cell at least 16, got {count} and {cell}")
+        self.count, self.columns, self.cell = count, columns, cell
+        self.rows: list[list[np.ndarray]] = []
+        self.shown: list[str] = []
+
+    def _collect(self, runner: Any, outputs: Any, evaluator: Any) -> None:
+        for sample in outputs:
+            if len(self.rows) >= self.count:
+                return
+            if not self.shown:
+                self.shown = self.columns or self._default_columns(runner, sample, evaluator)
+            self.rows.append([tensor_to_image(sample[name]) for name in self.shown])
+
+    def _default_columns(self, runner: Any, sample: dict[str, Any], evaluator: Any) -> list[str]:
+        source = next(path[0] for path in runner.algorithm.outputs.values() if path[0] in sample)
+        results = [name for name, path in runner.algorithm.outputs.items() if path[0] == source]
+        references = [m.reference for m in evaluator.metrics if hasattr(m, "reference")]
+        enlarged = sample[source].shape[-2:] != sample[results[0]].shape[-2:]
+        return list(dict.fromkeys([source, *([DO_NOTHING] if enlarged else []), *results, *references]))
+
+    def _write(self, runner: Any, name: str) -> None:
+        if runner.rank == 0 and self.rows:
+            captions = ["bicubic" if column == DO_NOTHING else column for column in self.shown]
+            contact_sheet(self.rows, captions, Path(runner.work_dir) / "samples" / name, cell=self.cell)
+        self.rows, self.shown = [], []
+
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Keep what will be shown."""
+        self._collect(runner, outputs, runner.val_evaluator)
+
+    def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
+        """Write the sheet of this iteration."""
+        self._write(runner, f"iter_{runner.iter}.png")
+
+    def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Keep what will be shown."""
+        self._collect(runner, outputs, runner.test_evaluator)
+
+    def after_test_epoch(self, runner: Any, metrics: Any = None) -> None:
+        """Write the sheet of the test."""
+        self._write(runner, "test.png")

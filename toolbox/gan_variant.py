@@ -1,0 +1,76 @@
+"""The GAN objective as an object: an algorithm calls these methods and never asks which variant it has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from toolbox.errors import UserError
+
+Logits = Sequence[Tensor]
+"""A discriminator's answer: one tensor (B, ...) for each scale."""
+
+
+class VariantError(UserError):
+    """A variant and a discriminator (or another variant) do not go together."""
+
+
+class GanVariant(nn.Module, ABC):
+    """What the two players minimise, and what is done to the discriminator to keep it steady.
+
+    Subclasses give `d_loss` and `g_loss`; the rest has harmless defaults. Losses are averaged over the logits of a
+    scale and summed over scales. State that must survive a resume goes into buffers or `get_extra_state`.
+    """
+
+    d_steps: int = 1
+    """Discriminator updates for each generator update, each on a fresh batch."""
+    needs_real: bool = False
+    """Whether `g_loss` wants the logits of the real images (relativistic objectives)."""
+
+    def prepare(self, discriminator: nn.Module) -> nn.Module:
+        """Change or refuse a discriminator at build time (spectral norm is applied here, batch norm refused)."""
+        return discriminator
+
+    def augment(self, images: Tensor) -> Tensor:
+        """Augment what the discriminator sees, real and fake, in both steps: (B, C, H, W) to the same."""
+        return images
+
+    @abstractmethod
+    def d_loss(self, real: Logits, fake: Logits) -> Tensor:
+        """The discriminator's loss, a scalar."""
+
+    @abstractmethod
+    def g_loss(self, fake: Logits, real: Logits | None) -> Tensor:
+        """The generator's adversarial loss, a scalar; `real` is given if `needs_real`."""
+
+    def regularize(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        """A penalty on the discriminator, a scalar; called in float32 with the current fakes, never the pool's."""
+        return real.new_zeros(())
+
+    def after_d_step(self, discriminator: nn.Module) -> None:
+        """Called after each discriminator update (weight clipping)."""
+
+
+def sum_scales(losses: Iterable[Tensor]) -> Tensor:
+    """Sum the losses of all scales, a scalar."""
+    return torch.stack(list(losses)).sum()
+
+
+def critic(logits: Logits) -> Tensor:
+    """One value per sample (B,): the mean over a scale's patches, summed over scales."""
+    return torch.stack([scale.flatten(1).mean(1) for scale in logits]).sum(0)
+
+
+def refuse_batch_norm(discriminator: nn.Module, variant: str) -> None:
+    """Refuse batch norm where a per-sample gradient is penalised: it mixes the samples of a batch."""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    names = [name for name, module in discriminator.named_modules() if isinstance(module, kinds)]
+    if names:
+        raise VariantError(
+            f"{variant} penalises each sample's gradient, and {type(discriminator).__name__} has batch norm "
+            f"({names[0]}{', …' if len(names) > 1 else ''}), which mixes samples; give the discriminator norm: none "
+            "or norm: instance"
+        )

@@ -1,0 +1,18 @@
+"""Exponential moving averages of networks."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """average <- decay * average + (1 - decay) * network, for parameters and floating buffers; others are copied."""
+    ours = [*average.parameters(), *average.buffers()]
+    theirs = [*network.parameters(), *network.buffers()]
+    floating = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.is_floating_point()]
+    torch._foreach_lerp_([a for a, _ in floating], [b.detach() for _, b in floating], 1 - decay)
+    for a, b in zip(ours, theirs, strict=True):
+        if not a.is_floating_point():
+            a.copy_(b)

@@ -1,0 +1,65 @@
+"""Which constructor arguments are components themselves: recognised by annotation, built before the constructor runs."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from toolbox.registry import registry
+
+Component = dict[str, Any]
+
+
+@cache
+def _bases() -> dict[type, str]:
+    """The base class that marks each kind in an annotation."""
+    from toolbox.dataset import ImageDataset, Transform
+    from toolbox.degradation import Degradation
+    from toolbox.gan_variant import GanVariant
+    from toolbox.network import Discriminator, FeatureNetwork, Generator
+
+    return {
+        GanVariant: "gan_variants",
+        Degradation: "degradations",
+        Transform: "transforms",
+        ImageDataset: "datasets",
+        FeatureNetwork: "features",
+        Generator: "generators",
+        Discriminator: "discriminators",
+    }
+
+
+def kind_of(annotation: Any) -> str | None:
+    """The kind of component that an annotation (`Degradation`, `list[Transform] | None`, ...) asks for."""
+    if inspect.isclass(annotation) and not isinstance(annotation, types.GenericAlias):
+        return next((kind for base, kind in _bases().items() if issubclass(annotation, base)), None)
+    for inner in typing.get_args(annotation):
+        kind = kind_of(inner)
+        if kind:
+            return kind
+    return None
+
+
+@cache
+def nested_kinds(component: type) -> dict[str, str]:
+    """The constructor's arguments that are components, each with its kind."""
+    try:
+        hints = typing.get_type_hints(component.__init__)
+    except NameError:  # names that exist for the type checker alone
+        return {}
+    kinds = {name: kind_of(annotation) for name, annotation in hints.items() if name != "return"}
+    return {name: kind for name, kind in kinds.items() if kind}
+
+
+def nested_components(kind: str, config: Component, key: str) -> Iterator[tuple[str, Component, str]]:
+    """Every component written inside another's arguments: (kind, config, key path)."""
+    for name, inner in nested_kinds(registry(kind).get(config["type"])).items():
+        value = config.get(name)
+        items = [(f"{key}.{name}", value)] if not isinstance(value, list) else [
+            (f"{key}.{name}.{i}", item) for i, item in enumerate(value)
+        ]
+        yield from ((inner, item, place) for place, item in items if isinstance(item, Mapping))  # pyright: ignore[reportReturnType]

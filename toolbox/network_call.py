@@ -1,0 +1,51 @@
+"""How the algorithms call networks: frozen, several batches at once, padded to the size a network needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+from torch.nn.parallel import DistributedDataParallel
+
+from toolbox.gan_variant import Logits
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network itself, without its distributed wrapper."""
+    return network.module if isinstance(network, DistributedDataParallel) else network
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Gradients pass through the network and none reaches its parameters."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+def judge(discriminator: nn.Module, *batches: Tensor) -> list[Logits]:
+    """The logits of each batch in float32: in one forward where shapes agree, so that batch norm sees them together."""
+    if len({batch.shape[1:] for batch in batches}) == 1:
+        scales = [scale.float() for scale in discriminator(torch.cat(batches))]
+        split = [scale.split([len(batch) for batch in batches]) for scale in scales]  # by scale, then by batch
+        return [[scale[i] for scale in split] for i in range(len(batches))]
+    return [[scale.float() for scale in discriminator(batch)] for batch in batches]
+
+
+def call_padded(network: nn.Module, images: Tensor) -> Tensor:
+    """Call a generator on images (B, C, H, W) of any size: padded to its `multiple`, the result cropped back."""
+    multiple, scale = int(getattr(network, "multiple", 1)), int(getattr(network, "scale", 1))
+    height, width = images.shape[-2:]
+    right, below = -width % multiple, -height % multiple
+    if right or below:
+        mode = "reflect" if right < width and below < height else "replicate"
+        images = pad(images, (0, right, 0, below), mode=mode)
+    return network(images)[..., : height * scale, : width * scale]

@@ -1,0 +1,73 @@
+"""From a batch of the data loader to named images on the device, degraded there if an input is to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from toolbox.degradation import Degradation
+from toolbox.errors import UserError
+
+VALIDATION_SEED = 0
+"""Validation degrades every batch from this seed, so that two evaluations see the same damage."""
+
+
+class Preprocessor(BaseDataPreprocessor):
+    """uint8 (B, H, W, C) to float32 (B, C, H, W) in [0, 1]; missing inputs are degraded from those they derive from.
+
+    It owns the generator of all degradations: one seed per rank, saved with the model.
+    """
+
+    def __init__(
+        self,
+        *,
+        inputs: tuple[str, ...],
+        derived: Mapping[str, str],
+        degradation: Degradation | None = None,
+        channels_last: bool = False,
+    ) -> None:
+        super().__init__()
+        self.inputs, self.derived = inputs, dict(derived)
+        self.degradation = degradation
+        self.channels_last = channels_last
+        self.rng = torch.Generator()
+
+    def seed(self, seed: int) -> None:
+        """Start the degradations' random numbers afresh; every rank has a seed of its own."""
+        self.rng.manual_seed(seed)
+
+    def forward(self, data: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
+        """Return every image of the batch by name, and the algorithm's missing inputs made from the others."""
+        values = {name: self.to_float(value) for name, value in data.items() if isinstance(value, Tensor)}
+        for name, source in self.derived.items():
+            if name not in values and source in values and self.degradation is not None:
+                rng = self.rng if training else torch.Generator().manual_seed(VALIDATION_SEED)
+                values[name] = self.degradation(values[source], rng)
+        missing = [name for name in self.inputs if name not in values]
+        if training and missing:
+            ways = f", or model.degradation to make it from '{self.derived[missing[0]]}'" if missing[0] in self.derived else ""
+            raise UserError(
+                f"train_dataloader.dataset: gives {', '.join(values) or 'no images'}, and the model needs "
+                f"'{missing[0]}'; give the dataset that key{ways}"
+            )
+        return values
+
+    def to_float(self, images: Tensor) -> Tensor:
+        """uint8 images (B, H, W, C) of the loader to float32 (B, C, H, W) in [0, 1] on the device."""
+        images = images.to(self.device, non_blocking=True)
+        if images.dtype == torch.uint8:
+            images = images.permute(0, 3, 1, 2).float().div_(255)
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return images.contiguous(memory_format=layout)
+
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """The state of the degradations' random numbers."""
+        return {"rng": self.rng.get_state()}
+
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
+        """Continue the degradations' random numbers where they stopped."""
+        self.rng.set_state(state["rng"].cpu())

@@ -1,0 +1,72 @@
+"""A run's report: what was measured, by which protocol, on which iteration; as a table, JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from toolbox.console import console
+from toolbox.metric import DO_NOTHING
+from toolbox.plugin_manager import manager
+
+
+@dataclass
+class Report:
+    """Rows of results; the do-nothing baseline stands first."""
+
+    title: str
+    protocols: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, dict[str, float]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, row: str, metrics: Mapping[str, float]) -> None:
+        """Record a row; what was measured for the do-nothing output becomes a row of its own."""
+        suffix = f"/{DO_NOTHING}"
+        baseline = {name.removesuffix(suffix): value for name, value in metrics.items() if name.endswith(suffix)}
+        if baseline:
+            self.rows.setdefault("do nothing", baseline)
+        self.rows[row] = {name: float(value) for name, value in metrics.items() if not name.endswith(suffix)}
+
+    def columns(self) -> list[str]:
+        """Every metric of every row, in order of appearance."""
+        return list(dict.fromkeys(name for row in self.rows.values() for name in row))
+
+    def print(self) -> None:
+        """Show the table, with the gain over doing nothing."""
+        table = Table(title=self.title, caption=", ".join(self.protocols.values()) or None)
+        table.add_column("")
+        for name in self.columns():
+            table.add_column(name, justify="right")
+        for row, values in self.rows.items():
+            table.add_row(row, *(self._cell(row, name, values) for name in self.columns()))
+        console.print(table)
+
+    def _cell(self, row: str, name: str, values: Mapping[str, float]) -> str:
+        if name not in values:
+            return ""
+        baseline = self.rows.get("do nothing", {}).get(name)
+        gain = f" ({values[name] - baseline:+.2f})" if baseline is not None and row != "do nothing" else ""
+        return f"{values[name]:.3f}{gain}"
+
+    def write(self, folder: Path) -> None:
+        """Write `report.json` and `report.md`, then let plugins add their own formats."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "title": self.title,
+            "protocols": self.protocols,
+            "rows": self.rows,
+            **self.facts,
+            "plugins": manager().versions(),
+        }
+        (folder / "report.json").write_text(json.dumps(content, indent=2) + "\n")
+        names = self.columns()
+        lines = [f"# {self.title}", "", f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
+        lines += [f"| {row} | {' | '.join(self._cell(row, n, v) for n in names)} |" for row, v in self.rows.items()]
+        lines += ["", "Protocols: " + ", ".join(f"`{protocol}`" for protocol in self.protocols.values()), ""]
+        (folder / "report.md").write_text("\n".join(lines))
+        manager().call("report_ready", report=content, folder=folder)
