@@ -64,4 +64,3 @@ class TrainLoop(BaseLoop):
         logs = self.runner.model.train_step(batch, optim_wrapper=self.runner.optim_wrapper)
         self.runner.call_hook("after_train_iter", batch_idx=self._iter, data_batch=batch, outputs=logs)
         self._iter += 1
-

@@ -44,7 +44,9 @@ def parameter_groups(algorithm: nn.Module) -> dict[str, list[nn.Parameter]]:
     return {name: parameters for name, parameters in groups.items() if parameters}
 
 
-def build_optimizers(algorithm: nn.Module, config: Mapping[str, Any], *, amp: bool, device_type: str) -> OptimWrapperDict:
+def build_optimizers(
+    algorithm: nn.Module, config: Mapping[str, Any], *, amp: bool, device_type: str
+) -> OptimWrapperDict:
     """Build one wrapped optimizer for each group of parameters."""
     wrappers = {}
     for name, parameters in parameter_groups(algorithm).items():

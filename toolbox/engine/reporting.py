@@ -20,7 +20,7 @@ class ReportHook(Hook):
 
     def before_run(self, runner: Any) -> None:
         """Name the report after the run."""
-        self.report = Report(runner.experiment_name.rsplit("_", 2)[0])
+        self.report = Report(runner.experiment_name.rsplit("_", 3)[0])
 
     def _protocols(self, evaluator: Any) -> None:
         self.report.protocols = {m.name: m.protocol for m in evaluator.metrics if hasattr(m, "protocol")}

@@ -43,14 +43,6 @@ class ToolboxRunner(Runner):
 
     # ------------------------------------------------------------------ environment
 
-    def setup_env(self, env_cfg: dict) -> None:
-        """Start the process group first: mmengine's own way has none for CPU."""
-        if self.distributed and not torch.distributed.is_initialized() and not torch.cuda.is_available():
-            if self._launcher != "pytorch":
-                raise UserError(f"launcher: {self._launcher} needs GPUs here; on CPU use torchrun and --launcher pytorch")
-            torch.distributed.init_process_group("gloo")
-        super().setup_env(env_cfg)
-
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Wrap each network by itself (a GAN's networks step in turns), then give every rank a seed of its own."""
         device = mmengine.device.get_device()
@@ -180,7 +172,9 @@ class ToolboxRunner(Runner):
         now = {"batch_size": self.train_dataloader.batch_size, "world_size": self.world_size}
         for name, value in now.items():
             if meta[name] != value:
-                self.logger.warning("%s was %s and is %s: the order of data differs from here on", name, meta[name], value)
+                self.logger.warning(
+                    "%s was %s and is %s: the order of data differs from here on", name, meta[name], value
+                )
         self.message_hub.load_state_dict(message_hub_state(checkpoint["message_hub"]))
         self.optim_wrapper.load_state_dict(checkpoint["optimizer"])  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
         schedulers: Any = self.param_schedulers or {}

@@ -1,0 +1,213 @@
+"""Reads the whole config against what the plugins register, before anything is built: one clear line per mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toolbox.build import BASE_KEYS, BESIDE
+from toolbox.config import Config, check_arguments, check_structure
+from toolbox.engine.optimizers import optimizer_class
+from toolbox.errors import ConfigError, UserError, did_you_mean
+from toolbox.nested import nested_components
+from toolbox.plugin_manager import manager
+from toolbox.registry import registry
+
+
+def check(config: Config) -> None:
+    """Raise `ConfigError` for the first thing in the config that cannot work."""
+    check_structure(config)
+    manager().call("config_loaded", config=config.data)
+    Check(config).everything()
+
+
+class Check:
+    """The walk over one config; every error names the file and the key it was found at."""
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.data = config, config.data
+
+    def error(self, message: str, key: str) -> ConfigError:
+        """An error at a key, with the file that wrote it."""
+        return ConfigError(message, file=self.config.source_of(key), key=key)
+
+    def everything(self) -> None:
+        """Check the sections in the order of the file's importance: the model first."""
+        self.model(self.data["model"])
+        for split in ("train", "val", "test"):
+            loader = self.data.get(f"{split}_dataloader")
+            if loader:
+                self.component("datasets", loader.get("dataset"), f"{split}_dataloader.dataset")
+            metrics = self.data.get(f"{split}_evaluator") or []
+            for i, metric in enumerate(metrics if isinstance(metrics, list) else [metrics]):
+                place = f"{split}_evaluator.{i}" if isinstance(metrics, list) else f"{split}_evaluator"
+                self.component("metrics", metric, place)
+        for i, hook in enumerate(self.data.get("custom_hooks") or []):
+            self.component("hooks", hook, f"custom_hooks.{i}")
+        self.default_hooks()
+        self.optimizers()
+        self.schedulers()
+
+    # ------------------------------------------------------------------ components
+
+    def component(self, kind: str, config: Any, key: str, *, beside: tuple[str, ...] = ("type",)) -> None:
+        """Check one component and everything nested in it."""
+        if not isinstance(config, Mapping) or "type" not in config:
+            raise self.error(f"wants a component, {{type: Name, …}}, got {config!r}", key)
+        component = self.find(kind, config["type"], f"{key}.type")
+        arguments = {name: value for name, value in config.items() if name not in beside}
+        check_arguments(component, arguments, key, self.config.source_of)
+        for inner_kind, inner, place in nested_components(kind, dict(config), key):
+            self.component(inner_kind, inner, place)
+
+    def find(self, kind: str, name: Any, key: str) -> Any:
+        """The class registered under a name."""
+        try:
+            return registry(kind).get(name)
+        except ConfigError:
+            raise
+        except UserError as error:
+            raise self.error(str(error), key) from None
+
+    # ------------------------------------------------------------------ the model
+
+    def model(self, model: Mapping[str, Any]) -> None:
+        """Check the algorithm's networks, objectives, losses and its own arguments."""
+        algorithm = self.find("algorithms", model["type"], "model.type")
+        slots = {slot: "generators" for slot in algorithm.generators}
+        slots |= {slot: "discriminators" for slot in algorithm.adversaries}
+        own = {name: value for name, value in model.items() if name not in (*BASE_KEYS, *slots)}
+        try:
+            check_arguments(algorithm, own, "model", self.config.source_of, skip=("parts",))
+        except ConfigError as error:
+            name = (error.key or "").removeprefix("model.")
+            if name in own and "no such argument" in error.message:
+                hint = did_you_mean(name, [*BASE_KEYS, *slots])
+                raise self.error(f"{model['type']} has no such network or argument{hint}", f"model.{name}") from None
+            raise
+        for slot, kind in slots.items():
+            if slot in model:
+                self.component(kind, model[slot], f"model.{slot}", beside=BESIDE)
+            elif slot not in algorithm.optional:
+                raise self.error(f"{model['type']} needs a network '{slot}'", "model")
+        judged = [slot for slot in algorithm.adversaries if slot in model]
+        self.objectives(model, judged)
+        self.losses(model, algorithm)
+        if model.get("degradation") is not None:
+            self.component("degradations", model["degradation"], "model.degradation")
+        self.scale(model, algorithm)
+        self.phases(model, algorithm, judged)
+        ema = model.get("ema")
+        if ema is not None and not (isinstance(ema, float) and 0 < ema < 1):
+            raise self.error(f"wants a decay between 0 and 1, such as 0.999, got {ema!r}", "model.ema")
+
+    def objectives(self, model: Mapping[str, Any], judged: list[str]) -> None:
+        """Check the variant of each discriminator and the weights of the adversarial terms."""
+        if judged and "variant" not in model:
+            raise self.error("a discriminator needs a GAN variant, such as variant: {type: LSGAN}", "model.variant")
+        variant = model.get("variant", {})
+        if not isinstance(variant, Mapping):
+            raise self.error(f"wants {{type: Name}} or one for each discriminator, got {variant!r}", "model.variant")
+        if "type" in variant:
+            self.component("gan_variants", variant, "model.variant")
+        else:
+            for slot in variant if judged else ():
+                self.one_of(slot, judged, f"model.variant.{slot}", "discriminator")
+            for slot in judged:
+                self.component("gan_variants", variant.get(slot), f"model.variant.{slot}")
+        for slot in model.get("adversarial", {}):
+            self.one_of(slot, judged, f"model.adversarial.{slot}", "discriminator")
+            self.number(model["adversarial"][slot], f"model.adversarial.{slot}")
+
+    def losses(self, model: Mapping[str, Any], algorithm: Any) -> None:
+        """Check that every loss has a role the algorithm knows."""
+        for role, each in model.get("losses", {}).items():
+            self.one_of(role, algorithm.roles, f"model.losses.{role}", f"role of {model['type']}")
+            for i, loss in enumerate(each if isinstance(each, list) else [each]):
+                key = f"model.losses.{role}.{i}" if isinstance(each, list) else f"model.losses.{role}"
+                self.component("losses", loss, key, beside=BESIDE)
+                self.number(loss.get("weight", 1.0), f"{key}.weight")
+        if not model.get("losses") and not any(slot in model for slot in algorithm.adversaries):
+            raise self.error("there is no loss and no discriminator, so nothing would train", "model.losses")
+
+    def scale(self, model: Mapping[str, Any], algorithm: Any) -> None:
+        """A degradation must shrink by what the generator enlarges."""
+        degradation = model.get("degradation") or {}
+        for slot in algorithm.generators:
+            ours, theirs = model[slot].get("scale"), degradation.get("scale")
+            if ours is not None and theirs is not None and ours != theirs:
+                raise self.error(
+                    f"is {theirs}, and model.{slot}.scale is {ours}: they must agree", "model.degradation.scale"
+                )
+
+    def phases(self, model: Mapping[str, Any], algorithm: Any, judged: list[str]) -> None:
+        """Check names and order of the phases."""
+        phases, last = model.get("phases") or [], 0
+        for i, phase in enumerate(phases):
+            key = f"model.phases.{i}"
+            if not isinstance(phase, Mapping) or not isinstance(phase.get("name"), str):
+                raise self.error(f"wants {{name: …, until: …}}, got {phase!r}", key)
+            for name in phase:
+                self.one_of(name, ("name", "until", "losses", "adversaries"), f"{key}.{name}", "setting of a phase")
+            for role in phase.get("losses") or ():
+                self.one_of(role, model.get("losses", {}), f"{key}.losses", "role with a loss")
+            for slot in phase.get("adversaries") or ():
+                self.one_of(slot, judged, f"{key}.adversaries", "discriminator")
+            until, is_last = phase.get("until"), i == len(phases) - 1
+            if until is None and not is_last:
+                raise self.error("only the last phase goes on to the end; say until which iteration", f"{key}.until")
+            if until is not None and (is_last or not isinstance(until, int) or until <= last):
+                wanted = "no limit, because it is the last" if is_last else f"an iteration after {last}"
+                raise self.error(f"wants {wanted}, got {until!r}", f"{key}.until")
+            last = until or last
+
+    # ------------------------------------------------------------------ training
+
+    def optimizers(self) -> None:
+        """Check each optimizer against torch's."""
+        import torch
+
+        known = [name for name in dir(torch.optim) if optimizer_class(name)]
+        for group, wrapper in (self.data.get("optim_wrapper") or {}).items():
+            key = f"optim_wrapper.{group}.optimizer"
+            optimizer = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else None
+            if not isinstance(optimizer, Mapping) or "type" not in optimizer:
+                raise self.error("wants an optimizer, such as {type: Adam, lr: 1e-4}", key)
+            self.one_of(optimizer["type"], known, f"{key}.type", "optimizer of torch.optim")
+            arguments = {name: value for name, value in optimizer.items() if name != "type"}
+            found: Any = optimizer_class(optimizer["type"])
+            check_arguments(found, arguments, key, self.config.source_of, skip=("params",))
+
+    def schedulers(self) -> None:
+        """Check each schedule against mmengine's."""
+        from mmengine.optim import scheduler as schedulers
+
+        known = {
+            name: each for name, each in vars(schedulers).items() if name.endswith("LR") or name.endswith("Momentum")
+        }
+        for group, each in (self.data.get("param_scheduler") or {}).items():
+            for i, scheduler in enumerate(each if isinstance(each, list) else [each]):
+                key = f"param_scheduler.{group}.{i}" if isinstance(each, list) else f"param_scheduler.{group}"
+                if not isinstance(scheduler, Mapping) or "type" not in scheduler:
+                    raise self.error("wants a schedule, such as {type: LinearLR, …}", key)
+                self.one_of(scheduler["type"], known, f"{key}.type", "schedule of mmengine")
+
+    def default_hooks(self) -> None:
+        """Check the settings of the built-in hooks."""
+        from toolbox.runner import DEFAULT_HOOKS
+
+        for name, settings in (self.data.get("default_hooks") or {}).items():
+            self.one_of(name, DEFAULT_HOOKS, f"default_hooks.{name}", "built-in hook")
+            check_arguments(DEFAULT_HOOKS[name], settings or {}, f"default_hooks.{name}", self.config.source_of)
+
+    # ------------------------------------------------------------------ small checks
+
+    def one_of(self, name: Any, known: Any, key: str, what: str) -> None:
+        """A name must be known."""
+        if name not in known:
+            raise self.error(f"'{name}' is no {what}{did_you_mean(name, known)}", key)
+
+    def number(self, value: Any, key: str) -> None:
+        """A weight must be a number."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.error(f"wants a number, got {value!r}", key)

@@ -1,0 +1,43 @@
+"""The command line: `gan-toolbox train|test|infer|plugins`; each `tools/X.py` is the same function in a checkout.
+
+Imports stay inside the functions: `plugins list` answers without torch, and a wrong config is refused before it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    "train": "train a model from a YAML config",
+    "test": "measure a checkpoint on the config's test data",
+    "infer": "apply a trained network to images",
+    "plugins": "list plugins, show what they register, check one",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 the run failed, 2 the user's input is wrong."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        lines = [f"  {name:8} {text}" for name, text in COMMANDS.items()]
+        print("usage: gan-toolbox COMMAND [options]   (gan-toolbox COMMAND -h says more)\n\n" + "\n".join(lines))
+        return 0 if arguments else 2
+    return run(arguments[0], arguments[1:])
+
+
+def run(command: str, arguments: Sequence[str] | None = None) -> int:
+    """Run `command`; the user's mistakes become one line on standard error and exit code 2."""
+    from toolbox.errors import UserError, did_you_mean
+
+    try:
+        if command not in COMMANDS:
+            raise UserError(f"gan-toolbox: there is no command '{command}'{did_you_mean(command, COMMANDS)}")
+        return import_module(f"toolbox.cli.{command}").main(arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 1

@@ -1,0 +1,46 @@
+"""Arguments that several commands share, and the config they lead to."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from toolbox.config import Config, check_structure, find_config, load_config, parse_option
+from toolbox.plugin_manager import PluginManager, use
+
+
+def parser(command: str, description: str) -> argparse.ArgumentParser:
+    """A parser that knows `-p`."""
+    made = argparse.ArgumentParser(prog=f"gan-toolbox {command}", description=description)
+    made.add_argument(
+        "-p", dest="plugins", action="append", default=[], metavar="NAME",
+        help="use a plugin: its name, a module or a .py file; -p no:NAME leaves one out",
+    )  # fmt: skip
+    return made
+
+
+def add_config_options(made: argparse.ArgumentParser) -> None:
+    """Add the options that change a config."""
+    made.add_argument("--work-dir", metavar="DIR", help="where checkpoints, logs and samples go")
+    made.add_argument(
+        "--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="change the config: model.generator.blocks=8 optim_wrapper.generator.optimizer.lr=1e-4",
+    )  # fmt: skip
+    made.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), help="how processes are started")
+
+
+def read_config(options: argparse.Namespace) -> Config:
+    """Load the config a command names, changed by its options; checked as far as that goes without torch."""
+    changes: dict[str, Any] = dict(parse_option(option) for option in options.cfg_options)
+    for name in ("work_dir", "launcher"):
+        if getattr(options, name) is not None:
+            changes[name] = getattr(options, name)
+    config = load_config(find_config(options.config), changes)
+    check_structure(config)
+    return config
+
+
+def use_plugins(names: Sequence[str], config: Config | None = None) -> None:
+    """Discover the plugins of this process, with those that the command line and the config ask for."""
+    use(PluginManager([*(config.data.get("plugins") or [] if config else []), *names]))

@@ -1,0 +1,86 @@
+"""`plugins list|show KIND|check NAME`: what is installed, what it registers, whether it keeps to the contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolbox.cli.arguments import parser, use_plugins
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer; returns the exit code."""
+    made = parser("plugins", "List plugins, show the components of one kind, or check one plugin's components.")
+    commands = made.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="plugins, versions, kinds and errors (torch is not imported)")
+    show = commands.add_parser("show", help="the components of one kind, with their arguments")
+    show.add_argument("kind", metavar="KIND", help="generators, losses, gan_variants, …")
+    check = commands.add_parser("check", help="run the contract checks on a plugin's components")
+    check.add_argument("name", metavar="NAME")
+    options = made.parse_args(arguments)
+    use_plugins(options.plugins)
+    if options.command == "list":
+        return list_plugins()
+    return show_kind(options.kind) if options.command == "show" else check_plugin(options.name)
+
+
+def list_plugins() -> int:
+    """Print every plugin, its version, the kinds it registers and its error, if it has one."""
+    from rich.table import Table
+
+    from toolbox.console import console
+    from toolbox.plugin_manager import manager
+
+    table = Table()
+    for column in ("plugin", "from", "registers"):
+        table.add_column(column, overflow="fold")
+    for plugin in manager().plugins.values():
+        if plugin.error:
+            state = f"[bad]does not load:[/] {plugin.error}"
+        elif plugin.blocked:
+            state = "[quiet]left out[/]"
+        else:
+            state = ", ".join(hook.removeprefix("register_") for hook in plugin.hooks)
+        table.add_row(plugin.name, str(plugin), state)
+    console.print(table)
+    return 0
+
+
+def show_kind(kind: str) -> int:
+    """Print the components of one kind with their constructor's arguments."""
+    import inspect
+
+    from rich.markup import escape
+    from rich.table import Table
+
+    from toolbox.console import console
+    from toolbox.registry import registry
+
+    each = registry(kind)
+    table = Table(title=f"{kind}: {each.contract}", title_justify="left")
+    for column in ("type", "plugin", "arguments", "what it is"):
+        table.add_column(column, overflow="fold")
+    for name in each.names():
+        for owned in each.owners(name):
+            parameters = [p for p in inspect.signature(owned.component).parameters.values() if p.name != "parts"]
+            arguments = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
+            summary = (inspect.getdoc(owned.component) or "").split("\n")[0]
+            table.add_row(name, owned.plugin.name, escape(arguments), escape(summary))
+    console.print(table)
+    return 0
+
+
+def check_plugin(name: str) -> int:
+    """Run the contract checks of `toolbox.testing` on everything that a plugin registers."""
+    from rich.markup import escape
+
+    from toolbox.console import console
+    from toolbox.testing import check_plugin as contract_checks
+
+    failed = 0
+    for result in contract_checks(name):
+        mark = "[good]ok[/]" if result.problem is None else "[bad]no[/]"
+        console.print(
+            f"{mark}  {result.kind}/{result.name}: {escape(result.problem or result.checked)}", soft_wrap=True
+        )
+        failed += result.problem is not None
+    return 1 if failed else 0

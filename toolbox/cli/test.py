@@ -1,0 +1,37 @@
+"""`test CONFIG CHECKPOINT`: measure a checkpoint on the config's test data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
+from toolbox.errors import ConfigError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Test; returns the exit code."""
+    made = parser(
+        "test", "Measure a checkpoint on the config's test data (or its validation data, if it has no other)."
+    )
+    made.add_argument("config", metavar="CONFIG", help="the YAML file it was trained with")
+    made.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of that config")
+    add_config_options(made)
+    options = made.parse_args(arguments)
+    config = read_config(options)
+    config.data |= {"load_from": options.checkpoint, "resume": False}
+    config.data.setdefault("work_dir", f"work_dirs/{config.file.stem}/test")
+    if not config.data.get("test_dataloader"):
+        for key in ("dataloader", "evaluator", "cfg"):
+            config.data[f"test_{key}"] = config.data.get(f"val_{key}")
+    if not config.data.get("test_dataloader"):
+        raise ConfigError("the config has no data to test on", file=str(config.file), key="test_dataloader")
+    use_plugins(options.plugins, config)
+
+    from toolbox.check import check
+
+    check(config)
+
+    from toolbox.runner import build_runner
+
+    build_runner(config, splits=("test",)).test()
+    return 0

@@ -1,0 +1,64 @@
+"""`train CONFIG`: train a model, or show with `--dry-run` what would be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
+from toolbox.config import Config
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train; returns the exit code."""
+    made = parser("train", "Train a model from a YAML config.")
+    made.add_argument("config", metavar="CONFIG", help="a YAML file, or the name of a shipped one: demo/style.yaml")
+    add_config_options(made)
+    made.add_argument(
+        "--resume", nargs="?", const="auto", metavar="CHECKPOINT",
+        help="continue from a checkpoint, or from the newest in the work dir",
+    )  # fmt: skip
+    made.add_argument("--amp", action="store_true", help="mixed precision: bfloat16 where it is safe")
+    made.add_argument("--dry-run", action="store_true", help="print the merged config and the networks, and stop")
+    options = made.parse_args(arguments)
+    config = read_config(options)
+    if options.resume:
+        config.data["resume"] = True
+        if options.resume != "auto":
+            config.data["load_from"] = options.resume
+    use_plugins(options.plugins, config)
+
+    from toolbox.check import check
+
+    check(config)
+    if options.dry_run:
+        show(config)
+        return 0
+
+    from toolbox.runner import build_runner
+
+    runner = build_runner(config, amp=options.amp)
+    runner.train()
+    return 0
+
+
+def show(config: Config) -> None:
+    """Print the merged config and the assembled networks with their parameter counts."""
+    from rich.table import Table
+
+    from toolbox.console import console
+    from toolbox.runner import seeded_algorithm
+
+    console.print(yaml.safe_dump(config.data, sort_keys=False, allow_unicode=True), markup=False, soft_wrap=True)
+    algorithm: Any = seeded_algorithm(config)
+    table = Table(title=type(algorithm).__name__)
+    for column in ("network", "type", "parameters", "trained by"):
+        table.add_column(column, justify="right" if column == "parameters" else "left")
+    for slot in (*algorithm.generators, *algorithm.judged):
+        network = getattr(algorithm, slot)
+        count = sum(p.numel() for p in network.parameters())
+        role = str(algorithm.variants[slot]) if slot in algorithm.judged else ", ".join(algorithm.losses)
+        table.add_row(slot, type(network).__name__, f"{count:,}", " ".join(role.split()))
+    console.print(table)

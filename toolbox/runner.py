@@ -1,0 +1,111 @@
+"""Config to Runner: the data, the algorithm, the hooks and the settings of one run, put together."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mmengine.evaluator import Evaluator
+
+from toolbox.algorithm import Algorithm
+from toolbox.build import build_algorithm, build_component
+from toolbox.config import Config
+from toolbox.engine.distributed import start_distributed
+from toolbox.engine.data import evaluation_loader, train_loader
+from toolbox.engine.loops import TrainLoop
+from toolbox.engine.progress import ProgressHook
+from toolbox.engine.random_state import seed_all
+from toolbox.engine.reporting import ReportHook
+from toolbox.engine.runner import CheckpointHook, ToolboxRunner
+from toolbox.engine.samples import SamplesHook
+from toolbox.errors import ConfigError
+
+DEFAULT_HOOKS: dict[str, type] = {
+    "logger": ProgressHook,
+    "checkpoint": CheckpointHook,
+    "samples": SamplesHook,
+    "report": ReportHook,
+}
+"""Hooks that every run has; a config changes their arguments, or writes null to do without one."""
+
+_numbers = itertools.count()
+
+
+def seeded_algorithm(config: Config) -> Algorithm:
+    """Build the model after seeding, so that every rank and every run of one seed starts from the same weights."""
+    seed_all(seed_of(config))
+    return build_algorithm(config.data["model"])
+
+
+def seed_of(config: Config) -> int:
+    """The run's seed; 0 unless the config gives one, so that a run can be repeated."""
+    return int((config.data.get("randomness") or {}).get("seed") or 0)
+
+
+def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), amp: bool = False) -> ToolboxRunner:
+    """Put a run together: `splits` is ("train", "val") to train and ("test",) to test."""
+    data = config.data
+    if "train" in splits:
+        for key in ("train_dataloader", "train_cfg", "optim_wrapper"):
+            if not data.get(key):
+                raise ConfigError("training needs it", file=str(config.file), key=key)
+    env_cfg = data.get("env_cfg") or {}
+    launcher = data.get("launcher") or "none"
+    rank, world_size = start_distributed(launcher, env_cfg.get("dist_cfg"))
+    sections: dict[str, Any] = {}
+    if "train" in splits:
+        dataset = build_component("datasets", data["train_dataloader"]["dataset"], "train_dataloader.dataset")
+        loader = train_loader(data["train_dataloader"], dataset, seed_of(config), rank, world_size)
+        sections["train_dataloader"] = loader
+        sections["train_cfg"] = {"type": TrainLoop, **data["train_cfg"]}
+        sections["optim_wrapper"] = data["optim_wrapper"]
+        sections["param_scheduler"] = data.get("param_scheduler")
+    for split in ("val", "test"):
+        if split in splits and data.get(f"{split}_dataloader"):
+            section = data[f"{split}_dataloader"]
+            dataset = build_component("datasets", section["dataset"], f"{split}_dataloader.dataset")
+            sections[f"{split}_dataloader"] = evaluation_loader(section, dataset, rank, world_size)
+            sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
+            sections[f"{split}_evaluator"] = _evaluator(data, split)
+    work_dir = work_dir_of(config)
+    runner = ToolboxRunner(
+        algorithm=seeded_algorithm(config),
+        amp=amp,
+        work_dir=str(work_dir),
+        **sections,
+        default_hooks=_default_hooks(data),
+        custom_hooks=_components("hooks", data.get("custom_hooks"), "custom_hooks"),
+        load_from=data.get("load_from"),
+        resume=bool(data.get("resume")),
+        launcher=launcher,
+        env_cfg=env_cfg,
+        log_level=data.get("log_level") or "INFO",
+        visualizer=data.get("visualizer"),
+        randomness={**(data.get("randomness") or {}), "seed": seed_of(config)},
+        experiment_name=f"{data.get('experiment_name') or config.file.stem}_{next(_numbers)}",
+    )
+    if rank == 0:
+        (work_dir / "config.yaml").write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+    return runner
+
+
+def work_dir_of(config: Config) -> Path:
+    """Where a run writes: `work_dir`, or work_dirs/<name of the config>."""
+    return Path(config.data.get("work_dir") or Path("work_dirs") / config.file.stem)
+
+
+def _components(kind: str, configs: Any, key: str) -> list[Any]:
+    configs = configs or []
+    configs = configs if isinstance(configs, list) else [configs]
+    return [build_component(kind, each, f"{key}.{i}") for i, each in enumerate(configs)]
+
+
+def _evaluator(data: dict[str, Any], split: str) -> Evaluator:
+    return Evaluator(_components("metrics", data.get(f"{split}_evaluator"), f"{split}_evaluator"))
+
+
+def _default_hooks(data: dict[str, Any]) -> list[Any]:
+    settings = {name: {} for name in DEFAULT_HOOKS} | (data.get("default_hooks") or {})
+    return [DEFAULT_HOOKS[name](**arguments) for name, arguments in settings.items() if arguments is not None]

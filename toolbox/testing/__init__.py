@@ -1,0 +1,28 @@
+"""Checks of the contracts, for the toolbox's own tests and for the authors of plugins.
+
+```python
+from toolbox.testing import check_generator
+
+def test_my_generator_keeps_to_the_contract():
+    check_generator(MyGenerator(width=8))
+```
+Each check raises `ContractBroken` (an AssertionError) that says what the contract asks and what was found.
+"""
+
+from toolbox.testing.components import (
+    ContractBroken,
+    check_degradation,
+    check_discriminator,
+    check_features,
+    check_generator,
+    check_loss,
+    check_transform,
+)
+from toolbox.testing.plugin import Result, check_plugin
+from toolbox.testing.training import assemble, batch_for, check_training, check_variant, optimizers_for
+
+__all__ = [
+    "ContractBroken", "Result", "assemble", "batch_for", "check_degradation", "check_discriminator", "check_features",
+    "check_generator", "check_loss", "check_plugin", "check_training", "check_transform", "check_variant",
+    "optimizers_for",
+]  # fmt: skip

@@ -1,0 +1,124 @@
+"""Contract checks of single components: each calls the component on a small batch and looks at what comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from toolbox.dataset import Transform
+from toolbox.degradation import Degradation
+
+
+class ContractBroken(AssertionError):
+    """A component does not do what its contract asks."""
+
+
+def require(condition: Any, message: str) -> None:
+    """Raise `ContractBroken` unless the condition holds."""
+    if not condition:
+        raise ContractBroken(message)
+
+
+def images(count: int = 2, channels: int = 3, height: int = 32, width: int = 32, seed: int = 0) -> Tensor:
+    """Smooth random images (B, C, H, W) in [0, 1]."""
+    rng = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, channels, max(2, height // 8), max(2, width // 8), generator=rng)
+    return nn.functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+
+
+def check_generator(network: nn.Module, *, channels: int = 3, size: int = 32) -> None:
+    """Size, range of types, padding multiple, one sample independent of the others, gradients to every parameter."""
+    scale, multiple = getattr(network, "scale", 1), getattr(network, "multiple", 1)
+    require(isinstance(scale, int) and scale >= 1, f"scale must be a whole number, got {scale!r}")
+    require(isinstance(multiple, int) and multiple >= 1, f"multiple must be a whole number, got {multiple!r}")
+    height, width = -(-size // multiple) * multiple, -(-(size + 8) // multiple) * multiple
+    batch = images(2, channels, height, width)
+    network.train()
+    result = network(batch)
+    require(isinstance(result, Tensor), f"forward must return a tensor of images, got {type(result).__name__}")
+    wanted = (2, result.shape[1], height * scale, width * scale)
+    require(tuple(result.shape) == wanted, f"images {tuple(batch.shape)} must become {wanted}, got {tuple(result.shape)}")
+    require(torch.isfinite(result).all(), "the result holds NaN or infinity")
+    check_gradients(network, result.square().mean())
+    network.eval()
+    with torch.no_grad():
+        together, alone = network(batch)[:1], network(batch[:1])
+    require(torch.allclose(together, alone, atol=1e-4), "in eval mode an image's result depends on the rest of its batch")
+
+
+def check_discriminator(network: nn.Module, *, channels: int = 3, size: int | None = None) -> None:
+    """A list of logits per image, live gradients to the images and to every parameter."""
+    size = size or getattr(network, "image_size", 128)
+    batch = images(2, channels, size, size).requires_grad_()
+    network.train()
+    logits = network(batch)
+    require(isinstance(logits, (list, tuple)) and logits, "forward must return a list of logits, one tensor per scale")
+    for scale in logits:
+        require(isinstance(scale, Tensor) and scale.shape[0] == 2, "each scale's logits must be a tensor (B, ...)")
+    check_gradients(network, torch.stack([(scale * torch.randn_like(scale)).mean() for scale in logits]).sum())
+    require(batch.grad is not None and batch.grad.abs().sum() > 0, "no gradient reaches the images")
+
+
+def check_gradients(network: nn.Module, loss: Tensor) -> None:
+    """Every trainable parameter gets a finite gradient."""
+    network.zero_grad()
+    loss.backward()
+    without = [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None]
+    require(not without, f"no gradient reaches {', '.join(without[:3])}; distributed training would hang or diverge")
+    bad = [name for name, p in network.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
+    require(not bad, f"the gradient of {', '.join(bad[:3])} is not finite")
+    network.zero_grad()
+
+
+def check_loss(loss: nn.Module, *, channels: int = 3) -> None:
+    """A scalar, nothing trainable, zero or less for equal images than for different ones, a live gradient."""
+    require(not any(p.requires_grad for p in loss.parameters()), "a loss has no trainable parameters; freeze them")
+    target = images(2, channels, 64, 64)
+    prediction = images(2, channels, 64, 64, seed=1).requires_grad_()
+    value = loss(prediction, target)
+    require(isinstance(value, Tensor) and value.ndim == 0, "forward must return a scalar tensor")
+    value.backward()
+    gradient = prediction.grad
+    require(gradient is not None and gradient.abs().sum() > 0, "no gradient reaches the prediction")
+    require(float(loss(target, target)) <= float(value), "equal images cost more than different ones")
+
+
+def check_degradation(degradation: Degradation, *, channels: int = 3) -> None:
+    """Size, range, randomness from the passed generator alone, and per sample."""
+    scale = degradation.scale
+    same = images(1, channels, 16 * scale, 16 * scale).repeat(2, 1, 1, 1)
+    first = degradation(same, torch.Generator().manual_seed(1))
+    wanted = (2, channels, 16, 16)
+    require(tuple(first.shape) == wanted, f"images {tuple(same.shape)} must become {wanted}, got {tuple(first.shape)}")
+    require(bool(((first >= 0) & (first <= 1)).all()), "the result leaves [0, 1]")
+    torch.manual_seed(7)
+    again = degradation(same, torch.Generator().manual_seed(1))
+    require(torch.equal(first, again), "the same generator state gives another result: draw from `rng` alone")
+    other = degradation(same, torch.Generator().manual_seed(2))
+    if not torch.equal(first, other):
+        require(not torch.equal(first[0], first[1]), "the samples of a batch share their random numbers")
+
+
+def check_features(network: nn.Module) -> None:
+    """Frozen, gives the layers asked for, passes gradients on to the images."""
+    require(not any(p.requires_grad for p in network.parameters()), "a feature network must be frozen")
+    layers: Any = getattr(network, "layers", ())
+    require(layers, "`layers` must name every layer that forward knows")
+    batch = images(1, 3, 64, 64).requires_grad_()
+    found = network(batch, layers=[layers[0]])
+    require(set(found) == {layers[0]}, f"asked for {layers[0]}, got {', '.join(found)}")
+    found[layers[0]].square().mean().backward()
+    require(batch.grad is not None and batch.grad.abs().sum() > 0, "no gradient reaches the images")
+
+
+def check_transform(transform: Transform, names: tuple[str, ...] = ("hr",)) -> None:
+    """uint8 images (H, W, C) in and out, and the same result from the same random numbers."""
+    picture = (images(1, 3, 320, 320)[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    first = transform({name: picture.copy() for name in names}, np.random.default_rng(0))
+    again = transform({name: picture.copy() for name in names}, np.random.default_rng(0))
+    for name, image in first.items():
+        require(image.dtype == np.uint8 and image.ndim == 3, f"{name} must stay (H, W, C) uint8")
+        require(np.array_equal(image, again[name]), "the same generator gives another result: draw from `rng` alone")

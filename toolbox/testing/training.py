@@ -1,0 +1,171 @@
+"""Contract checks of what trains: a variant or an algorithm is assembled with tiny networks and stepped without a Runner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from toolbox.algorithm import Algorithm
+from toolbox.degradation import Degradation
+from toolbox.engine.optimizers import parameter_groups
+from toolbox.gan_variant import GanVariant
+from toolbox.parts import Adversary, Parts, WeightedLoss
+from toolbox.testing.components import images, require
+
+
+class TinyGenerator(nn.Module):
+    """Two convolutions around an enlargement: the smallest network that keeps to the contract of a generator."""
+
+    multiple = 1
+
+    def __init__(self, channels: int = 3, scale: int = 1) -> None:
+        super().__init__()
+        self.scale = scale
+        self.first, self.last = nn.Conv2d(channels, 8, 3, padding=1), nn.Conv2d(8, channels, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, scale*H, scale*W)."""
+        base = interpolate(images, scale_factor=self.scale) if self.scale > 1 else images
+        return base + self.last(torch.tanh(self.first(base)))
+
+
+class TinyDiscriminator(nn.Module):
+    """Two strided convolutions, two scales of logits, no normalisation."""
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(channels, 8, 4, 2, 1), nn.Conv2d(8, 1, 4, 2, 1)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, C, H, W) to logits (B, 1, H/4, W/4) and (B, 1, H/8, W/8)."""
+        return [self.last(torch.tanh(self.first(scale))) for scale in (images, avg_pool2d(images, 2))]
+
+
+class TinyDegradation(Degradation):
+    """Halves the images and adds noise."""
+
+    scale = 2
+
+    def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """(B, C, H, W) to (B, C, H/2, W/2)."""
+        small = avg_pool2d(images, 2)
+        return (small + 0.01 * torch.randn(small.shape, generator=rng)).clamp(0, 1)
+
+
+class _Distance(nn.Module):
+    def forward(self, *values: Tensor) -> Tensor:
+        first, *rest = values
+        return (first - rest[0]).abs().mean() if rest else first.square().mean()
+
+
+def assemble(
+    algorithm: type[Algorithm],
+    variant: Callable[[], GanVariant],
+    *,
+    generator: Callable[[int], nn.Module] = lambda scale: TinyGenerator(scale=scale),
+    discriminator: Callable[[], nn.Module] = TinyDiscriminator,
+    networks: Mapping[str, nn.Module] | None = None,
+    losses: bool = True,
+    pool: int = 0,
+    ema: float | None = None,
+    seed: int = 0,
+    **arguments: Any,
+) -> Algorithm:
+    """An algorithm with tiny networks: one loss of weight 1 for each role, one variant for each discriminator.
+
+    `generator` is called with the scale it must have, `networks` replaces single slots.
+    """
+    torch.manual_seed(seed)
+    scale = 2 if algorithm.derived else 1
+    built = {slot: generator(scale) for slot in algorithm.generators}
+    built |= {slot: discriminator() for slot in algorithm.adversaries}
+    built |= dict(networks or {})
+    adversaries = {slot: Adversary(variant(), 1.0, pool) for slot in algorithm.adversaries}
+    for slot, adversary in adversaries.items():
+        built[slot] = adversary.variant.prepare(built[slot])
+    made = algorithm(
+        Parts(
+            networks=built,
+            adversaries=adversaries,
+            losses={role: [WeightedLoss("distance", _Distance())] for role in algorithm.roles} if losses else {},
+            degradation=TinyDegradation() if algorithm.derived else None,
+            ema=ema,
+        ),
+        **arguments,
+    )
+    made.data_preprocessor.seed(seed)  # pyright: ignore[reportCallIssue]
+    return made
+
+
+def batch_for(algorithm: Algorithm, *, count: int = 2, size: int = 32, seed: int = 0) -> dict[str, Tensor]:
+    """Random float images (B, C, H, W) for every input that no degradation makes."""
+    names = [name for name in algorithm.inputs if name not in algorithm.derived]
+    return {name: images(count, 3, size, size, seed=seed + i) for i, name in enumerate(names)}
+
+
+def optimizers_for(algorithm: Algorithm, *, lr: float = 1e-3, accumulation: int = 1, sgd: bool = False) -> OptimWrapperDict:
+    """One optimizer for each group of parameters."""
+    kind: Any = torch.optim.SGD if sgd else torch.optim.Adam
+    return OptimWrapperDict(
+        **{
+            name: OptimWrapper(kind(parameters, lr=lr), accumulative_counts=accumulation)
+            for name, parameters in parameter_groups(algorithm).items()
+        }
+    )
+
+
+def check_training(algorithm: Algorithm) -> None:
+    """One cycle of training steps: `translate` once each, live adversarial gradients, frozen partners, all finite."""
+    optimizers = optimizers_for(algorithm)
+    cycle = max([int(v.d_steps) for v in algorithm.variants.values()], default=1)  # pyright: ignore[reportArgumentType]
+    calls = 0
+    translate = algorithm.translate
+
+    def counted(values: Any) -> None:
+        nonlocal calls
+        calls += 1
+        translate(values)
+
+    algorithm.translate = counted  # pyright: ignore[reportAttributeAccessIssue]
+    before = {name: p.detach().clone() for name, p in algorithm.named_parameters() if p.requires_grad}
+    for step in range(cycle):
+        logs = algorithm.train_step(batch_for(algorithm, seed=step), optimizers)
+        bad = [name for name, value in logs.items() if not torch.isfinite(value)]
+        require(not bad, f"{', '.join(bad)} is not finite")
+    algorithm.translate = translate  # pyright: ignore[reportAttributeAccessIssue]
+    require(calls == cycle, f"translate ran {calls} times in {cycle} iterations")
+    parameters = dict(algorithm.named_parameters())
+    still = [name for name, old in before.items() if torch.equal(old, parameters[name])]
+    require(not still, f"{', '.join(still[:3])} did not move in {cycle} iterations")
+
+
+def check_variant(variant: Callable[[], GanVariant], discriminator: Callable[[], nn.Module] = TinyDiscriminator) -> None:
+    """The players pull in opposite directions: a step of D lowers D's loss, and G's gradient lowers G's."""
+    torch.manual_seed(0)
+    objective = variant()
+    network = objective.prepare(discriminator())
+    real, fake = images(4, seed=0), images(4, seed=1)
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.01)
+    first = None
+    for _ in range(20):
+        real_logits, fake_logits = network(objective.augment(real)), network(objective.augment(fake))
+        loss = objective.d_loss(real_logits, fake_logits) + objective.regularize(network, real, fake)
+        require(loss.ndim == 0 and bool(torch.isfinite(loss)), "d_loss and regularize must be finite scalars")
+        first = float(loss) if first is None else first
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        objective.after_d_step(network)
+        last = float(loss)
+    require(last < first, f"20 steps of D do not lower its loss: {first:.4f} to {last:.4f}")
+    fake.requires_grad_()
+    real_logits = network(objective.augment(real)) if objective.needs_real else None
+    adversarial = objective.g_loss(network(objective.augment(fake)), real_logits)
+    require(adversarial.ndim == 0, "g_loss must be a scalar")
+    (gradient,) = torch.autograd.grad(adversarial, fake)
+    require(bool(gradient.abs().sum() > 0), "g_loss gives the generator no gradient")
