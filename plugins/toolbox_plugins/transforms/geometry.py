@@ -1,0 +1,149 @@
+"""Crops, flips and sizes. Images of one sample that differ in size by a whole factor stay aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from toolbox.dataset import Images, Transform
+from toolbox.errors import UserError
+
+
+class RandomCrop(Transform):
+    """Cuts a random square of `size` pixels out of the largest image, and the same part out of every other.
+
+    With images of 4:1 a `size` of 96 gives 96 and 24; corners lie on the smallest image's pixels.
+    """
+
+    def __init__(self, *, size: int) -> None:
+        self.size = _positive(self, "size", size)
+
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        height, width, cell = _room(self, images, self.size)
+        top = cell * int(rng.integers((height - self.size) // cell + 1))
+        left = cell * int(rng.integers((width - self.size) // cell + 1))
+        return _crop(images, height, top, left, self.size, self.size)
+
+
+class CenterCrop(Transform):
+    """Cuts the middle square of `size` pixels out of the largest image, and the same part out of every other."""
+
+    def __init__(self, *, size: int) -> None:
+        self.size = _positive(self, "size", size)
+
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        height, width, cell = _room(self, images, self.size)
+        top = (height - self.size) // 2 // cell * cell
+        left = (width - self.size) // 2 // cell * cell
+        return _crop(images, height, top, left, self.size, self.size)
+
+
+class ModCrop(Transform):
+    """Cuts the bottom and the right, so that the largest image's height and width are multiples of `multiple`.
+
+    Super-resolution is evaluated so: a reference of 301 pixels has no x4 input.
+    """
+
+    def __init__(self, *, multiple: int) -> None:
+        self.multiple = _positive(self, "multiple", multiple)
+
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        height, width, _ = _room(self, images, self.multiple)
+        return _crop(images, height, 0, 0, height - height % self.multiple, width - width % self.multiple)
+
+
+class RandomFlip(Transform):
+    """Mirrors all images of the sample together, with the given probabilities; `rotate` is by 90 degrees.
+
+    All three at 0.5 give the eight orientations of ESRGAN's augmentation with equal chance.
+    """
+
+    def __init__(self, *, horizontal: float = 0.5, vertical: float = 0.0, rotate: float = 0.0) -> None:
+        for name, value in (("horizontal", horizontal), ("vertical", vertical), ("rotate", rotate)):
+            if not 0 <= value <= 1:
+                raise UserError(f"RandomFlip: {name} must be a probability from 0 to 1, got {value}")
+        self.horizontal, self.vertical, self.rotate = horizontal, vertical, rotate
+
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        horizontal, vertical, rotate = rng.random(3) < (self.horizontal, self.vertical, self.rotate)
+        return {name: _oriented(image, horizontal, vertical, rotate) for name, image in images.items()}
+
+
+class Resize(Transform):
+    """Resizes to `size` ([height, width]), or until the shorter side is `short_side` pixels long.
+
+    By area where it shrinks (no aliasing, no ringing), bicubic where it grows. The images of a sample must agree in
+    size: resize before a pair of two sizes is made.
+    """
+
+    def __init__(self, *, size: list[int] | None = None, short_side: int | None = None) -> None:
+        if (size is None) == (short_side is None):
+            raise UserError("Resize: give either size: [height, width] or short_side, not both")
+        if size is not None and len(size) != 2:
+            raise UserError(f"Resize: size must be [height, width], got {size}")
+        self.size = None if size is None else tuple(_positive(self, "size", side) for side in size)
+        self.short_side = None if short_side is None else _positive(self, "short_side", short_side)
+
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        if len({image.shape[:2] for image in images.values()}) > 1:
+            raise UserError(f"Resize: the images differ in size ({_sizes(images)}); resize before making a smaller one")
+        return {name: self._resized(image) for name, image in images.items()}
+
+    def _resized(self, image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        if self.size is not None:
+            target = self.size
+        else:
+            factor = self.short_side / min(height, width)  # pyright: ignore[reportOptionalOperand]
+            target = (max(round(height * factor), 1), max(round(width * factor), 1))
+        if target == (height, width):
+            return image
+        shrinks = target[0] <= height and target[1] <= width
+        return cv2.resize(image, target[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def _positive(transform: Transform, name: str, value: int) -> int:
+    if value < 1:
+        raise UserError(f"{type(transform).__name__}: {name} must be 1 or more, got {value}")
+    return value
+
+
+def _sizes(images: Mapping[str, np.ndarray]) -> str:
+    return ", ".join(f"{name} {image.shape[0]}x{image.shape[1]}" for name, image in images.items())
+
+
+def _room(transform: Transform, images: Images, size: int) -> tuple[int, int, int]:
+    """Return the largest image's height and width, and its pixels per pixel of the smallest; check that `size` fits."""
+    name = type(transform).__name__
+    low = min(image.shape[:2] for image in images.values())
+    height, width = max(image.shape[:2] for image in images.values())
+    for image in images.values():
+        if image.shape[0] % low[0] or image.shape[0] // low[0] * low[1] != image.shape[1]:
+            raise UserError(f"{name}: the images' sizes differ by no whole factor ({_sizes(images)})")
+    cell = height // low[0]
+    if size % cell:
+        raise UserError(f"{name}: {size} must be a multiple of the images' factor {cell} ({_sizes(images)})")
+    if height < size or width < size:
+        raise UserError(
+            f"{name}: the image of {height}x{width} is smaller than {size}; choose a smaller crop, or Resize before it"
+        )
+    return height, width, cell
+
+
+def _crop(images: Images, full_height: int, top: int, left: int, height: int, width: int) -> Images:
+    """Cut a part, given in pixels of the largest image, out of every image."""
+    cropped = {}
+    for name, image in images.items():
+        rows, columns = (np.array([top, top + height, left, left + width]) * image.shape[0] // full_height).reshape(
+            2, 2
+        )
+        cropped[name] = np.ascontiguousarray(image[slice(*rows), slice(*columns)])
+    return cropped
+
+
+def _oriented(image: np.ndarray, horizontal: bool, vertical: bool, rotate: bool) -> np.ndarray:
+    image = image[:, ::-1] if horizontal else image
+    image = image[::-1] if vertical else image
+    return np.ascontiguousarray(np.rot90(image) if rotate else image)
