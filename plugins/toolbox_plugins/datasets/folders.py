@@ -1,0 +1,167 @@
+"""Samples from folders of image files, nested as deep as they come, of any sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolbox.dataset import ImageDataset, Images, Transform
+from toolbox.errors import UserError
+from toolbox.images import find_images, read_image
+
+
+class Folder:
+    """The images below one folder, in the order of their paths; with `cache` each file is decoded once."""
+
+    def __init__(self, root: str, cache: bool) -> None:
+        self.root = Path(root).expanduser()
+        self.paths = find_images(self.root)
+        self._decoded: dict[int, np.ndarray] | None = {} if cache else None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def name(self, index: int) -> str:
+        """Path of the file below the root, with forward slashes on every system."""
+        return self.paths[index].relative_to(self.root).as_posix()
+
+    def read(self, index: int) -> np.ndarray:
+        """Read image `index` as (H, W, 3) uint8; the caller owns the array."""
+        if self._decoded is None:
+            return read_image(self.paths[index])
+        if index not in self._decoded:
+            self._decoded[index] = read_image(self.paths[index])
+        return self._decoded[index].copy()
+
+
+class ImageFolder(ImageDataset):
+    """One image per sample, under the name `key`: what super-resolution trains on and inference runs over."""
+
+    def __init__(self, *, root: str, key: str, transforms: list[Transform] | None = None, cache: bool = False) -> None:
+        self.folder = Folder(root, cache)
+        self.key, self.transforms = key, transforms or []
+
+    def __len__(self) -> int:
+        return len(self.folder)
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+        """Return `{key: (H, W, 3) uint8, "name": path below root}`, transformed."""
+        images = transformed({self.key: self.folder.read(index)}, self.transforms, rng)
+        return {**images, "name": self.folder.name(index)}
+
+
+class PairedFolders(ImageDataset):
+    """Aligned images of the same scene, one folder for each name: `roots: {lr: data/lr, hr: data/hr}`.
+
+    Files belong together when their paths below the roots agree up to the file type. Where a collection marks its
+    files, `suffixes` says how: `{lr: x4}` pairs DIV2K's `0801x4.png` with `0801.png`. The images of a sample may differ
+    in size by a whole factor.
+    """
+
+    def __init__(
+        self,
+        *,
+        roots: dict[str, str],
+        suffixes: dict[str, str] | None = None,
+        transforms: list[Transform] | None = None,
+        cache: bool = False,
+    ) -> None:
+        suffixes = suffixes or {}
+        if len(roots) < 2:
+            raise UserError(f"PairedFolders: roots must name two folders or more, got {', '.join(roots) or 'none'}")
+        if unknown := sorted(set(suffixes) - set(roots)):
+            raise UserError(f"PairedFolders: suffixes names {unknown[0]!r}, but roots has only {', '.join(roots)}")
+        self.folders = {key: Folder(root, cache) for key, root in roots.items()}
+        self.transforms = transforms or []
+        stems = {key: _stems(folder, suffixes.get(key, "")) for key, folder in self.folders.items()}
+        for key, others in stems.items():
+            for other, known in stems.items():
+                if missing := sorted(set(known) - set(others)):
+                    raise UserError(
+                        f"PairedFolders: {self.folders[other].paths[known[missing[0]]]} has no partner "
+                        f"{missing[0] + suffixes.get(key, '')!r} in {self.folders[key].root} ({len(missing)} such)"
+                    )
+        first = next(iter(stems.values()))
+        self.samples = [{key: stems[key][stem] for key in roots} for stem in first]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+        """Return the image of every root under its name, transformed together; `name` is the first root's file."""
+        numbers = self.samples[index]
+        images = {key: folder.read(numbers[key]) for key, folder in self.folders.items()}
+        smallest = min(image.shape[:2] for image in images.values())
+        for key, image in images.items():
+            height, width = image.shape[:2]
+            if height % smallest[0] or height // smallest[0] * smallest[1] != width:
+                raise UserError(
+                    f"{self.folders[key].paths[numbers[key]]}: {height}x{width} is no whole multiple of its "
+                    f"partner's {smallest[0]}x{smallest[1]}"
+                )
+        first = next(iter(self.folders))
+        return {**transformed(images, self.transforms, rng), "name": self.folders[first].name(numbers[first])}
+
+
+class UnpairedFolders(ImageDataset):
+    """One image of each of two domains that have nothing to do with each other, as CycleGAN and UNIT train on.
+
+    An epoch shows each image of the larger folder once; the other folder's is drawn at random. `transforms` apply to
+    either image by itself, then `transforms_a` and `transforms_b` to their own. `name` is the larger folder's file.
+    """
+
+    def __init__(
+        self,
+        *,
+        root_a: str,
+        root_b: str,
+        key_a: str = "real_a",
+        key_b: str = "real_b",
+        transforms: list[Transform] | None = None,
+        transforms_a: list[Transform] | None = None,
+        transforms_b: list[Transform] | None = None,
+        cache: bool = False,
+    ) -> None:
+        if key_a == key_b:
+            raise UserError(f"UnpairedFolders: key_a and key_b are both {key_a!r}; give them different names")
+        self.key_a, self.key_b = key_a, key_b
+        self.folder_a, self.folder_b = Folder(root_a, cache), Folder(root_b, cache)
+        self.transforms_a = [*(transforms or []), *(transforms_a or [])]
+        self.transforms_b = [*(transforms or []), *(transforms_b or [])]
+
+    def __len__(self) -> int:
+        return max(len(self.folder_a), len(self.folder_b))
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+        """Return `{key_a: (H, W, 3) uint8, key_b: (H', W', 3) uint8, "name": ...}`."""
+        by_a = len(self.folder_a) >= len(self.folder_b)
+        other = int(rng.integers(len(self.folder_b if by_a else self.folder_a)))
+        index_a, index_b = (index, other) if by_a else (other, index)
+        name = self.folder_a.name(index) if by_a else self.folder_b.name(index)
+        images_a = transformed({self.key_a: self.folder_a.read(index_a)}, self.transforms_a, rng)
+        images_b = transformed({self.key_b: self.folder_b.read(index_b)}, self.transforms_b, rng)
+        return {**images_a, **images_b, "name": name}
+
+
+def transformed(images: Images, transforms: Sequence[Transform], rng: np.random.Generator) -> Images:
+    """Apply the transforms in order."""
+    for transform in transforms:
+        images = transform(images, rng)
+    return images
+
+
+def _stems(folder: Folder, suffix: str) -> dict[str, int]:
+    """Map each file's path, without file type and `suffix`, to its number."""
+    stems: dict[str, int] = {}
+    for index, path in enumerate(folder.paths):
+        stem = path.relative_to(folder.root).with_suffix("").as_posix()
+        if not stem.endswith(suffix):
+            raise UserError(f"PairedFolders: {path} does not end in the suffix {suffix!r} of its folder")
+        stem = stem.removesuffix(suffix)
+        if stem in stems:
+            raise UserError(f"PairedFolders: {path} and {folder.paths[stems[stem]]} differ by file type only")
+        stems[stem] = index
+    return stems
