@@ -16,7 +16,7 @@ from toolbox.gan_variant import Logits
 from toolbox.image_pool import ImagePool
 from toolbox.metric import DO_NOTHING
 from toolbox.moving_average import update_average
-from toolbox.network_call import call_padded, frozen, judge, unwrapped
+from toolbox.network_call import at_least_float32, call_padded, frozen, judge, unwrapped
 from toolbox.parts import Parts, Phase
 from toolbox.preprocessor import Preprocessor
 from toolbox.resize import resize_to
@@ -62,7 +62,9 @@ class Algorithm(BaseModel, ABC):
         self.judged = {slot: names for slot, names in self.adversaries.items() if slot in parts.networks}
         self.variants = nn.ModuleDict({slot: parts.adversaries[slot].variant for slot in self.judged})
         self.pools = nn.ModuleDict({slot: ImagePool(parts.adversaries[slot].pool) for slot in self.judged})
-        self.losses = nn.ModuleDict({role: nn.ModuleList(e.module for e in each) for role, each in parts.losses.items()})
+        self.losses = nn.ModuleDict(
+            {role: nn.ModuleList(e.module for e in each) for role, each in parts.losses.items()}
+        )
         self.parts = parts
         self.iteration = 0
         self._translating_for_generators = True
@@ -101,7 +103,7 @@ class Algorithm(BaseModel, ABC):
         self._translating_for_generators = generators_turn
         with g_optimizer.optim_context(self), torch.set_grad_enabled(generators_turn):
             self.translate(values)
-            in_float32(values)
+            values.update({k: at_least_float32(v) for k, v in values.items() if isinstance(v, Tensor)})
             loss = self.generators_loss(values, logs) if generators_turn else None
         if loss is not None:
             g_optimizer.update_params(loss)
@@ -231,10 +233,3 @@ class Algorithm(BaseModel, ABC):
     def restart(self) -> None:
         """Forget the counters: loaded weights begin a new run, with the averages starting from them."""
         self.iteration, self.ema_updates = 0, 0
-
-
-def in_float32(values: Values) -> None:
-    """Cast what networks gave under autocast back to float32, in place."""
-    for name, value in values.items():
-        if isinstance(value, Tensor) and value.is_floating_point():
-            values[name] = value.float()

@@ -92,6 +92,8 @@ def variant_of(model: Mapping[str, Any], slot: str) -> Mapping[str, Any]:
 def _build_losses(role: str, config: Any) -> list[WeightedLoss]:
     configs = config if isinstance(config, list) else [config]
     return [
-        WeightedLoss(each["type"], build_component("losses", each, f"model.losses.{role}"), float(each.get("weight", 1)))
+        WeightedLoss(
+            each["type"], build_component("losses", each, f"model.losses.{role}"), float(each.get("weight", 1))
+        )
         for each in configs
     ]

@@ -13,7 +13,9 @@ from toolbox.images import write_image
 GAP, CAPTION = 6, 22
 
 
-def contact_sheet(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str], path: Path, *, cell: int = 256) -> Path:
+def contact_sheet(
+    rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str], path: Path, *, cell: int = 256
+) -> Path:
     """Write rows of images (H, W, 3) uint8 as one PNG; each image is fitted into cell x cell pixels.
 
     Small images are enlarged without smoothing, so that a low-resolution input shows its pixels.

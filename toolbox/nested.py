@@ -59,7 +59,9 @@ def nested_components(kind: str, config: Component, key: str) -> Iterator[tuple[
     """Every component written inside another's arguments: (kind, config, key path)."""
     for name, inner in nested_kinds(registry(kind).get(config["type"])).items():
         value = config.get(name)
-        items = [(f"{key}.{name}", value)] if not isinstance(value, list) else [
-            (f"{key}.{name}.{i}", item) for i, item in enumerate(value)
-        ]
+        items = (
+            [(f"{key}.{name}", value)]
+            if not isinstance(value, list)
+            else [(f"{key}.{name}.{i}", item) for i, item in enumerate(value)]
+        )
         yield from ((inner, item, place) for place, item in items if isinstance(item, Mapping))  # pyright: ignore[reportReturnType]

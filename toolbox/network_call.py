@@ -18,6 +18,11 @@ def unwrapped(network: nn.Module) -> nn.Module:
     return network.module if isinstance(network, DistributedDataParallel) else network
 
 
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Cast what a network gave under autocast (bfloat16, float16) to float32; float64 stays."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
     """Gradients pass through the network and none reaches its parameters."""
@@ -34,10 +39,10 @@ def frozen(network: nn.Module) -> Iterator[None]:
 def judge(discriminator: nn.Module, *batches: Tensor) -> list[Logits]:
     """The logits of each batch in float32: in one forward where shapes agree, so that batch norm sees them together."""
     if len({batch.shape[1:] for batch in batches}) == 1:
-        scales = [scale.float() for scale in discriminator(torch.cat(batches))]
+        scales = [at_least_float32(scale) for scale in discriminator(torch.cat(batches))]
         split = [scale.split([len(batch) for batch in batches]) for scale in scales]  # by scale, then by batch
         return [[scale[i] for scale in split] for i in range(len(batches))]
-    return [[scale.float() for scale in discriminator(batch)] for batch in batches]
+    return [[at_least_float32(scale) for scale in discriminator(batch)] for batch in batches]
 
 
 def call_padded(network: nn.Module, images: Tensor) -> Tensor:

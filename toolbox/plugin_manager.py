@@ -79,7 +79,9 @@ class PluginManager:
         )
         if entry_point.name in self.plugins:
             other = self.plugins[entry_point.name]
-            if other.distribution == plugin.distribution:  # one package seen twice, in the checkout and in site-packages
+            if (
+                other.distribution == plugin.distribution
+            ):  # one package seen twice, in the checkout and in site-packages
                 return
             message = (
                 f"two packages call a plugin '{plugin.name}': {other} and {plugin}; "
@@ -101,7 +103,9 @@ class PluginManager:
         elif importlib.util.find_spec(item.partition(".")[0]) is not None:
             self._load(Plugin(item, item, ""), lambda: importlib.import_module(item), must_work=True)
         else:
-            raise PluginError(f"-p {item}: no plugin, module or .py file of that name{did_you_mean(item, self.plugins)}")
+            raise PluginError(
+                f"-p {item}: no plugin, module or .py file of that name{did_you_mean(item, self.plugins)}"
+            )
 
     def _load(self, plugin: Plugin, load: Any, *, must_work: bool) -> None:
         if plugin.name in self.plugins and not self.plugins[plugin.name].blocked:
@@ -122,7 +126,9 @@ class PluginManager:
                 self.pluggy.unregister(name=plugin.name)
             if must_work or self._strict:
                 raise PluginError(f"plugin '{plugin.name}' ({plugin}) does not load: {plugin.error}") from error
-            warnings.warn(f"plugin '{plugin.name}' ({plugin}) does not load and is left out: {plugin.error}", stacklevel=2)
+            warnings.warn(
+                f"plugin '{plugin.name}' ({plugin}) does not load and is left out: {plugin.error}", stacklevel=2
+            )
 
     def call(self, hook: str, **arguments: Any) -> None:
         """Call a hook of every plugin."""

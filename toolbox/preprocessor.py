@@ -49,7 +49,11 @@ class Preprocessor(BaseDataPreprocessor):
                 values[name] = self.degradation(values[source], rng)
         missing = [name for name in self.inputs if name not in values]
         if training and missing:
-            ways = f", or model.degradation to make it from '{self.derived[missing[0]]}'" if missing[0] in self.derived else ""
+            ways = (
+                f", or model.degradation to make it from '{self.derived[missing[0]]}'"
+                if missing[0] in self.derived
+                else ""
+            )
             raise UserError(
                 f"train_dataloader.dataset: gives {', '.join(values) or 'no images'}, and the model needs "
                 f"'{missing[0]}'; give the dataset that key{ways}"

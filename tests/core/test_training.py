@@ -1,0 +1,146 @@
+"""GAN correctness, for every algorithm with every variant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from matrix import CELLS, VARIANTS, algorithm_class
+from torch import Tensor
+
+from toolbox.algorithm import Algorithm
+from toolbox.network_call import unwrapped
+from toolbox.testing import assemble, batch_for, check_training, optimizers_for
+
+cells = pytest.mark.parametrize(("algorithm", "variant"), CELLS)
+
+
+def cycle_of(algorithm: Algorithm) -> int:
+    return max(int(variant.d_steps) for variant in algorithm.variants.values())
+
+
+def gradients(algorithm: Algorithm, slots: Any) -> list[Tensor | None]:
+    return [p.grad for slot in slots for p in getattr(algorithm, slot).parameters()]
+
+
+@cells
+def test_a_cycle_of_steps_trains_every_network_and_translates_once_each(algorithm: str, variant: str) -> None:
+    check_training(assemble(algorithm_class(algorithm), VARIANTS[variant], pool=3, ema=0.9))
+
+
+@cells
+def test_the_adversarial_gradient_reaches_the_generators_and_not_the_discriminators(algorithm: str, variant: str) -> None:
+    model = assemble(algorithm_class(algorithm), VARIANTS[variant], losses=False)
+    values = model.data_preprocessor(batch_for(model), True)
+    model.translate(values)
+    model.generators_loss(values, {}).backward()
+    for slot in model.judged:
+        assert all(p.requires_grad for p in getattr(model, slot).parameters()), "the discriminator stays frozen"
+    assert all(grad is None for grad in gradients(model, model.judged))
+    found = [grad for grad in gradients(model, model.generators) if grad is not None]
+    assert found and max(float(grad.abs().max()) for grad in found) > 0
+
+
+@cells
+def test_the_discriminators_loss_gives_the_generators_no_gradient(algorithm: str, variant: str) -> None:
+    model = assemble(algorithm_class(algorithm), VARIANTS[variant])
+    values = model.data_preprocessor(batch_for(model), True)
+    model.translate(values)
+    torch.stack([model.discriminator_loss(slot, values, {}) for slot in model.judged]).sum().backward()
+    assert all(grad is None for grad in gradients(model, model.generators))
+    assert all(grad is not None for grad in gradients(model, model.judged))
+
+
+@pytest.mark.parametrize(("algorithm", "variant"), [cell for cell in CELLS if cell[1].startswith("SpectralNorm")])
+def test_spectral_norm_vectors_move_and_the_weights_stay_normalised(algorithm: str, variant: str) -> None:
+    model = assemble(algorithm_class(algorithm), VARIANTS[variant])
+    network = getattr(model, next(iter(model.judged)))
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    assert before, "no layer was normalised"
+    optimizers = optimizers_for(model)
+    for step in range(30):
+        model.train_step(batch_for(model, seed=step), optimizers)
+    assert all(not torch.equal(value, before[name]) for name, value in network.named_buffers() if value.numel() > 1)
+    assert float(torch.linalg.matrix_norm(network.first.weight.detach().flatten(1), 2)) == pytest.approx(1, abs=0.05)
+
+
+@cells
+def test_an_accumulated_step_equals_the_step_of_the_large_batch(algorithm: str, variant: str) -> None:
+    if variant.startswith("SpectralNorm") or "WGANGP" in variant:
+        variant = "LSGAN"  # power iterations and sampled interpolates differ by design
+    torch.manual_seed(0)
+    whole = assemble(algorithm_class(algorithm), VARIANTS[variant]).double()
+    parts = assemble(algorithm_class(algorithm), VARIANTS[variant]).double()
+    large = {name: value.double() for name, value in batch_for(whole, count=4).items()}
+    lows = {}
+    if whole.derived:  # the noise of the degradation would differ
+        for name, source in whole.derived.items():
+            lows[name] = torch.nn.functional.avg_pool2d(large[source], 2)
+    large |= lows
+    one, many = optimizers_for(whole, sgd=True), optimizers_for(parts, sgd=True, accumulation=2)
+    whole.train_step(large, one)
+    for half in (slice(0, 2), slice(2, 4)):
+        parts.train_step({name: value[half] for name, value in large.items()}, many)
+    for (name, a), b in zip(whole.named_parameters(), parts.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-12), name
+
+
+@cells
+def test_equal_seeds_give_equal_weights(algorithm: str, variant: str) -> None:
+    finals = []
+    for _ in range(2):
+        model = assemble(algorithm_class(algorithm), VARIANTS[variant], pool=2)
+        optimizers = optimizers_for(model)
+        for step in range(cycle_of(model)):
+            model.train_step(batch_for(model, seed=step), optimizers)
+        finals.append(torch.cat([p.detach().flatten() for p in unwrapped(model).parameters()]))
+    assert torch.equal(*finals)
+
+
+def test_a_discriminator_of_five_steps_meets_one_generator_step() -> None:
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["WGANGP"])
+    optimizers = optimizers_for(model)
+    moved = []
+    for step in range(10):
+        before = model.generator.first.weight.clone()
+        logs = model.train_step(batch_for(model, seed=step), optimizers)
+        moved.append(not torch.equal(before, model.generator.first.weight))
+        assert "d/adversarial" in logs and ("g/pixel" in logs) == moved[-1]
+    assert moved == [False] * 4 + [True] + [False] * 4 + [True]
+
+
+def test_accumulation_keeps_the_micro_batches_of_a_generator_update_together() -> None:
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["WGANGP"])
+    turns = []
+    for model.iteration in range(20):
+        turns.append(model.turn(2)[0])
+    assert turns == ([False] * 8 + [True] * 2) * 2
+
+
+def test_phases_decide_which_losses_and_discriminators_count() -> None:
+    from dataclasses import replace
+
+    from toolbox.parts import Phase
+
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"])
+    phases = [Phase("pixels", until=2, losses=["pixel"], adversaries=[]), Phase("all")]
+    model.parts = replace(model.parts, phases=phases)
+    optimizers = optimizers_for(model)
+    logs = [set(model.train_step(batch_for(model), optimizers)) for _ in range(3)]
+    assert logs[0] == logs[1] == {"g/pixel"}
+    assert {"g/pixel", "g/perceptual", "g/adversarial", "d/adversarial"} <= logs[2]
+
+
+def test_the_average_follows_the_generator_and_predicts() -> None:
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], ema=0.5)
+    optimizers = optimizers_for(model)
+    start = model.generator.first.weight.clone()
+    model.train_step(batch_for(model), optimizers)
+    decay = min(0.5, 1 / 10)
+    expected = decay * start + (1 - decay) * model.generator.first.weight
+    average: Any = model.generator_ema
+    assert torch.allclose(average.first.weight, expected, atol=1e-7)
+    assert not any(p.requires_grad for p in average.parameters())
+    low = torch.rand(1, 3, 7, 9)
+    assert torch.equal(model.predict(low), average(low).clamp(0, 1))
