@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,7 @@ class FidelityMetric(PairedMetric):
         *,
         prediction: str,
         reference: str,
-        channel: str = "Y",
+        channel: Literal["Y", "RGB"] = "Y",
         crop: int = 0,
         quantize: bool = True,
         baseline: bool = True,
