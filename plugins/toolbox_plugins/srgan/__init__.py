@@ -1,0 +1,25 @@
+"""SRGAN (Ledig et al., 2017): super-resolution by a pixel, a perceptual and an adversarial loss."""
+
+from toolbox import hookimpl
+from toolbox.hookspecs import Register
+
+
+@hookimpl
+def register_algorithms(register: Register) -> None:
+    from .algorithm import SRGAN
+
+    register("SRGAN", SRGAN)
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    from .srresnet import SRResNet
+
+    register("SRResNet", SRResNet)
+
+
+@hookimpl
+def register_discriminators(register: Register) -> None:
+    from .vgg_discriminator import VGGStyleDiscriminator
+
+    register("VGGStyleDiscriminator", VGGStyleDiscriminator)
