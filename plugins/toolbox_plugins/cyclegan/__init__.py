@@ -1,0 +1,25 @@
+"""CycleGAN (Zhu et al., 2017): unpaired translation with cycle consistency."""
+
+from toolbox import hookimpl
+from toolbox.hookspecs import Register
+
+
+@hookimpl
+def register_algorithms(register: Register) -> None:
+    from .algorithm import CycleGAN
+
+    register("CycleGAN", CycleGAN)
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    from .generator import ResnetGenerator
+
+    register("ResnetGenerator", ResnetGenerator)
+
+
+@hookimpl
+def register_discriminators(register: Register) -> None:
+    from .discriminator import PatchDiscriminator
+
+    register("PatchDiscriminator", PatchDiscriminator)
