@@ -1,0 +1,55 @@
+"""The distance of two images in the activations of a frozen network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from toolbox.errors import UserError, did_you_mean
+from toolbox.network import FeatureNetwork
+
+from .pixel import check_shapes
+
+CRITERIA = {"l1": F.l1_loss, "l2": F.mse_loss}
+
+
+class PerceptualLoss(nn.Module):
+    """The weighted sum, over layers, of the mean difference between two images' activations.
+
+    Johnson et al. 2016; Ledig et al. 2017 for super-resolution. The defaults are ESRGAN's: VGG19's `conv5_4`, before
+    the ReLU, by L1. SRGAN's is `relu5_4` by `l2`. `layers` gives each layer its weight.
+    """
+
+    def __init__(
+        self, *, features: FeatureNetwork, layers: dict[str, float] | None = None, criterion: str = "l1"
+    ) -> None:
+        super().__init__()
+        layers = {"conv5_4": 1.0} if layers is None else layers
+        if not layers:
+            raise UserError("layers must name at least one layer with its weight, such as {conv5_4: 1.0}")
+        for layer, weight in layers.items():
+            if layer not in features.layers:
+                raise UserError(
+                    f"layers: {type(features).__name__} has no layer {layer!r}{did_you_mean(layer, features.layers)}"
+                )
+            if weight <= 0:
+                raise UserError(f"layers.{layer} must be a weight above 0, got {weight}")
+        if criterion not in CRITERIA:
+            raise UserError(f"criterion must be l1 or l2, got {criterion!r}")
+        self.features, self.layers, self.criterion = features, dict(layers), criterion
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Compare images (B, C, H, W) in [0, 1]; a float32 scalar. The target gets no gradient."""
+        check_shapes(prediction, target)
+        names = list(self.layers)
+        found = self.features(prediction.float(), layers=names)  # {name: (B, c, h, w)}
+        with torch.no_grad():
+            wanted = self.features(target.float(), layers=names)
+        distance = CRITERIA[self.criterion]
+        terms = [weight * distance(found[name].float(), wanted[name].float()) for name, weight in self.layers.items()]
+        return torch.stack(terms).sum()
+
+    def __repr__(self) -> str:
+        """As in the config."""
+        return f"PerceptualLoss(features={self.features!r}, layers={self.layers}, criterion={self.criterion!r})"
