@@ -130,7 +130,7 @@ def test_what_cannot_be_compared_is_refused_by_name():
         metric(SSIM, crop=4).measure(image, image)
     with pytest.raises(ValueError, match="Y needs 3 channels, hr has 1; use channel: RGB"):
         metric(PSNR).measure(image[:1], image[:1])
-    with pytest.raises(UserError, match="PSNR: channel must be Y or RGB, got 'L'"):
+    with pytest.raises(UserError, match="channel must be Y or RGB, got 'L'"):
         metric(PSNR, channel="L")
-    with pytest.raises(UserError, match="SSIM: crop must be 0 or more, got -1"):
+    with pytest.raises(UserError, match="crop must be 0 or more, got -1"):
         metric(SSIM, crop=-1)

@@ -65,7 +65,7 @@ def test_a_crop_that_does_not_fit_is_refused_with_the_sizes():
         RandomCrop(size=30)(pair(7, 9, 4), rng())
     with pytest.raises(UserError, match=r"differ by no whole factor .a 4x4, b 6x6"):
         CenterCrop(size=2)({"a": np.zeros((4, 4, 3)), "b": np.zeros((6, 6, 3))}, rng())
-    with pytest.raises(UserError, match="RandomCrop: size must be 1 or more, got 0"):
+    with pytest.raises(UserError, match="size must be 1 or more, got 0"):
         RandomCrop(size=0)
 
 

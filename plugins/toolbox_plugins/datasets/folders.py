@@ -71,9 +71,9 @@ class PairedFolders(ImageDataset):
     ) -> None:
         suffixes = suffixes or {}
         if len(roots) < 2:
-            raise UserError(f"PairedFolders: roots must name two folders or more, got {', '.join(roots) or 'none'}")
+            raise UserError(f"roots must name two folders or more, got {', '.join(roots) or 'none'}")
         if unknown := sorted(set(suffixes) - set(roots)):
-            raise UserError(f"PairedFolders: suffixes names {unknown[0]!r}, but roots has only {', '.join(roots)}")
+            raise UserError(f"suffixes names {unknown[0]!r}, but roots has only {', '.join(roots)}")
         self.folders = {key: Folder(root, cache) for key, root in roots.items()}
         self.transforms = transforms or []
         stems = {key: _stems(folder, suffixes.get(key, "")) for key, folder in self.folders.items()}
@@ -81,7 +81,7 @@ class PairedFolders(ImageDataset):
             for other, known in stems.items():
                 if missing := sorted(set(known) - set(others)):
                     raise UserError(
-                        f"PairedFolders: {self.folders[other].paths[known[missing[0]]]} has no partner "
+                        f"{self.folders[other].paths[known[missing[0]]]} has no partner "
                         f"{missing[0] + suffixes.get(key, '')!r} in {self.folders[key].root} ({len(missing)} such)"
                     )
         first = next(iter(stems.values()))
@@ -126,7 +126,7 @@ class UnpairedFolders(ImageDataset):
         cache: bool = False,
     ) -> None:
         if key_a == key_b:
-            raise UserError(f"UnpairedFolders: key_a and key_b are both {key_a!r}; give them different names")
+            raise UserError(f"key_a and key_b are both {key_a!r}; give them different names")
         self.key_a, self.key_b = key_a, key_b
         self.folder_a, self.folder_b = Folder(root_a, cache), Folder(root_b, cache)
         self.transforms_a = [*(transforms or []), *(transforms_a or [])]
@@ -159,9 +159,9 @@ def _stems(folder: Folder, suffix: str) -> dict[str, int]:
     for index, path in enumerate(folder.paths):
         stem = path.relative_to(folder.root).with_suffix("").as_posix()
         if not stem.endswith(suffix):
-            raise UserError(f"PairedFolders: {path} does not end in the suffix {suffix!r} of its folder")
+            raise UserError(f"{path} does not end in the suffix {suffix!r} of its folder")
         stem = stem.removesuffix(suffix)
         if stem in stems:
-            raise UserError(f"PairedFolders: {path} and {folder.paths[stems[stem]]} differ by file type only")
+            raise UserError(f"{path} and {folder.paths[stems[stem]]} differ by file type only")
         stems[stem] = index
     return stems

@@ -20,7 +20,7 @@ class BicubicDegradation(Degradation):
         """`quantize` rounds to 8 bits and cuts overshoot to [0, 1]; without it the values stay as computed."""
         super().__init__()
         if scale not in (2, 3, 4, 8):
-            raise UserError(f"BicubicDegradation: scale must be 2, 3, 4 or 8, got {scale}")
+            raise UserError(f"scale must be 2, 3, 4 or 8, got {scale}")
         self.scale, self.quantize = scale, quantize
 
     def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:

@@ -37,9 +37,9 @@ class FidelityMetric(PairedMetric):
         """`crop` pixels are cut from every side; `quantize` rounds both images to 8 bits, as saving them would."""
         super().__init__(prediction=prediction, reference=reference, baseline=baseline)
         if channel not in ("Y", "RGB"):
-            raise UserError(f"{type(self).__name__}: channel must be Y or RGB, got {channel!r}")
+            raise UserError(f"channel must be Y or RGB, got {channel!r}")
         if crop < 0:
-            raise UserError(f"{type(self).__name__}: crop must be 0 or more, got {crop}")
+            raise UserError(f"crop must be 0 or more, got {crop}")
         self.channel, self.crop, self.quantize = channel, crop, quantize
 
     @property

@@ -18,7 +18,7 @@ class RandomCrop(Transform):
     """
 
     def __init__(self, *, size: int) -> None:
-        self.size = _positive(self, "size", size)
+        self.size = _positive("size", size)
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         height, width, cell = _room(self, images, self.size)
@@ -31,7 +31,7 @@ class CenterCrop(Transform):
     """Cuts the middle square of `size` pixels out of the largest image, and the same part out of every other."""
 
     def __init__(self, *, size: int) -> None:
-        self.size = _positive(self, "size", size)
+        self.size = _positive("size", size)
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         height, width, cell = _room(self, images, self.size)
@@ -47,7 +47,7 @@ class ModCrop(Transform):
     """
 
     def __init__(self, *, multiple: int) -> None:
-        self.multiple = _positive(self, "multiple", multiple)
+        self.multiple = _positive("multiple", multiple)
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         height, width, _ = _room(self, images, self.multiple)
@@ -63,7 +63,7 @@ class RandomFlip(Transform):
     def __init__(self, *, horizontal: float = 0.5, vertical: float = 0.0, rotate: float = 0.0) -> None:
         for name, value in (("horizontal", horizontal), ("vertical", vertical), ("rotate", rotate)):
             if not 0 <= value <= 1:
-                raise UserError(f"RandomFlip: {name} must be a probability from 0 to 1, got {value}")
+                raise UserError(f"{name} must be a probability from 0 to 1, got {value}")
         self.horizontal, self.vertical, self.rotate = horizontal, vertical, rotate
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
@@ -80,11 +80,11 @@ class Resize(Transform):
 
     def __init__(self, *, size: list[int] | None = None, short_side: int | None = None) -> None:
         if (size is None) == (short_side is None):
-            raise UserError("Resize: give either size: [height, width] or short_side, not both")
+            raise UserError("give either size: [height, width] or short_side, not both")
         if size is not None and len(size) != 2:
-            raise UserError(f"Resize: size must be [height, width], got {size}")
-        self.size = None if size is None else tuple(_positive(self, "size", side) for side in size)
-        self.short_side = None if short_side is None else _positive(self, "short_side", short_side)
+            raise UserError(f"size must be [height, width], got {size}")
+        self.size = None if size is None else tuple(_positive("size", side) for side in size)
+        self.short_side = None if short_side is None else _positive("short_side", short_side)
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         if len({image.shape[:2] for image in images.values()}) > 1:
@@ -104,9 +104,9 @@ class Resize(Transform):
         return cv2.resize(image, target[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
-def _positive(transform: Transform, name: str, value: int) -> int:
+def _positive(name: str, value: int) -> int:
     if value < 1:
-        raise UserError(f"{type(transform).__name__}: {name} must be 1 or more, got {value}")
+        raise UserError(f"{name} must be 1 or more, got {value}")
     return value
 
 
