@@ -1,0 +1,178 @@
+"""Reads a config file with its bases and the command line's options into one plain dict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from toolbox.config.merge import Layer, conflicts, lay_over, settles, written
+from toolbox.config.options import COMMAND_LINE, with_options
+from toolbox.config.shipped import SUFFIXES, find_config, shown
+from toolbox.config.values import show
+from toolbox.config.yaml_loader import MAX_BYTES, parse_yaml
+from toolbox.errors import ConfigError
+
+MAX_BASES_DEEP = 20
+_TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+
+
+@dataclass
+class Config:
+    """A merged config: plain data, the file it was asked for, and which file wrote each value."""
+
+    data: dict[str, Any]
+    file: Path
+    """Absolute, symbolic links resolved."""
+    sources: dict[str, str] = field(default_factory=dict)
+    """Dotted path of every value (those in lists left out) to the file that wrote it, or `--cfg-options`."""
+
+    def source_of(self, key: str) -> str:
+        """The file to name in an error about `key`: who wrote it, or else who wrote the nearest thing above it."""
+        while key:
+            if key in self.sources:
+                return self.sources[key]
+            key = key.rpartition(".")[0]
+        return shown(self.file)
+
+
+def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+    """Read a config: its `_base_` files first, itself over them, then `options` (dotted path to value) over all.
+
+    `_base_` is one path or a list, relative to the file that names it. Two bases may not differ in a value unless
+    the file itself decides it. Mappings merge, lists and single values replace, and `_delete_: true` in a mapping
+    replaces the base's. `'{{ fileDirname }}'` (in quotes: YAML reads bare braces as a mapping) in any text becomes
+    the folder of the file that wrote it. No base may lie outside the nearest folder called `configs` above the first
+    file (its own folder where there is none), and nothing but .yaml and .yml is read.
+
+    Raises:
+        ConfigError: naming the file, the key and the way out.
+    """
+    found = find_config(path)
+    first = found.resolve()
+    if first.suffix not in SUFFIXES:  # a link from x.yaml to something else
+        raise ConfigError(f"leads to '{first.name}'; only .yaml and .yml files are read", file=shown(found))
+    root = next((folder for folder in first.parents if folder.name == "configs"), first.parent)
+    layer = _Reader(root).read(first, ())
+    for key, value in (options or {}).items():
+        _refuse_templates(value, key)
+    layer = with_options(layer, options or {})
+    return Config(layer.data, first, layer.sources)
+
+
+class _Reader:
+    """Reads the files of one config, each once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.known: dict[Path, Layer] = {}
+
+    def read(self, file: Path, chain: tuple[Path, ...]) -> Layer:
+        """Return a file over its bases. `chain` are the files that led here."""
+        name = shown(file)
+        if file in chain:
+            circle = " -> ".join(shown(each) for each in (*chain[chain.index(file) :], file))
+            raise ConfigError(f"a file cannot be its own base: {circle}", file=shown(chain[-1]), key="_base_")
+        if len(chain) > MAX_BASES_DEEP:
+            raise ConfigError(f"more than {MAX_BASES_DEEP} files, each the base of another", file=name, key="_base_")
+        if file in self.known:
+            return self.known[file]
+        data = parse_yaml(_text(file), name)
+        named = data.pop("_base_", [])
+        bases = [self._base(item, file, data) for item in (named if isinstance(named, list) else [named])]
+        own = written(_filled(data, file, ""), name)
+        merged = Layer()
+        for base in bases:
+            layer = self.read(base, (*chain, file))
+            for conflict in conflicts(merged.data, layer.data):
+                if not settles(own.data, conflict):
+                    key = ".".join(conflict)
+                    message = (
+                        f"bases {merged.sources[key]} and {layer.sources[key]} differ in it; drop one, or set it here"
+                    )
+                    raise ConfigError(message, file=name, key=key)
+            merged = lay_over(merged, layer)
+        self.known[file] = lay_over(merged, own)
+        return self.known[file]
+
+    def _base(self, item: Any, file: Path, data: Mapping[str, Any]) -> Path:
+        """Find the file that an entry of `_base_` names, inside the root."""
+
+        def refuse(message: str) -> ConfigError:
+            return ConfigError(message, file=shown(file), key="_base_")
+
+        if not isinstance(item, str) or not item.strip() or not item.isprintable():
+            raise refuse(f"wants a path or a list of paths, got {show(item)}")
+        if Path(item).is_absolute() or PureWindowsPath(item).anchor or "{{" in item:
+            raise refuse(f"{show(item)} must be relative to this file: write '../base.yaml'")
+        try:
+            base = (file.parent / item).resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # a circle of links, or a name no disk can hold
+            raise refuse(f"{show(item)} cannot be read: {type(error).__name__}") from None
+        if not base.is_relative_to(self.root):
+            raise refuse(f"{show(item)} leaves the folder {shown(self.root)}; copy the base into it")
+        if base.suffix not in SUFFIXES:
+            raise refuse(f"{show(item)}: only .yaml and .yml files are read, so that no config runs code")
+        if not _is_file(base):
+            raise refuse(f"there is no file {show(item)} (looked for {shown(base)})")
+        return base
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)  # one byte more than parse_yaml takes
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror or type(error).__name__}", file=shown(file)) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if len(content) > MAX_BYTES:  # the cut may fall inside a character; parse_yaml says that it is too long
+            return " " * len(content)
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"line {line}: is not UTF-8 text; save it as UTF-8", file=shown(file)) from None
+
+
+def _filled(value: Any, file: Path, path: str) -> Any:
+    """Replace `{{ fileDirname }}` in every text by the folder of the file, and refuse any other template."""
+    if isinstance(value, dict):
+        return {key: _filled(item, file, f"{path}.{key}" if path else key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, file, f"{path}.{index}") for index, item in enumerate(value)]
+    if not isinstance(value, str) or "{{" not in value:
+        return value
+
+    def fill(match: re.Match[str]) -> str:
+        if match[1] != "fileDirname":
+            raise _unknown_template(match[0], shown(file), path)
+        return file.parent.as_posix()
+
+    filled = _TEMPLATE.sub(fill, value)
+    if "{{" in filled:
+        raise _unknown_template(value, shown(file), path)
+    return filled
+
+
+def _refuse_templates(value: Any, path: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_templates(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_templates(item, f"{path}.{index}")
+    elif isinstance(value, str) and "{{" in value:
+        raise ConfigError(f"{show(value)}: an option has no folder; write the path out", file=COMMAND_LINE, key=path)
+
+
+def _unknown_template(written_as: str, file: str, path: str) -> ConfigError:
+    message = f"{show(written_as)} is not replaced; the only template is '{{{{ fileDirname }}}}'"
+    return ConfigError(message, file=file, key=path)

@@ -1,0 +1,224 @@
+"""Checks what can be known of a config without loading plugins or torch: its keys, and the simple types of values.
+
+`SECTIONS` is the whole rule book. A rule is
+
+- a mapping: these keys and no others (`REQUIRED` lists those that must be there),
+- `[rule]`: a list whose items follow the rule,
+- a tuple: any one of these rules,
+- `COMPONENT`: `{type: Name, …}`, whose arguments are checked later against the constructor,
+- `AtLeast(n)`: an int from n on,
+- anything else: a type annotation (`str | None`, `Literal["a", "b"]`, `list[str]`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from toolbox.config.load import Config
+from toolbox.config.values import describe, misfit, show
+from toolbox.errors import ConfigError, did_you_mean
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """An int that may not be smaller."""
+
+    minimum: int
+
+
+COMPONENT = object()
+"""A mapping with a `type`."""
+
+_DATALOADER = {
+    "batch_size": AtLeast(1),
+    "num_workers": AtLeast(0),
+    "dataset": COMPONENT,
+    "persistent_workers": bool,
+    "pin_memory": bool,
+    "prefetch_factor": (AtLeast(1), None),
+    "drop_last": bool,
+}
+_OPTIMIZER = {
+    "optimizer": COMPONENT,
+    "clip_grad": (
+        {
+            "type": Literal["norm", "value"],
+            "max_norm": float,
+            "norm_type": float,
+            "clip_value": float,
+            "error_if_nonfinite": bool,
+        },
+        None,
+    ),
+    "accumulative_counts": AtLeast(1),
+}
+SECTIONS: dict[str, Any] = {
+    "model": COMPONENT,
+    "plugins": list[str],
+    "train_dataloader": _DATALOADER,
+    "val_dataloader": (_DATALOADER, None),
+    "test_dataloader": (_DATALOADER, None),
+    "train_cfg": {"max_iters": AtLeast(1), "val_interval": AtLeast(1), "val_begin": AtLeast(0)},
+    "val_cfg": ({}, None),
+    "test_cfg": ({}, None),
+    "val_evaluator": (COMPONENT, [COMPONENT], None),
+    "test_evaluator": (COMPONENT, [COMPONENT], None),
+    "optim_wrapper": {"generator": _OPTIMIZER, "discriminator": _OPTIMIZER},
+    "param_scheduler": ({"generator": [COMPONENT], "discriminator": [COMPONENT]}, None),
+    "default_hooks": {  # their settings are checked against the hooks' constructors; null does without one
+        "logger": dict[str, Any] | None,
+        "checkpoint": dict[str, Any] | None,
+        "samples": dict[str, Any] | None,
+        "report": dict[str, Any] | None,
+    },
+    "custom_hooks": ([COMPONENT], None),
+    "visualizer": (COMPONENT, None),
+    "log_processor": {"window_size": AtLeast(1), "num_digits": AtLeast(1)},
+    "log_level": Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    "model_wrapper_cfg": ({"type": str, "find_unused_parameters": bool, "broadcast_buffers": bool}, None),
+    "env_cfg": {
+        "cudnn_benchmark": bool,
+        "mp_cfg": {"mp_start_method": Literal["fork", "spawn", "forkserver"], "opencv_num_threads": AtLeast(0)},
+        "dist_cfg": {"backend": Literal["nccl", "gloo", "mpi"], "timeout": AtLeast(1)},
+        "resource_limit": AtLeast(1),
+    },
+    "randomness": {"seed": (AtLeast(0), None), "deterministic": bool, "diff_rank_seed": bool},
+    "experiment_name": str | None,
+    "load_from": str | None,
+    "resume": bool,
+    "work_dir": str | None,
+    "launcher": Literal["none", "pytorch", "slurm", "mpi"],
+}
+REQUIRED: dict[str, tuple[str, ...]] = {"": ("model",)}
+"""Keys that a section must hold, where it is written at all; `""` is the top."""
+
+REFUSED = {
+    "custom_imports": "a config imports no code; install a plugin, or name a module with -p on the command line",
+    "default_scope": "names are looked up among the toolbox's plugins; write plugin/Name where two plugins share one",
+    "auto_scale_lr": "the learning rate that is written is the one used; set it in optim_wrapper",
+}
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_TYPE = re.compile(r"(?:[\w-]+/)?[A-Za-z_]\w*", re.ASCII)
+_PLUGIN = re.compile(r"(?:no:)?[\w-]+", re.ASCII)
+
+
+def check_structure(config: Config) -> None:
+    """Refuse the first thing that no plugin could make right: unknown keys, wrong simple types, types with a dot.
+
+    Raises:
+        ConfigError: naming the file that wrote it, its dotted path and the way out.
+    """
+    for key, reason in REFUSED.items():
+        if key in config.data:
+            raise _refusal(config, key, f"is refused: {reason}")
+    _check(config, config.data, SECTIONS, "")
+    for index, name in enumerate(config.data.get("plugins", [])):
+        if not _PLUGIN.fullmatch(name):
+            message = f"{show(name)} is no plugin's name; a file or module is named with -p on the command line"
+            raise _refusal(config, f"plugins.{index}", message)
+    _check_types(config, config.data, "")
+
+
+def _check(config: Config, value: Any, rule: Any, path: str) -> None:
+    """Check one value against one rule, and what lies below it."""
+    if isinstance(rule, tuple):
+        rule = _alternative(config, value, rule, path)
+    if rule is None and value is None:
+        return
+    if isinstance(rule, dict):
+        if not isinstance(value, dict):
+            raise _refusal(config, path, f"wants {_wants(rule)}, got {show(value)}")
+        for key, item in value.items():
+            here = f"{path}.{key}" if path else key
+            if key not in rule:
+                raise _refusal(config, here, f"there is no such key{_hint(key, rule)}")
+            _check(config, item, rule[key], here)
+        for key in REQUIRED.get(path, ()):
+            if key not in value:
+                raise _refusal(config, path, f"'{key}' is missing")
+    elif isinstance(rule, list):
+        if not isinstance(value, list):
+            raise _refusal(config, path, f"wants {_wants(rule)}, got {show(value)}")
+        for index, item in enumerate(value):
+            _check(config, item, rule[0], f"{path}.{index}")
+    elif rule is COMPONENT:
+        if not isinstance(value, dict):
+            raise _refusal(config, path, f"wants {_wants(rule)}, got {show(value)}")
+        if "type" not in value:
+            raise _refusal(config, path, f"has no type; write {path.rpartition('.')[2]}: {{type: Name, …}}")
+    elif isinstance(rule, AtLeast):
+        wrong = misfit(value, int)
+        if wrong:
+            raise _refusal(config, path, str(wrong))
+        if value < rule.minimum:
+            raise _refusal(config, path, f"must be at least {rule.minimum}, got {value}")
+    else:
+        wrong = misfit(value, rule)
+        if wrong:
+            raise _refusal(config, path + wrong.path, str(wrong))
+
+
+def _alternative(config: Config, value: Any, rules: Iterable[Any], path: str) -> Any:
+    """The one rule of several that is meant, by the value's shape."""
+    rules = tuple(rules)
+    if value is None and None in rules:
+        return None
+    for rule in rules:
+        mapping = isinstance(rule, dict) or rule is COMPONENT
+        single = rule is not None and not mapping and not isinstance(rule, list)
+        if (
+            (isinstance(value, dict) and mapping)
+            or (isinstance(value, list) and isinstance(rule, list))
+            or (single and not isinstance(value, (dict, list)))
+        ):
+            return rule
+    raise _refusal(config, path, f"wants {' or '.join(_wants(rule) for rule in rules)}, got {show(value)}")
+
+
+def _check_types(config: Config, value: Any, path: str) -> None:
+    """Refuse every `type`, anywhere, that is not the bare name of a component."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_types(config, item, f"{path}.{index}")
+    if not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        here = f"{path}.{key}" if path else key
+        if key == "type":
+            _check_type(config, item, here)
+        _check_types(config, item, here)
+
+
+def _check_type(config: Config, name: Any, path: str) -> None:
+    if not isinstance(name, str):
+        raise _refusal(config, path, f"wants a component's name, got {show(name)}")
+    if _TYPE.fullmatch(name):
+        return
+    if "." in name:
+        last = name.rpartition(".")[2]
+        hint = f"; write '{last}'" if _NAME.fullmatch(last) else ""
+        message = f"{show(name)}: a type names a registered component, not an import path; nothing is imported{hint}"
+    else:
+        message = f"{show(name)} is no name; write Name, or plugin/Name"
+    raise _refusal(config, path, message)
+
+
+def _wants(rule: Any) -> str:
+    if rule is COMPONENT:
+        return "{type: Name, …}"
+    if isinstance(rule, dict):
+        return f"a mapping of {', '.join(rule)}" if rule else "an empty mapping {}"
+    if isinstance(rule, list):
+        return f"a list, each {_wants(rule[0])}"
+    return f"an int from {rule.minimum} on" if isinstance(rule, AtLeast) else describe(rule)
+
+
+def _hint(key: str, known: Iterable[str]) -> str:
+    return did_you_mean(key, known) or "; this section holds nothing"
+
+
+def _refusal(config: Config, key: str, message: str) -> ConfigError:
+    return ConfigError(message, file=config.source_of(key), key=key)
