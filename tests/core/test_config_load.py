@@ -56,7 +56,7 @@ def test_every_value_knows_the_file_that_wrote_it(configs: Path) -> None:
             "child.yaml": "_base_: base.yaml\nmodel: {generator: {blocks: 6, list: [{a: 1}]}, extra: {deep: {er: 1}}}",
         },
     )
-    source = load_config("configs/child.yaml", {"model.generator.width": 3}).source_of
+    source = load_config("configs/child.yaml", {"model.generator.width": 3}).source
     assert source("model.type") == "configs/base.yaml"
     assert source("model.generator.type") == "configs/base.yaml"
     assert source("model.generator.blocks") == "configs/child.yaml"
@@ -79,7 +79,7 @@ def test_delete_replaces_instead_of_merging(configs: Path) -> None:
     config = load_config("configs/child.yaml")
     assert config.data == {"model": {"generator": {"type": "B", "inner": {"q": 2}}}}
     assert "model.generator.blocks" not in config.sources
-    assert config.source_of("model.generator") == "configs/child.yaml"
+    assert config.source("model.generator") == "configs/child.yaml"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_two_bases_may_share_a_base(configs: Path) -> None:
     )
     config = load_config("configs/c.yaml")
     assert config.data == {"a": {"x": 1}, "b": 1, "c": 1}
-    assert config.source_of("a.x") == "configs/root.yaml"
+    assert config.source("a.x") == "configs/root.yaml"
 
 
 def test_many_bases_that_share_bases_are_each_read_once(configs: Path) -> None:
@@ -281,4 +281,4 @@ def test_a_named_pipe_is_not_waited_for(configs: Path) -> None:
 
 
 def test_a_config_made_by_hand_names_its_file() -> None:
-    assert Config({"a": 1}, Path("x.yaml")).source_of("a.b") == "x.yaml"
+    assert Config({"a": 1}, Path("x.yaml")).source("a.b") == "x.yaml"

@@ -124,14 +124,12 @@ def test_what_an_option_wrote_is_known_to_come_from_the_command_line(tmp_path: P
     options = {"m.g.p": 3, "m.new.x": 1, "m.l.0.w": 2, "m.g": {"r": 4}}
     config = load_config(file, options)
     assert config.data == {"m": {"type": "A", "g": {"p": 3, "q": 2, "r": 4}, "l": [{"w": 2}], "new": {"x": 1}}}
-    mine = [
-        key for key in ("m.g.p", "m.g.r", "m.new", "m.new.x", "m.l.0.w") if config.source_of(key) == "--cfg-options"
-    ]
+    mine = [key for key in ("m.g.p", "m.g.r", "m.new", "m.new.x", "m.l.0.w") if config.source(key) == "--cfg-options"]
     assert mine == ["m.g.p", "m.g.r", "m.new", "m.new.x", "m.l.0.w"]
     for key in ("m", "m.type", "m.g.q", "m.l", "m.l.0", "m.l.0.z"):
-        assert config.source_of(key) == str(file)
+        assert config.source(key) == str(file)
     replaced = load_config(file, {"m.g": {"_delete_": True, "type": "B"}})
-    assert replaced.source_of("m.g.q") == replaced.source_of("m.g.type") == "--cfg-options"
+    assert replaced.source("m.g.q") == replaced.source("m.g.type") == "--cfg-options"
 
 
 def test_a_template_in_an_option_is_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Config:
     sources: dict[str, str] = field(default_factory=dict)
     """Dotted path of every value (those in lists left out) to the file that wrote it, or `--cfg-options`."""
 
-    def source_of(self, key: str) -> str:
+    def source(self, key: str) -> str:
         """The file to name in an error about `key`: who wrote it, or else who wrote the nearest thing above it."""
         while key:
             if key in self.sources:
