@@ -90,7 +90,11 @@ class Algorithm(BaseModel, ABC):
     @property
     def phase(self) -> Phase:
         """The phase that the current iteration falls into."""
-        return next(p for p in self.parts.phases if p.until is None or self.iteration < p.until)
+        return self.phase_of(self.iteration)
+
+    def phase_of(self, iteration: int) -> Phase:
+        """The phase of an iteration, counted from 0."""
+        return next(p for p in self.parts.phases if p.until is None or iteration < p.until)
 
     # ------------------------------------------------------------------ training
 

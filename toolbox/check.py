@@ -29,7 +29,7 @@ class Check:
 
     def error(self, message: str, key: str) -> ConfigError:
         """An error at a key, with the file that wrote it."""
-        return ConfigError(message, file=self.config.source_of(key), key=key)
+        return ConfigError(message, file=self.config.source(key), key=key)
 
     def everything(self) -> None:
         """Check the sections in the order of the file's importance: the model first."""
@@ -56,7 +56,7 @@ class Check:
             raise self.error(f"wants a component, {{type: Name, …}}, got {config!r}", key)
         component = self.find(kind, config["type"], f"{key}.type")
         arguments = {name: value for name, value in config.items() if name not in beside}
-        check_arguments(component, arguments, key, self.config.source_of)
+        check_arguments(component, arguments, key, self.config.source)
         for inner_kind, inner, place in nested_components(kind, dict(config), key):
             self.component(inner_kind, inner, place)
 
@@ -78,7 +78,7 @@ class Check:
         slots |= {slot: "discriminators" for slot in algorithm.adversaries}
         own = {name: value for name, value in model.items() if name not in (*BASE_KEYS, *slots)}
         try:
-            check_arguments(algorithm, own, "model", self.config.source_of, skip=("parts",))
+            check_arguments(algorithm, own, "model", self.config.source, skip=("parts",))
         except ConfigError as error:
             name = (error.key or "").removeprefix("model.")
             if name in own and "no such argument" in error.message:
@@ -176,7 +176,7 @@ class Check:
             self.one_of(optimizer["type"], known, f"{key}.type", "optimizer of torch.optim")
             arguments = {name: value for name, value in optimizer.items() if name != "type"}
             found: Any = optimizer_class(optimizer["type"])
-            check_arguments(found, arguments, key, self.config.source_of, skip=("params",))
+            check_arguments(found, arguments, key, self.config.source, skip=("params",))
 
     def schedulers(self) -> None:
         """Check each schedule against mmengine's."""
@@ -198,7 +198,7 @@ class Check:
 
         for name, settings in (self.data.get("default_hooks") or {}).items():
             self.one_of(name, DEFAULT_HOOKS, f"default_hooks.{name}", "built-in hook")
-            check_arguments(DEFAULT_HOOKS[name], settings or {}, f"default_hooks.{name}", self.config.source_of)
+            check_arguments(DEFAULT_HOOKS[name], settings or {}, f"default_hooks.{name}", self.config.source)
 
     # ------------------------------------------------------------------ small checks
 

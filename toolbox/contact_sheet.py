@@ -20,18 +20,45 @@ def contact_sheet(
 
     Small images are enlarged without smoothing, so that a low-resolution input shows its pixels.
     """
-    height = CAPTION + len(rows) * (cell + GAP)
-    sheet = Image.new("RGB", (len(captions) * (cell + GAP) - GAP, height), "white")
+    fitted = [[_fit(array, cell) for array in row] for row in rows]
+    heights = [max(image.height for image in row) for row in fitted]
+    width = len(captions) * (cell + GAP) - GAP
+    sheet = Image.new("RGB", (width, CAPTION + sum(heights) + GAP * (len(rows) - 1)), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=14)
     for column, caption in enumerate(captions):
         draw.text((column * (cell + GAP) + 4, 3), caption, fill="black", font=font)
-    for r, row in enumerate(rows):
-        for c, array in enumerate(row):
-            image = Image.fromarray(array)
-            ratio = cell / max(image.size)
-            size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
-            image = image.resize(size, Image.Resampling.NEAREST if ratio > 1 else Image.Resampling.BOX)
-            sheet.paste(image, (c * (cell + GAP), CAPTION + r * (cell + GAP)))
+    top = CAPTION
+    for row, height in zip(fitted, heights, strict=True):
+        for column, image in enumerate(row):
+            sheet.paste(image, (column * (cell + GAP), top))
+        top += height + GAP
     write_image(path, np.asarray(sheet))
     return path
+
+
+def detail(images: Sequence[np.ndarray], size: int) -> list[np.ndarray]:
+    """Cut the same window from versions of one picture (H, W, 3), which may differ in size by a factor.
+
+    The window has `size` pixels a side in the largest version and lies where that version has most contrast.
+    """
+    largest = max(images, key=lambda image: image.shape[0])
+    height, width = largest.shape[:2]
+    size = min(size, height, width)
+    luminance = largest.mean(2)
+    steps = [range(0, length - size + 1, max(1, size // 4)) for length in (height, width)]
+    corners = [(y, x) for y in steps[0] for x in steps[1]]
+    top, left = max(corners, key=lambda c: luminance[c[0] : c[0] + size, c[1] : c[1] + size].std())
+    cut = []
+    for image in images:
+        ratio = image.shape[0] / height
+        y, x, side = round(top * ratio), round(left * ratio), max(1, round(size * ratio))
+        cut.append(image[y : y + side, x : x + side])
+    return cut
+
+
+def _fit(array: np.ndarray, cell: int) -> Image.Image:
+    image = Image.fromarray(array)
+    ratio = cell / max(image.size)
+    size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
+    return image.resize(size, Image.Resampling.NEAREST if ratio > 1 else Image.Resampling.BOX)

@@ -23,6 +23,7 @@ class PairedMetric(BaseMetric):
     name: str = ""
     """Key of the result, in lower case: `psnr`."""
     higher_is_better: bool = True
+    default_prefix = ""  # the evaluator would warn of none
 
     def __init__(self, *, prediction: str, reference: str, baseline: bool = True) -> None:
         super().__init__(collect_device="cpu")

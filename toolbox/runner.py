@@ -12,8 +12,8 @@ from mmengine.evaluator import Evaluator
 from toolbox.algorithm import Algorithm
 from toolbox.build import build_algorithm, build_component
 from toolbox.config import Config
-from toolbox.engine.distributed import start_distributed
 from toolbox.engine.data import evaluation_loader, train_loader
+from toolbox.engine.distributed import start_distributed
 from toolbox.engine.loops import TrainLoop
 from toolbox.engine.progress import ProgressHook
 from toolbox.engine.random_state import seed_all

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from matrix import CELLS, VARIANTS, algorithm_class
 
+from matrix import CELLS, VARIANTS, algorithm_class
 from toolbox.testing import assemble, batch_for, optimizers_for
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from matrix import CELLS, VARIANTS, algorithm_class
 from torch import Tensor
 
+from matrix import CELLS, VARIANTS, algorithm_class
 from toolbox.algorithm import Algorithm
 from toolbox.network_call import unwrapped
 from toolbox.testing import assemble, batch_for, check_training, optimizers_for
@@ -30,7 +30,9 @@ def test_a_cycle_of_steps_trains_every_network_and_translates_once_each(algorith
 
 
 @cells
-def test_the_adversarial_gradient_reaches_the_generators_and_not_the_discriminators(algorithm: str, variant: str) -> None:
+def test_the_adversarial_gradient_reaches_the_generators_and_not_the_discriminators(
+    algorithm: str, variant: str
+) -> None:
     model = assemble(algorithm_class(algorithm), VARIANTS[variant], losses=False)
     values = model.data_preprocessor(batch_for(model), True)
     model.translate(values)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toolbox_plugins.degradations.bicubic import BicubicDegradation
 
 from toolbox.errors import UserError
 from toolbox.resize import resize_bicubic
+from toolbox_plugins.degradations.bicubic import BicubicDegradation
 
 RNG = torch.Generator().manual_seed(0)
 

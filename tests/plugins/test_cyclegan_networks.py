@@ -7,13 +7,13 @@ import pickle
 
 import pytest
 import torch
-from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
-from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox.errors import UserError
 from toolbox.instance_norm import make_instance_norm_safe
+from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
+from toolbox_plugins.cyclegan.generator import ResnetGenerator
 
 State = dict[str, Tensor]
 WIDTH, BLOCKS = 4, 2

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toolbox_plugins.datasets.folders import ImageFolder, PairedFolders, UnpairedFolders
-from toolbox_plugins.transforms.geometry import RandomCrop
 
 from toolbox.dataset import Images, Transform
 from toolbox.errors import UserError
 from toolbox.images import write_image
+from toolbox_plugins.datasets.folders import ImageFolder, PairedFolders, UnpairedFolders
+from toolbox_plugins.transforms.geometry import RandomCrop
 
 
 def put(folder: Path, *names: str, size: tuple[int, int] = (8, 8)) -> str:

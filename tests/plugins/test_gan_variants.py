@@ -6,15 +6,15 @@ import math
 
 import pytest
 import torch
-from matrix import VARIANTS
 from torch import Tensor, nn
+
+from matrix import VARIANTS
+from toolbox.gan_variant import GanVariant, VariantError
+from toolbox.testing import check_variant
 from toolbox_plugins.gan_variants.lsgan import LSGAN
 from toolbox_plugins.gan_variants.spectral_norm import SpectralNorm
 from toolbox_plugins.gan_variants.vanilla import Vanilla
 from toolbox_plugins.gan_variants.wgan_gp import WGANGP
-
-from toolbox.gan_variant import GanVariant, VariantError
-from toolbox.testing import check_variant
 
 REAL, FAKE = [torch.tensor([[2.0], [0.0]])], [torch.tensor([[1.0], [-1.0]])]
 

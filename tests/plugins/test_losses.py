@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from toolbox_plugins.losses.perceptual import PerceptualLoss
-from toolbox_plugins.losses.pixel import CharbonnierLoss, L1Loss, MSELoss
 from torch import Tensor
 
 from toolbox.errors import UserError
 from toolbox.network import FeatureNetwork
+from toolbox_plugins.losses.perceptual import PerceptualLoss
+from toolbox_plugins.losses.pixel import CharbonnierLoss, L1Loss, MSELoss
 
 
 class Doubles(FeatureNetwork):

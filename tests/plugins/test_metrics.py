@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from toolbox_plugins.metrics.luminance import LuminanceCorrelation
-from toolbox_plugins.metrics.psnr import PSNR
-from toolbox_plugins.metrics.ssim import SSIM
 
 from toolbox.errors import UserError
 from toolbox.metric import DO_NOTHING
+from toolbox_plugins.metrics.luminance import LuminanceCorrelation
+from toolbox_plugins.metrics.psnr import PSNR
+from toolbox_plugins.metrics.ssim import SSIM
 
 
 def metric(kind, **options):

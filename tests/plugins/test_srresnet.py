@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toolbox_plugins.srgan.srresnet import SRResNet
 from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox.errors import UserError
+from toolbox_plugins.srgan.srresnet import SRResNet
 
 
 def msrresnet(state: dict[str, Tensor], images: Tensor, shuffles: list[int]) -> Tensor:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from skimage.color import lab2rgb, rgb2lab
-from toolbox_plugins.transforms.geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
-from toolbox_plugins.transforms.naming import Copy
-from toolbox_plugins.transforms.oracle import InkOracle, PaletteOracle
 
 from toolbox.errors import UserError
 from toolbox.images import find_images, read_image
+from toolbox_plugins.transforms.geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
+from toolbox_plugins.transforms.naming import Copy
+from toolbox_plugins.transforms.oracle import InkOracle, PaletteOracle
 
 PHOTOS = Path(__file__).parents[2] / "configs" / "demo" / "photos"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from toolbox_plugins.features.vgg19 import VGG19
 from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox.errors import UserError
+from toolbox_plugins.features.vgg19 import VGG19
 
 # torchvision's `vgg19().features`: a number is a convolution of that width, "M" a maximum; each convolution has a ReLU.
 LAYOUT = [64, 64, "M", 128, 128, "M", *[256] * 4, "M", *[512] * 4, "M", *[512] * 4, "M"]

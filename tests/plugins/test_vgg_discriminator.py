@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toolbox_plugins.srgan.vgg_discriminator import VGGStyleDiscriminator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox.errors import UserError
+from toolbox_plugins.srgan.vgg_discriminator import VGGStyleDiscriminator
 
 NORMALISED = [f"{stage}_{step}" for stage in range(5) for step in (0, 1)][1:]
 

@@ -12,7 +12,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Translate every image; returns 0, or 1 if some could not be translated."""
     made = parser("infer", "Apply a trained network to images; a file that cannot be read is named and passed over.")
     made.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="images or folders")
-    made.add_argument("-o", dest="folder", type=Path, required=True, metavar="DIR", help="where results are written, as PNG")
+    made.add_argument(
+        "-o", dest="folder", type=Path, required=True, metavar="DIR", help="where results are written, as PNG"
+    )
     made.add_argument("--config", required=True, metavar="CONFIG", help="the YAML file the model was trained with")
     made.add_argument("--checkpoint", required=True, metavar="FILE", help="a checkpoint of that config")
     made.add_argument("--output", metavar="NAME", help="which of the model's outputs (fake_a); the first by default")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ class EndlessSamples(Dataset[dict[str, Any]]):
     Order and augmentation are drawn from (seed, epoch) and (seed, position): whoever asks for a position, in
     whichever worker or rank, gets the same sample.
     """
+
+    metainfo: dict[str, Any] = {}
+    """mmengine warns where it is missing."""
 
     def __init__(self, dataset: ImageDataset, seed: int) -> None:
         if len(dataset) == 0:
@@ -43,6 +47,10 @@ class Positions(Sampler[int]):
         self.start = 0
         """How many positions this rank has consumed; set it before iterating to resume."""
 
+    def __len__(self) -> int:
+        """Without end; mmengine asks."""
+        return sys.maxsize
+
     def __iter__(self) -> Iterator[int]:
         count = self.start
         while True:
@@ -52,6 +60,8 @@ class Positions(Sampler[int]):
 
 class EverySample(Dataset[dict[str, Any]]):
     """The samples of an evaluation, in order, each with random numbers of its own index."""
+
+    metainfo: dict[str, Any] = {}
 
     def __init__(self, dataset: ImageDataset) -> None:
         self.dataset = dataset

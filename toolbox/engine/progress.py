@@ -48,7 +48,7 @@ class ProgressHook(Hook):
             self.counts[name] = self.counts.get(name, 0) + 1
         done = batch_idx + 1
         if runner.rank == 0 and self.bar is not None:
-            self.bar.update(self.task, completed=done, description=runner.algorithm.phase.name)
+            self.bar.update(self.task, completed=done, description=runner.algorithm.phase_of(batch_idx).name)
         if done % self.interval == 0 or done == runner.max_iters:
             self.show(runner, done)
 
@@ -71,10 +71,9 @@ class ProgressHook(Hook):
         else:
             left = time.strftime("%H:%M:%S", time.gmtime(seconds * (runner.max_iters - done)))
             lrs = " ".join(f"{value:.1e}" for value in rates.values())
-            console.print(
-                f"{runner.algorithm.phase.name} {done}/{runner.max_iters}  eta {left}  {seconds:.3f} s/it  lr {lrs}  {losses}",
-                soft_wrap=True,
-            )
+            phase = runner.algorithm.phase_of(done - 1).name
+            progress = f"{phase} {done}/{runner.max_iters}  eta {left}  {seconds:.3f} s/it  lr {lrs}  {losses}"
+            console.print(progress, markup=False, soft_wrap=True)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Show what validation measured."""

@@ -27,8 +27,7 @@ class ReportHook(Hook):
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Record the evaluation under the phase that has just run."""
-        phases = runner.algorithm.parts.phases
-        name = next(p.name for p in phases if p.until is None or runner.iter <= p.until)
+        name = runner.algorithm.phase_of(runner.iter - 1).name
         self._protocols(runner.val_evaluator)
         row = f"{name} ({runner.iter} iterations)"
         for earlier in [r for r in self.report.rows if r.startswith(f"{name} (")]:

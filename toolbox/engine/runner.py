@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,15 +91,18 @@ class ToolboxRunner(Runner):
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
         """Schedules count iterations and end with the training, unless they say otherwise."""
+        # a discriminator that a phase leaves out, or a critic's generator, is stepped after its schedule
+        warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
         if isinstance(scheduler, Mapping):
             assert isinstance(self.optim_wrapper, OptimWrapperDict)  # built just before
             absent = {"by_epoch": False, "end": self.max_iters}
+            groups = list(self.optim_wrapper.keys())
             scheduler = {
                 group: [item if not isinstance(item, Mapping) else {**absent, **item} for item in _listed(items)]
                 for group, items in scheduler.items()
-                if group in self.optim_wrapper
+                if group in groups
             }
-            for group in self.optim_wrapper:
+            for group in groups:
                 scheduler.setdefault(group, [{"type": "ConstantLR", "factor": 1.0, "by_epoch": False}])
         return super().build_param_scheduler(scheduler)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mmengine.hooks import Hook
 
-from toolbox.contact_sheet import contact_sheet
+from toolbox.contact_sheet import contact_sheet, detail
 from toolbox.images import tensor_to_image
 from toolbox.metric import DO_NOTHING
 
@@ -17,13 +17,16 @@ class SamplesHook(Hook):
     """After each evaluation, writes `samples/iter_N.png` in the run's folder with the first `count` images.
 
     `columns` names the values to show; by default the first output's input, the baseline where it differs in size,
-    the output, and the references that the metrics compare with.
+    the output, and the references that the metrics compare with. `detail` shows a window of so many pixels of the
+    output instead of the whole picture, where it has most contrast.
     """
 
-    def __init__(self, *, count: int = 4, columns: list[str] | None = None, cell: int = 256) -> None:
+    def __init__(
+        self, *, count: int = 4, columns: list[str] | None = None, cell: int = 256, detail: int | None = None
+    ) -> None:
         if count < 1 or cell < 16:
             raise ValueError(f"count must be at least 1 and cell at least 16, got {count} and {cell}")
-        self.count, self.columns, self.cell = count, columns, cell
+        self.count, self.columns, self.cell, self.detail = count, columns, cell, detail
         self.rows: list[list[np.ndarray]] = []
         self.shown: list[str] = []
 
@@ -33,7 +36,8 @@ class SamplesHook(Hook):
                 return
             if not self.shown:
                 self.shown = self.columns or self._default_columns(runner, sample, evaluator)
-            self.rows.append([tensor_to_image(sample[name]) for name in self.shown])
+            row = [tensor_to_image(sample[name]) for name in self.shown]
+            self.rows.append(detail(row, self.detail) if self.detail else row)
 
     def _default_columns(self, runner: Any, sample: dict[str, Any], evaluator: Any) -> list[str]:
         source = next(path[0] for path in runner.algorithm.outputs.values() if path[0] in sample)

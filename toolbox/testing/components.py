@@ -40,13 +40,17 @@ def check_generator(network: nn.Module, *, channels: int = 3, size: int = 32) ->
     result = network(batch)
     require(isinstance(result, Tensor), f"forward must return a tensor of images, got {type(result).__name__}")
     wanted = (2, result.shape[1], height * scale, width * scale)
-    require(tuple(result.shape) == wanted, f"images {tuple(batch.shape)} must become {wanted}, got {tuple(result.shape)}")
+    require(
+        tuple(result.shape) == wanted, f"images {tuple(batch.shape)} must become {wanted}, got {tuple(result.shape)}"
+    )
     require(torch.isfinite(result).all(), "the result holds NaN or infinity")
     check_gradients(network, result.square().mean())
     network.eval()
     with torch.no_grad():
         together, alone = network(batch)[:1], network(batch[:1])
-    require(torch.allclose(together, alone, atol=1e-4), "in eval mode an image's result depends on the rest of its batch")
+    require(
+        torch.allclose(together, alone, atol=1e-4), "in eval mode an image's result depends on the rest of its batch"
+    )
 
 
 def check_discriminator(network: nn.Module, *, channels: int = 3, size: int | None = None) -> None:

@@ -82,4 +82,3 @@ def _check(kind: str, name: str, component: type) -> Result:
     except (RuntimeError, ValueError, TypeError, UserError) as error:
         return Result(kind, name, "contract", f"{type(error).__name__}: {error}")
     return Result(kind, name, "keeps to the contract")
-

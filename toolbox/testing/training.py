@@ -108,7 +108,9 @@ def batch_for(algorithm: Algorithm, *, count: int = 2, size: int = 32, seed: int
     return {name: images(count, 3, size, size, seed=seed + i) for i, name in enumerate(names)}
 
 
-def optimizers_for(algorithm: Algorithm, *, lr: float = 1e-3, accumulation: int = 1, sgd: bool = False) -> OptimWrapperDict:
+def optimizers_for(
+    algorithm: Algorithm, *, lr: float = 1e-3, accumulation: int = 1, sgd: bool = False
+) -> OptimWrapperDict:
     """One optimizer for each group of parameters."""
     kind: Any = torch.optim.SGD if sgd else torch.optim.Adam
     return OptimWrapperDict(
@@ -145,7 +147,9 @@ def check_training(algorithm: Algorithm) -> None:
     require(not still, f"{', '.join(still[:3])} did not move in {cycle} iterations")
 
 
-def check_variant(variant: Callable[[], GanVariant], discriminator: Callable[[], nn.Module] = TinyDiscriminator) -> None:
+def check_variant(
+    variant: Callable[[], GanVariant], discriminator: Callable[[], nn.Module] = TinyDiscriminator
+) -> None:
     """The players pull in opposite directions: a step of D lowers D's loss, and G's gradient lowers G's."""
     torch.manual_seed(0)
     objective = variant()
