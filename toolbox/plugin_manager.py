@@ -16,7 +16,7 @@ import traceback
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from toolbox.errors import UserError, did_you_mean
 
 GROUP = "toolbox.plugins"
 BUILT_IN = "gan-toolbox"
+MUST_WORK = ("config_loaded",)
+"""Hooks in which a failing plugin stops the run: a config half changed would train something else than was written."""
 
 
 @dataclass
@@ -49,15 +51,23 @@ class PluginError(UserError):
     """A plugin that must work does not."""
 
 
-class PluginManager:
-    """The plugins of one process. `wanted` are `-p` values: a plugin's name, `no:NAME`, a module, or a .py file."""
+class PluginWarning(UserWarning):
+    """A plugin that may fail has failed; everything else goes on."""
 
-    def __init__(self, wanted: Iterable[str] = (), *, discover: bool = True) -> None:
+
+class PluginManager:
+    """The plugins of one process.
+
+    `wanted` are `-p` values: a plugin's name, `no:NAME`, a module, or a .py file. `needed` are a config's `plugins`:
+    names of plugins that must be there, or `no:NAME`. Nothing is ever imported because a config names it.
+    """
+
+    def __init__(self, wanted: Iterable[str] = (), *, needed: Iterable[str] = (), discover: bool = True) -> None:
         self.pluggy = pluggy.PluginManager("toolbox")
         self.pluggy.add_hookspecs(hookspecs)
         self.plugins: dict[str, Plugin] = {}
-        wanted = list(wanted)
-        self.blocked = {item.removeprefix("no:") for item in wanted if item.startswith("no:")}
+        wanted, needed = list(wanted), list(needed)
+        self.blocked = {item.removeprefix("no:") for item in [*wanted, *needed] if item.startswith("no:")}
         self._strict = os.environ.get("TOOLBOX_STRICT", "") not in ("", "0")
         if discover:
             for entry_point in sorted(entry_points(group=GROUP), key=lambda e: (not _built_in(e), e.name, e.value)):
@@ -69,43 +79,51 @@ class PluginManager:
         if unknown:
             name = sorted(unknown)[0]
             raise PluginError(f"-p no:{name}: there is no plugin '{name}'{did_you_mean(name, self.plugins)}")
+        for item in needed:
+            if not item.startswith("no:"):
+                self._require(item)
 
     def _load_entry_point(self, entry_point: EntryPoint) -> None:
-        distribution = entry_point.dist
-        plugin = Plugin(
-            entry_point.name,
-            distribution.metadata["Name"] if distribution else "?",
-            distribution.version if distribution else "",
-        )
-        if entry_point.name in self.plugins:
-            other = self.plugins[entry_point.name]
-            if (
-                other.distribution == plugin.distribution
-            ):  # one package seen twice, in the checkout and in site-packages
-                return
-            message = (
+        plugin = Plugin(entry_point.name, *_distribution(entry_point))
+        other = self.plugins.get(plugin.name)
+        if other is None:
+            self._load(plugin, entry_point.load, must_work=_built_in(entry_point))
+        elif other.distribution != plugin.distribution and not other.blocked:
+            # the same distribution is one package seen twice, in the checkout and in site-packages
+            raise PluginError(
                 f"two packages call a plugin '{plugin.name}': {other} and {plugin}; "
                 f"uninstall one, or block both with -p no:{plugin.name}"
             )
-            if plugin.name in self.blocked:
-                return
-            raise PluginError(message)
-        self._load(plugin, entry_point.load, must_work=_built_in(entry_point))
 
     def _load_named(self, item: str) -> None:
         if item in self.plugins:
-            return
-        if item.endswith(".py"):
-            path = Path(item)
+            self._require(item)
+        elif item.endswith(".py"):
+            path = Path(item).resolve()
             if not path.is_file():
                 raise PluginError(f"-p {item}: there is no such file")
-            self._load(Plugin(path.stem, str(path), ""), lambda: _import_file(path), must_work=True)
-        elif importlib.util.find_spec(item.partition(".")[0]) is not None:
-            self._load(Plugin(item, item, ""), lambda: importlib.import_module(item), must_work=True)
+            if self._is_new(path):
+                self._load(Plugin(path.stem, item, ""), lambda: _import_file(path), must_work=True)
+        elif _is_module(item):
+            if self._is_new(item):
+                self._load(Plugin(item, item, ""), lambda: importlib.import_module(item), must_work=True)
         else:
             raise PluginError(
                 f"-p {item}: no plugin, module or .py file of that name{did_you_mean(item, self.plugins)}"
             )
+
+    def _is_new(self, module: Path | str) -> bool:
+        """Whether no plugin is this file or this module; naming one twice does no harm."""
+        attribute = "__file__" if isinstance(module, Path) else "__name__"
+        return str(module) not in [getattr(loaded, attribute, None) for loaded in self.pluggy.get_plugins()]
+
+    def _require(self, name: str) -> None:
+        """Raise unless the plugin `name`, which was asked for, works (or is left out by -p no:)."""
+        plugin = self.plugins.get(name)
+        if plugin is None:
+            raise PluginError(f"plugin '{name}' is needed and not installed{did_you_mean(name, self.plugins)}")
+        if plugin.error:
+            raise PluginError(f"plugin '{name}' ({plugin}) is needed and does not load: {plugin.error}")
 
     def _load(self, plugin: Plugin, load: Any, *, must_work: bool) -> None:
         if plugin.name in self.plugins and not self.plugins[plugin.name].blocked:
@@ -117,22 +135,32 @@ class PluginManager:
         try:
             module = load()
             self.pluggy.register(module, name=plugin.name)
-            self.pluggy.check_pending()
-            hooks = self.pluggy.get_hookcallers(module) or []
-            plugin.hooks = sorted(caller.name for caller in hooks)
-        except Exception as error:
+            plugin.hooks = self._hooks_of(module)
+        except (Exception, SystemExit) as error:
             plugin.error = _one_line(error)
             if self.pluggy.has_plugin(plugin.name):
                 self.pluggy.unregister(name=plugin.name)
             if must_work or self._strict:
                 raise PluginError(f"plugin '{plugin.name}' ({plugin}) does not load: {plugin.error}") from error
-            warnings.warn(
-                f"plugin '{plugin.name}' ({plugin}) does not load and is left out: {plugin.error}", stacklevel=2
-            )
+            message = f"plugin '{plugin.name}' ({plugin}) does not load and is left out: {plugin.error}"
+            warnings.warn(message, PluginWarning, stacklevel=2)
+
+    def _hooks_of(self, module: Any) -> list[str]:
+        """Names of the hooks that a plugin implements; a misspelt one, or one without its mark, is an error."""
+        known = [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "toolbox_spec")]
+        found = sorted(caller.name for caller in self.pluggy.get_hookcallers(module) or ())
+        for name in found:
+            if name not in known:
+                raise AttributeError(f"there is no hook '{name}'{did_you_mean(name, known)}")
+        for name in known:
+            if hasattr(module, name) and name not in found:
+                raise AttributeError(f"{name} is not marked as a hook; write @hookimpl above it")
+        return found
 
     def call(self, hook: str, **arguments: Any) -> None:
-        """Call a hook of every plugin."""
-        getattr(self.pluggy.hook, hook)(**arguments)
+        """Call a hook of every plugin; one that raises is recorded and the others go on (but see `MUST_WORK`)."""
+        for plugin, function in self.implementations(hook):
+            self._call(plugin, hook, function, arguments)
 
     def implementations(self, hook: str) -> list[tuple[Plugin, Any]]:
         """Every plugin that implements `hook`, with its function, built-ins first."""
@@ -144,31 +172,33 @@ class PluginManager:
         order = list(self.plugins)
         return sorted(found, key=lambda pair: order.index(pair[0].name))
 
-    def fail(self, plugin: Plugin, error: Exception) -> None:
-        """Record that a plugin failed in a hook: it is named wherever its components are missed."""
-        plugin.error = _one_line(error)
-        if self._strict or plugin.distribution == BUILT_IN:
-            raise PluginError(f"plugin '{plugin.name}' ({plugin}) fails: {plugin.error}") from error
-        warnings.warn(f"plugin '{plugin.name}' ({plugin}) fails and is left out: {plugin.error}", stacklevel=2)
+    def register_from(self, hook: str, register: Any) -> None:
+        """Let every plugin register through `hook`; one that raises is recorded and the others go on."""
+        for plugin, function in self.implementations(hook):
+            own = lambda name, component, plugin=plugin: register(plugin, name, component)  # noqa: E731
+            self._call(plugin, hook, function, {"register": own})
+
+    def _call(self, plugin: Plugin, hook: str, function: Any, arguments: dict[str, Any]) -> None:
+        known = inspect.signature(function).parameters  # an implementation may take fewer than the hook gives
+        try:
+            function(**{name: value for name, value in arguments.items() if name in known})
+        except UserError:
+            raise
+        except Exception as error:
+            plugin.error = f"{hook}: {_one_line(error)}"
+            message = f"plugin '{plugin.name}' ({plugin}) fails in {plugin.error}"
+            if self._strict or plugin.distribution == BUILT_IN or hook in MUST_WORK:
+                raise PluginError(f"{message}; go on without it by -p no:{plugin.name}") from error
+            warnings.warn(message, PluginWarning, stacklevel=3)
 
     def failures(self) -> list[Plugin]:
         """Plugins that are installed but do not work."""
         return [plugin for plugin in self.plugins.values() if plugin.error]
 
     def versions(self) -> dict[str, str]:
-        """Name and version of every working plugin, for reports and checkpoints."""
-        return {name: str(p) for name, p in self.plugins.items() if not p.error and not p.blocked}
-
-    def register_from(self, hook: str, register: Any) -> None:
-        """Let every plugin register through `hook`; one that raises is recorded and the others go on."""
-        for plugin, function in self.implementations(hook):
-            arguments = {"register": lambda name, component, plugin=plugin: register(plugin, name, component)}
-            try:
-                function(**{k: v for k, v in arguments.items() if k in inspect.signature(function).parameters})
-            except UserError:
-                raise
-            except Exception as error:
-                self.fail(plugin, error)
+        """Name and version of every plugin that was loaded, for reports and checkpoints."""
+        loaded = {name for name, _ in self.pluggy.list_name_plugin()}
+        return {name: str(plugin) for name, plugin in self.plugins.items() if name in loaded}
 
 
 _current: PluginManager | None = None
@@ -191,12 +221,29 @@ def use(plugins: PluginManager | None) -> None:
         registry.forget()
 
 
+def _distribution(entry_point: EntryPoint) -> tuple[str, str]:
+    """Name and version of the package behind an entry point; question marks where its metadata is damaged."""
+    distribution: Distribution | None = entry_point.dist
+    try:
+        metadata = distribution.metadata if distribution else {}
+        return str(metadata["Name"] or "?"), str(metadata["Version"] or "?")
+    except Exception:  # half of an uninstalled package; what is raised differs between Python's versions
+        return "?", "?"
+
+
 def _built_in(entry_point: EntryPoint) -> bool:
-    return entry_point.dist is not None and entry_point.dist.metadata["Name"] == BUILT_IN
+    return _distribution(entry_point)[0] == BUILT_IN
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name.partition(".")[0]) is not None
+    except ValueError:  # a name such as "" or ".x"
+        return False
 
 
 def _import_file(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"toolbox_plugin_{path.stem}", path.resolve())
+    spec = importlib.util.spec_from_file_location(f"toolbox_plugin_{path.stem}", path)
     assert spec is not None and spec.loader is not None  # a .py path always has a loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -204,7 +251,10 @@ def _import_file(path: Path) -> Any:
     return module
 
 
-def _one_line(error: Exception) -> str:
-    where = traceback.extract_tb(error.__traceback__)[-1:] if error.__traceback__ else []
-    place = f" ({Path(where[0].filename).name}:{where[0].lineno})" if where else ""
+def _one_line(error: BaseException) -> str:
+    """`ImportError: no module … (network.py:3)`: the error, and the last of the plugin's own lines that it passed."""
+    not_theirs = {Path(str(module.__file__)).parent for module in (importlib, pluggy, hookspecs)}
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    theirs = [f"{file.name}:{line}" for file, line in frames if file.is_file() and not_theirs.isdisjoint(file.parents)]
+    place = f" ({theirs[-1]})" if theirs else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"

@@ -43,9 +43,14 @@ class Registry(MMRegistry):
 
     def load(self) -> None:
         """Let the plugins register, once."""
-        if not self._loaded:
-            self._loaded = True
+        if self._loaded:
+            return
+        self._loaded = True
+        try:
             manager().register_from(f"register_{self.kind}", self.add)
+        except UserError:
+            self.forget()  # half a registry must not be taken for a whole one the next time
+            raise
 
     def add(self, plugin: Plugin, name: str, component: type) -> None:
         """Register `component` as `plugin`'s; the names of two plugins may clash, and then neither is silent."""
@@ -90,7 +95,7 @@ class Registry(MMRegistry):
             raise UnknownComponent(
                 f"{self.singular} '{key}': a type names a registered component, never an import path"
             )
-        broken = "".join(f"; plugin '{p.name}' ({p}) did not load: {p.error}" for p in manager().failures())
+        broken = "".join(f"; plugin '{p.name}' ({p}) is broken: {p.error}" for p in manager().failures())
         raise UnknownComponent(f"no {self.singular} is called '{key}'{did_you_mean(key, self._owned)}{broken}")
 
     def forget(self) -> None:

@@ -6,8 +6,10 @@ Imports stay inside the functions: `plugins list` answers without torch, and a w
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 COMMANDS = {
     "train": "train a model from a YAML config",
@@ -34,10 +36,21 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
     try:
         if command not in COMMANDS:
             raise UserError(f"gan-toolbox: there is no command '{command}'{did_you_mean(command, COMMANDS)}")
-        return import_module(f"toolbox.cli.{command}").main(arguments)
+        with warnings.catch_warnings():  # puts showwarning back
+            warnings.showwarning = _show_warning
+            return import_module(f"toolbox.cli.{command}").main(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 1
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
+    """A broken plugin is one line on standard error, as a mistake is; other warnings look as Python writes them."""
+    from toolbox.plugin_manager import PluginWarning
+
+    ours = issubclass(category, PluginWarning)
+    text = f"warning: {message}\n" if ours else warnings.formatwarning(message, category, filename, lineno)
+    print(text, end="", file=sys.stderr)

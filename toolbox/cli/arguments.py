@@ -43,4 +43,4 @@ def read_config(options: argparse.Namespace) -> Config:
 
 def use_plugins(names: Sequence[str], config: Config | None = None) -> None:
     """Discover the plugins of this process, with those that the command line and the config ask for."""
-    use(PluginManager([*(config.data.get("plugins") or [] if config else []), *names]))
+    use(PluginManager(names, needed=(config.data.get("plugins") or []) if config else []))

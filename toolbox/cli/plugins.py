@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def list_plugins() -> int:
     """Print every plugin, its version, the kinds it registers and its error, if it has one."""
+    from rich.markup import escape
     from rich.table import Table
 
     from toolbox.console import console
@@ -35,12 +36,12 @@ def list_plugins() -> int:
         table.add_column(column, overflow="fold")
     for plugin in manager().plugins.values():
         if plugin.error:
-            state = f"[bad]does not load:[/] {plugin.error}"
+            state = f"[bad]does not load:[/] {escape(plugin.error)}"
         elif plugin.blocked:
             state = "[quiet]left out[/]"
         else:
             state = ", ".join(hook.removeprefix("register_") for hook in plugin.hooks)
-        table.add_row(plugin.name, str(plugin), state)
+        table.add_row(plugin.name, escape(str(plugin)), state)
     console.print(table)
     return 0
 
