@@ -11,13 +11,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Answer; returns the exit code."""
     made = parser("plugins", "List plugins, show the components of one kind, or check one plugin's components.")
     commands = made.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="plugins, versions, kinds and errors (torch is not imported)")
+    each = commands.add_parser("list", help="plugins, versions, kinds and errors (torch is not imported)")
     show = commands.add_parser("show", help="the components of one kind, with their arguments")
     show.add_argument("kind", metavar="KIND", help="generators, losses, gan_variants, …")
     check = commands.add_parser("check", help="run the contract checks on a plugin's components")
     check.add_argument("name", metavar="NAME")
+    for command in (each, show, check):  # -p may stand before the command or after it
+        command.add_argument("-p", dest="more_plugins", action="append", default=[], metavar="NAME", help="as above")
     options = made.parse_args(arguments)
-    use_plugins(options.plugins)
+    use_plugins(options.plugins + options.more_plugins)
     if options.command == "list":
         return list_plugins()
     return show_kind(options.kind) if options.command == "show" else check_plugin(options.name)
@@ -62,9 +64,10 @@ def show_kind(kind: str) -> int:
         table.add_column(column, overflow="fold")
     for name in each.names():
         for owned in each.owners(name):
-            parameters = [p for p in inspect.signature(owned.component).parameters.values() if p.name != "parts"]
-            arguments = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
-            summary = (inspect.getdoc(owned.component) or "").split("\n")[0]
+            parameters = inspect.signature(owned.component).parameters.values()
+            named = [p for p in parameters if p.name != "parts" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+            arguments = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in named)
+            summary = (owned.component.__doc__ or "").strip().split("\n")[0]
             table.add_row(name, owned.plugin.name, escape(arguments), escape(summary))
     console.print(table)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,8 @@ def check_generator(network: nn.Module, *, channels: int = 3, size: int = 32) ->
 
 def check_discriminator(network: nn.Module, *, channels: int = 3, size: int | None = None) -> None:
     """A list of logits per image, live gradients to the images and to every parameter."""
-    size = size or getattr(network, "image_size", 128)
-    batch = images(2, channels, size, size).requires_grad_()
+    side: int = size or getattr(network, "image_size", 128)
+    batch = images(2, channels, side, side).requires_grad_()
     network.train()
     logits = network(batch)
     require(isinstance(logits, (list, tuple)) and logits, "forward must return a list of logits, one tensor per scale")
@@ -78,16 +79,19 @@ def check_gradients(network: nn.Module, loss: Tensor) -> None:
 
 
 def check_loss(loss: nn.Module, *, channels: int = 3) -> None:
-    """A scalar, nothing trainable, zero or less for equal images than for different ones, a live gradient."""
+    """A scalar, nothing trainable, a live gradient; of two images or more, equal ones cost less than different ones."""
     require(not any(p.requires_grad for p in loss.parameters()), "a loss has no trainable parameters; freeze them")
     target = images(2, channels, 64, 64)
     prediction = images(2, channels, 64, 64, seed=1).requires_grad_()
-    value = loss(prediction, target)
+    taken = [p for p in inspect.signature(loss.forward).parameters.values() if p.default is p.empty]
+    others = [target] * (1 if any(p.kind is p.VAR_POSITIONAL for p in taken) else len(taken) - 1)
+    value = loss(prediction, *others)
     require(isinstance(value, Tensor) and value.ndim == 0, "forward must return a scalar tensor")
     value.backward()
     gradient = prediction.grad
     require(gradient is not None and gradient.abs().sum() > 0, "no gradient reaches the prediction")
-    require(float(loss(target, target)) <= float(value), "equal images cost more than different ones")
+    if others:
+        require(loss(target, *others).item() <= value.item(), "equal images cost more than different ones")
 
 
 def check_degradation(degradation: Degradation, *, channels: int = 3) -> None:

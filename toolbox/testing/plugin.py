@@ -64,12 +64,12 @@ def check_plugin(name: str) -> Iterator[Result]:
 
 
 def _check(kind: str, name: str, component: type) -> Result:
-    if not inspect.getdoc(component):
+    if not component.__doc__:
         return Result(kind, name, "docstring", "has no docstring; say what it is, shapes, ranges and source")
     required = [
         p.name
         for p in inspect.signature(component).parameters.values()
-        if p.default is p.empty and p.name != "parts" and p.kind is not p.VAR_KEYWORD
+        if p.default is p.empty and p.name != "parts" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
     if kind not in CHECKS:
         return Result(kind, name, "is registered")

@@ -1,4 +1,4 @@
-"""Contract checks of what trains: a variant or an algorithm is assembled with tiny networks and stepped without a Runner."""
+"""Contract checks of what trains: a variant or an algorithm, with tiny networks, stepped without a Runner."""
 
 from __future__ import annotations
 
@@ -156,18 +156,17 @@ def check_variant(
     network = objective.prepare(discriminator())
     real, fake = images(4, seed=0), images(4, seed=1)
     optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.01)
-    first = None
+    losses: list[float] = []
     for _ in range(20):
         real_logits, fake_logits = network(objective.augment(real)), network(objective.augment(fake))
         loss = objective.d_loss(real_logits, fake_logits) + objective.regularize(network, real, fake)
         require(loss.ndim == 0 and bool(torch.isfinite(loss)), "d_loss and regularize must be finite scalars")
-        first = float(loss) if first is None else first
+        losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         objective.after_d_step(network)
-        last = float(loss)
-    require(last < first, f"20 steps of D do not lower its loss: {first:.4f} to {last:.4f}")
+    require(losses[-1] < losses[0], f"20 steps of D do not lower its loss: {losses[0]:.4f} to {losses[-1]:.4f}")
     fake.requires_grad_()
     real_logits = network(objective.augment(real)) if objective.needs_real else None
     adversarial = objective.g_loss(network(objective.augment(fake)), real_logits)
