@@ -7,6 +7,7 @@ from typing import Any
 
 from toolbox.build import BASE_KEYS, BESIDE
 from toolbox.config import Config, check_arguments, check_structure
+from toolbox.config.options import COMMAND_LINE
 from toolbox.engine.optimizers import optimizer_class
 from toolbox.errors import ConfigError, UserError, did_you_mean
 from toolbox.nested import nested_components
@@ -56,9 +57,20 @@ class Check:
             raise self.error(f"wants a component, {{type: Name, …}}, got {config!r}", key)
         component = self.find(kind, config["type"], f"{key}.type")
         arguments = {name: value for name, value in config.items() if name not in beside}
-        check_arguments(component, arguments, key, self.config.source)
+        try:
+            check_arguments(component, arguments, key, self.config.source)
+        except ConfigError as error:
+            if error.key and self.rank(error.key) < self.rank(f"{key}.type"):
+                hint = f"; it is left over from a base: write _delete_: true beside type: {config['type']}"
+                raise ConfigError(error.message + hint, file=error.file, key=error.key) from None
+            raise
         for inner_kind, inner, place in nested_components(kind, dict(config), key):
             self.component(inner_kind, inner, place)
+
+    def rank(self, key: str) -> int:
+        """Who had the last word on a key: 0 a base, 1 the config itself, 2 the command line."""
+        source = self.config.source(key)
+        return 2 if source == COMMAND_LINE else int(source == self.config.source(""))
 
     def find(self, kind: str, name: Any, key: str) -> Any:
         """The class registered under a name."""

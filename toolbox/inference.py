@@ -68,7 +68,7 @@ def translate(algorithm: Algorithm, todo: list[Job], *, output: str | None = Non
             write_image(job.target, tensor_to_image(result[0]))
         except (UserError, OSError) as error:
             yield job, str(error)
-        except RuntimeError as error:  # torch: too little memory, an impossible size
+        except (RuntimeError, ValueError) as error:  # too little memory, an impossible size, a NaN
             yield job, f"{job.source}: {str(error).splitlines()[0]}"
         else:
             yield job, None

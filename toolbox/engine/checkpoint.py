@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: there is no such checkpoint")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an old pickle protocol: what matters is whether it is safe
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line or "global" in line), "")
         raise UserError(
@@ -34,7 +37,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f"({reason[:160]}); save a plain state_dict instead"
         ) from None
     except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{path}: is damaged or no checkpoint ({str(error).splitlines()[0][:120]})") from None
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"{path}: is damaged or no checkpoint ({reason})") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds a {type(content).__name__}, not a checkpoint")
     return content

@@ -111,6 +111,7 @@ def _loader(config: Mapping[str, Any], dataset: Dataset, sampler: Sampler, *, dr
         pin_memory=config.get("pin_memory", torch.cuda.is_available()),
         drop_last=drop_last,
         collate_fn=default_collate,
+        generator=torch.Generator(),  # its own, so that starting the workers leaves the global one alone
         **extra,
     )
 

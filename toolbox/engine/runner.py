@@ -37,9 +37,11 @@ from toolbox.plugin_manager import manager
 class ToolboxRunner(Runner):
     """Runs one algorithm. Differs from mmengine's Runner in what this class overrides, and in nothing else."""
 
-    def __init__(self, *, algorithm: Algorithm, amp: bool = False, **arguments: Any) -> None:
-        self.amp = amp
-        self.algorithm = algorithm
+    def __init__(
+        self, *, algorithm: Algorithm, amp: bool = False, model_wrapper_cfg: dict | None = None, **arguments: Any
+    ) -> None:
+        self.amp, self.algorithm = amp, algorithm
+        self.model_wrapper_cfg = model_wrapper_cfg
         super().__init__(model=algorithm, default_scope="mmengine", **arguments)
 
     # ------------------------------------------------------------------ environment
@@ -48,7 +50,7 @@ class ToolboxRunner(Runner):
         """Wrap each network by itself (a GAN's networks step in turns), then give every rank a seed of its own."""
         device = mmengine.device.get_device()
         if self.distributed:
-            options = {"broadcast_buffers": False, "find_unused_parameters": False, **(model_wrapper_cfg or {})}
+            options = {"broadcast_buffers": False, "find_unused_parameters": False, **(self.model_wrapper_cfg or {})}
             options.pop("type", None)
             devices = [int(os.environ["LOCAL_RANK"])] if device == "cuda" else None
             wrapped: nn.Module = MMSeparateDistributedDataParallel(model, device_ids=devices, **options)

@@ -36,7 +36,7 @@ class SamplesHook(Hook):
                 return
             if not self.shown:
                 self.shown = self.columns or self._default_columns(runner, sample, evaluator)
-            row = [tensor_to_image(sample[name]) for name in self.shown]
+            row = [tensor_to_image(sample[name].nan_to_num()) for name in self.shown]
             self.rows.append(detail(row, self.detail) if self.detail else row)
 
     def _default_columns(self, runner: Any, sample: dict[str, Any], evaluator: Any) -> list[str]:

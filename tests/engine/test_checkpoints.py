@@ -1,0 +1,117 @@
+"""Checkpoints: plain, whole, refused when they could run code or do not fit."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from torch import nn
+
+from toolbox.engine.checkpoint import (
+    latest_checkpoint,
+    load_portable_state,
+    message_hub_state,
+    plain,
+    read_checkpoint,
+    write_checkpoint,
+)
+from toolbox.errors import UserError
+
+
+class Evil:
+    """Unpickling it would run a command."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_a_malicious_checkpoint_is_refused_and_nothing_runs(as_zip: bool, tmp_path: Path) -> None:
+    sentinel, path = tmp_path / "ran", tmp_path / "evil.pth"
+    if as_zip:
+        torch.save({"state_dict": Evil(f"touch {sentinel}")}, path)
+    else:
+        path.write_bytes(pickle.dumps({"state_dict": Evil(f"touch {sentinel}")}))
+    with pytest.raises(UserError, match=r"evil\.pth: refused, because .* would run code") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    assert not sentinel.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04" + bytes(50)])
+def test_a_damaged_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "iter_5.pth"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"iter_5\.pth: "):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.999])
+def test_a_truncated_checkpoint_is_never_loaded(share: float, tmp_path: Path) -> None:
+    path = tmp_path / "iter_5.pth"
+    write_checkpoint({"weights": torch.randn(1000)}, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(UserError, match=r"iter_5\.pth"):
+        read_checkpoint(path)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    content = {
+        "tensor": torch.arange(3),
+        "nested": {"list": [1, 2.5, "x", None, True], "tuple": (1, 2)},
+        "numpy": np.float64(0.5),
+        "array": np.arange(2),
+    }
+    write_checkpoint(content, tmp_path / "a.pth")
+    read = read_checkpoint(tmp_path / "a.pth")
+    assert torch.equal(read["tensor"], torch.arange(3))
+    assert read["nested"] == content["nested"] and read["numpy"] == 0.5
+    assert type(read["numpy"]) is float and torch.equal(read["array"], torch.arange(2))
+
+
+def test_a_failed_write_raises_and_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    write_checkpoint({"x": 1}, path)
+    with pytest.raises(TypeError, match=r"checkpoint\.x holds a .*Evil"):
+        write_checkpoint({"x": Evil("true")}, path)
+    assert read_checkpoint(path) == {"x": 1}
+    assert os.listdir(tmp_path) == ["a.pth"]
+
+
+def test_the_message_hubs_history_survives_as_tensors() -> None:
+    history = HistoryBuffer([1.0, 2.0, 3.0], [1, 1, 2])
+    packed = plain({"log_scalars": {"train/loss": history}, "runtime_info": {}, "resumed_keys": {}})
+    log, counts = message_hub_state(packed)["log_scalars"]["train/loss"].data
+    assert log.tolist() == [1, 2, 3] and counts.tolist() == [1, 1, 2]
+
+
+def test_a_checkpoint_that_does_not_fit_lists_what_differs() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    state = {"0.weight": torch.zeros(3, 2), "0.bias": torch.zeros(4), "1.weight": torch.zeros(1, 3), "x.y": torch.zeros(1)}
+    with pytest.raises(UserError) as caught:
+        load_portable_state(model, state, "old.pth")
+    assert str(caught.value) == (
+        "old.pth: does not fit the config's model: missing 1.bias; unexpected x.y; "
+        "0.bias has shape (4,) instead of (3,)"
+    )
+
+
+def test_the_newest_checkpoint_is_found_with_and_without_the_pointer(tmp_path: Path) -> None:
+    assert latest_checkpoint(tmp_path) is None
+    for number in (2, 10, 9):
+        write_checkpoint({}, tmp_path / f"iter_{number}.pth")
+    assert latest_checkpoint(tmp_path) == tmp_path / "iter_10.pth"
+    (tmp_path / "last_checkpoint").write_text("iter_9.pth\n")
+    assert latest_checkpoint(tmp_path) == tmp_path / "iter_9.pth"
+    (tmp_path / "last_checkpoint").write_text("../../elsewhere.pth")
+    assert latest_checkpoint(tmp_path) == tmp_path / "iter_10.pth"

@@ -1,0 +1,85 @@
+"""Data order and augmentation as a function of seed and position."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from toolbox.dataset import ImageDataset
+from toolbox.engine.data import EndlessSamples, EveryNth, Positions, evaluation_loader, train_loader
+
+
+class Numbers(ImageDataset):
+    """Sample i is a picture filled with i, and a random number."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+        return {"hr": np.full((2, 2, 3), index, np.uint8), "draw": float(rng.random())}
+
+
+def first(loader: Any, count: int) -> list[tuple[int, float]]:
+    samples: list[tuple[int, float]] = []
+    for batch in loader:
+        samples += [(int(i[0, 0, 0]), float(d)) for i, d in zip(batch["hr"], batch["draw"], strict=True)]
+        if len(samples) >= count:
+            return samples[:count]
+    return samples
+
+
+def test_an_epoch_shows_each_sample_once_in_an_order_of_its_own() -> None:
+    stream = EndlessSamples(Numbers(7), seed=3)
+    epochs = [[int(stream[e * 7 + i]["hr"][0, 0, 0]) for i in range(7)] for e in range(3)]
+    assert all(sorted(epoch) == list(range(7)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_workers_change_nothing() -> None:
+    runs = [
+        first(train_loader({"batch_size": 2, "num_workers": workers}, Numbers(5), 0, 0, 1), 14) for workers in (0, 2)
+    ]
+    assert runs[0] == runs[1]
+
+
+def test_a_resumed_loader_continues_where_the_first_stopped_without_reading_what_came_before() -> None:
+    whole = first(train_loader({"batch_size": 2}, Numbers(5), 0, 0, 1), 20)
+    read: list[int] = []
+
+    class Watched(Numbers):
+        def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+            read.append(index)
+            return super().sample(index, rng)
+
+    later = train_loader({"batch_size": 2}, Watched(5), 0, 0, 1)
+    sampler = later.sampler
+    assert isinstance(sampler, Positions)
+    sampler.start = 12
+    assert first(later, 8) == whole[12:]
+    assert len(read) == 8
+
+
+def test_the_ranks_share_the_stream_without_overlap() -> None:
+    ranks = [first(train_loader({"batch_size": 1}, Numbers(6), 0, rank, 2), 6) for rank in range(2)]
+    together = first(train_loader({"batch_size": 1}, Numbers(6), 0, 0, 1), 12)
+    assert [sample for pair in zip(*ranks, strict=True) for sample in pair] == together
+
+
+def test_every_rank_evaluates_as_often_and_every_sample_comes_once() -> None:
+    shares = [list(EveryNth(7, rank, 2)) for rank in range(2)]
+    assert [len(share) for share in shares] == [4, 4]
+    interleaved = [index for pair in zip(*shares, strict=True) for index in pair]
+    assert interleaved[:7] == list(range(7))
+    assert [i for i, _ in first(evaluation_loader({"batch_size": 3}, Numbers(7), 0, 1), 99)] == list(range(7))
+
+
+def test_loading_draws_nothing_from_the_global_random_numbers() -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first(train_loader({"batch_size": 2}, Numbers(5), 0, 0, 1), 6)
+    assert torch.equal(torch.get_rng_state(), before)
