@@ -137,7 +137,7 @@ class PluginManager:
             self.pluggy.register(module, name=plugin.name)
             plugin.hooks = self._hooks_of(module)
         except (Exception, SystemExit) as error:
-            plugin.error = _one_line(error)
+            plugin.error = one_line(error)
             if self.pluggy.has_plugin(plugin.name):
                 self.pluggy.unregister(name=plugin.name)
             if must_work or self._strict:
@@ -185,7 +185,7 @@ class PluginManager:
         except UserError:
             raise
         except Exception as error:
-            plugin.error = f"{hook}: {_one_line(error)}"
+            plugin.error = f"{hook}: {one_line(error)}"
             message = f"plugin '{plugin.name}' ({plugin}) fails in {plugin.error}"
             if self._strict or plugin.distribution == BUILT_IN or hook in MUST_WORK:
                 raise PluginError(f"{message}; go on without it by -p no:{plugin.name}") from error
@@ -251,10 +251,11 @@ def _import_file(path: Path) -> Any:
     return module
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """`ImportError: no module … (network.py:3)`: the error, and the last of the plugin's own lines that it passed."""
     not_theirs = {Path(str(module.__file__)).parent for module in (importlib, pluggy, hookspecs)}
     frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    theirs = [f"{file.name}:{line}" for file, line in frames if file.is_file() and not_theirs.isdisjoint(file.parents)]
-    place = f" ({theirs[-1]})" if theirs else ""
+    theirs = [(file, line) for file, line in frames if file.is_file() and not_theirs.isdisjoint(file.parents)]
+    own = [f"{file.name}:{line}" for file, line in theirs if theirs[0][0].parent in file.parents]  # not torch's lines
+    place = f" ({own[-1]})" if own else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"

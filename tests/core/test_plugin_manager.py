@@ -211,3 +211,50 @@ def test_a_plugin_may_refuse_a_config(install: Install) -> None:
     install("judge", source + "    raise ConfigError('no faces', key='train_dataloader')\n")
     with pytest.raises(ConfigError, match=r"^train_dataloader: no faces$"):
         PluginManager().call("config_loaded", config={})
+
+
+def test_a_component_that_breaks_its_contract_or_raises_is_a_line_of_the_check_and_the_others_are_checked(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = """
+from torch import nn
+from toolbox import hookimpl
+
+class Good(nn.Module):
+    "Costs the mean error."
+    def forward(self, prediction, target):
+        return (prediction - target).abs().mean()
+
+class Spread(nn.Module):
+    "One value is enough for a role of one value."
+    def forward(self, prediction):
+        return prediction.square().mean()
+
+class NoScalar(Good):
+    "Forgets the mean."
+    def forward(self, prediction, target):
+        return (prediction - target).abs()
+
+class Raises(Good):
+    "Misspelt."
+    def __init__(self):
+        self.no_such.thing
+
+class Undocumented(Good):
+    pass
+
+@hookimpl
+def register_losses(register):
+    for each in (Good, Spread, NoScalar, Raises, Undocumented):
+        register(each.__name__, each)
+"""
+    install("mixed", source)
+    assert run("plugins", ["check", "mixed"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "ok  losses/Good: keeps to the contract",
+        "no  losses/NoScalar: forward must return a scalar tensor",
+        "no  losses/Raises: AttributeError: 'Raises' object has no attribute 'no_such' (mixed_module.py:23)",
+        "ok  losses/Spread: keeps to the contract",
+        "no  losses/Undocumented: has no docstring; say what it is, shapes, ranges and source",
+    ]
