@@ -22,7 +22,10 @@ _HOME = {
     "Transform": "toolbox.dataset",
     "PairedMetric": "toolbox.metric",
 }
-__all__ = ["__version__", *_HOME]
+__all__ = [
+    "Algorithm", "Degradation", "Discriminator", "FeatureNetwork", "GanVariant", "Generator", "ImageDataset",
+    "PairedMetric", "Transform", "__version__", "hookimpl",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from toolbox.algorithm import Algorithm as Algorithm

@@ -222,7 +222,9 @@ class Algorithm(BaseModel, ABC):
         names = data.get("name", [""] * count)
         return [{name: value[i] for name, value in values.items()} | {"name": names[i]} for i in range(count)]
 
-    test_step = val_step
+    def test_step(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """As in validation."""
+        return self.val_step(data)
 
     # ------------------------------------------------------------------ state
 

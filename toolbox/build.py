@@ -76,7 +76,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             losses={role: _build_losses(role, each) for role, each in model.get("losses", {}).items()},
             degradation=build_component("degradations", degradation, "model.degradation") if degradation else None,
             ema=model.get("ema"),
-            phases=[Phase(**phase) for phase in model.get("phases") or [{"name": "train"}]],
+            phases=[Phase(**phase) for phase in model.get("phases") or ()] or [Phase("train")],
             channels_last=model.get("channels_last", False),
         ),
         **own,

@@ -23,7 +23,8 @@ def load_algorithm(config: Config, checkpoint: str | Path, *, device: str | torc
     if not isinstance(state, dict):
         raise UserError(f"{checkpoint}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
     load_portable_state(algorithm, state, str(checkpoint))
-    return algorithm.to(device).eval()
+    algorithm.to(device)
+    return algorithm.eval()
 
 
 @dataclass(frozen=True)

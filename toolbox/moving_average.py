@@ -12,7 +12,8 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
     ours = [*average.parameters(), *average.buffers()]
     theirs = [*network.parameters(), *network.buffers()]
     floating = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.is_floating_point()]
-    torch._foreach_lerp_([a for a, _ in floating], [b.detach() for _, b in floating], 1 - decay)
+    averages, values = [a for a, _ in floating], [b.detach() for _, b in floating]
+    torch._foreach_lerp_(averages, values, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
     for a, b in zip(ours, theirs, strict=True):
         if not a.is_floating_point():
             a.copy_(b)

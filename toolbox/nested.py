@@ -1,4 +1,4 @@
-"""Which constructor arguments are components themselves: recognised by annotation, built before the constructor runs."""
+"""Which constructor arguments are components themselves: recognised by annotation, built before they are passed."""
 
 from __future__ import annotations
 

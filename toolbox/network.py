@@ -1,4 +1,4 @@
-"""What the toolbox asks of a network. Deriving from these bases is a convenience: any module that keeps to them will do."""
+"""What the toolbox asks of a network. Deriving from these bases is a convenience: any module like them will do."""
 
 from __future__ import annotations
 

@@ -97,7 +97,12 @@ def test_the_message_hubs_history_survives_as_tensors() -> None:
 
 def test_a_checkpoint_that_does_not_fit_lists_what_differs() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    state = {"0.weight": torch.zeros(3, 2), "0.bias": torch.zeros(4), "1.weight": torch.zeros(1, 3), "x.y": torch.zeros(1)}
+    state = {
+        "0.weight": torch.zeros(3, 2),
+        "0.bias": torch.zeros(4),
+        "1.weight": torch.zeros(1, 3),
+        "x.y": torch.zeros(1),
+    }
     with pytest.raises(UserError) as caught:
         load_portable_state(model, state, "old.pth")
     assert str(caught.value) == (

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from runs import command, sr_config, style_config, weights, write_config
 
 SETTINGS: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""One optimizer for the generators and one for the discriminators, from `optim_wrapper: {generator: …, discriminator: …}`."""
+"""One optimizer for the generators and one for the discriminators, as `optim_wrapper` says."""
 
 from __future__ import annotations
 

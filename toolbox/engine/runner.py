@@ -11,6 +11,7 @@ from typing import Any
 
 import mmengine
 import torch
+from mmengine.device import get_device
 from mmengine.hooks import Hook, ParamSchedulerHook
 from mmengine.logging import MMLogger
 from mmengine.model import MMSeparateDistributedDataParallel
@@ -48,7 +49,7 @@ class ToolboxRunner(Runner):
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Wrap each network by itself (a GAN's networks step in turns), then give every rank a seed of its own."""
-        device = mmengine.device.get_device()
+        device = get_device()
         if self.distributed:
             options = {"broadcast_buffers": False, "find_unused_parameters": False, **(self.model_wrapper_cfg or {})}
             options.pop("type", None)
@@ -88,7 +89,7 @@ class ToolboxRunner(Runner):
         """One optimizer per group of networks."""
         if isinstance(optim_wrapper, OptimWrapperDict):
             return optim_wrapper
-        device_type = mmengine.device.get_device()
+        device_type = get_device()
         return build_optimizers(self.algorithm, optim_wrapper, amp=self.amp, device_type=device_type)
 
     def build_param_scheduler(self, scheduler: Any) -> Any:

@@ -1,0 +1,144 @@
+"""What the command line refuses: one line with place, value and way out, exit code 2, and nothing runs."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from runs import command, sr_config, write_config
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command that must be refused; returns its one line."""
+    capsys.readouterr()
+    assert command(*arguments) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert len(lines) == 1 and lines[0].startswith("error: "), lines
+    return lines[0]
+
+
+def changed(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """The config with one value replaced."""
+    *parents, last = path.split(".")
+    place: Any = config
+    for parent in parents:
+        place = place[int(parent) if parent.isdigit() else parent]
+    place[last] = value
+    return config
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "wanted"),
+    [
+        ("custom_imports", {"imports": ["os"]}, ["custom_imports", "imports no code"]),
+        ("modle", {}, ["modle", "did you mean 'model'?"]),
+        ("model.type", "SRGANN", ["model.type", "did you mean 'SRGAN'?"]),
+        ("model.generator.type", "os.system", ["model.generator.type", "never" , "os.system"]),
+        ("model.generator.bloks", 3, ["model.generator.bloks", "ResidualCNN", "did you mean 'blocks'?"]),
+        ("model.generator.blocks", "three", ["model.generator.blocks", "'three'"]),
+        ("model.generatr", {"type": "SRResNet"}, ["model.generatr", "did you mean 'generator'?"]),
+        ("model.discriminator.pol", 4, ["model.discriminator.pol"]),
+        ("model.losses.pixl", {"type": "L1Loss"}, ["model.losses.pixl", "did you mean 'pixel'?"]),
+        ("model.losses.pixel.weight", "big", ["model.losses.pixel.weight", "'big'"]),
+        ("model.variant.type", "WGANPG", ["model.variant.type", "did you mean 'WGANGP'?"]),
+        ("model.adversarial", {"discriminator_a": 1.0}, ["model.adversarial.discriminator_a", "'discriminator'"]),
+        ("model.degradation.scale", 4, ["model.degradation.scale", "model.generator.scale is 2"]),
+        ("model.ema", 2.0, ["model.ema", "2.0"]),
+        ("model.phases", [{"name": "a"}, {"name": "b"}], ["model.phases.0.until"]),
+        ("model.phases", [{"name": "a", "losses": ["style"]}], ["model.phases.0.losses", "style"]),
+        ("train_dataloader.batch_size", "four", ["train_dataloader.batch_size", "'four'"]),
+        ("train_dataloader.dataset.rot", "x", ["train_dataloader.dataset.rot", "did you mean 'root'?"]),
+        ("train_dataloader.dataset.transforms.0.size", None, ["train_dataloader.dataset.transforms.0.size"]),
+        ("optim_wrapper.generator.optimizer.type", "Adm", ["optim_wrapper.generator.optimizer.type", "Adam"]),
+        ("optim_wrapper.generator.optimizer.rate", 1.0, ["optim_wrapper.generator.optimizer.rate"]),
+        ("param_scheduler.generator.0.type", "LinearRL", ["param_scheduler.generator.0.type", "LinearLR"]),
+        ("val_evaluator.0.chanel", "Y", ["val_evaluator.0.chanel", "did you mean 'channel'?"]),
+        ("default_hooks.chekpoint", {}, ["default_hooks.chekpoint", "checkpoint"]),
+        ("default_hooks.checkpoint.intervall", 3, ["default_hooks.checkpoint.intervall", "interval"]),
+        ("train_cfg", None, ["train_cfg"]),
+        ("optim_wrapper.discriminator", None, ["optim_wrapper.discriminator"]),
+        ("train_dataloader.dataset.root", "no/such/folder", ["no/such/folder"]),
+        ("model.discriminator.norm", "batch", []),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_config_is_one_line(
+    path: str, value: Any, wanted: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = changed(sr_config(tmp_path), path, value)
+    if path == "model.discriminator.norm":
+        config = changed(config, "model.variant", {"type": "WGANGP"})
+        wanted = ["model.discriminator", "WGANGP", "PatchDiscriminator has batch norm", "norm: none"]
+    file = write_config(config, tmp_path / "run.yaml")
+    line = refused(capsys, "train", file)
+    assert all(each in line for each in wanted), line
+    assert not (tmp_path / "run" / "iter_6.pth").exists()
+
+
+def test_code_in_yaml_never_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentinel, file = tmp_path / "ran", tmp_path / "evil.yaml"
+    file.write_text(f"model: !!python/object/apply:os.system ['touch {sentinel}']\n")
+    line = refused(capsys, "train", file)
+    assert "evil.yaml" in line and "python/object/apply" in line
+    assert not sentinel.exists()
+
+
+class Evil:
+    """Unpickling it would run a command."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> Any:
+        import os
+
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("how", ["resume", "load_from", "test", "infer"])
+def test_a_malicious_checkpoint_is_refused_wherever_one_is_read(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentinel, evil = tmp_path / "ran", tmp_path / "evil.pth"
+    torch.save({"state_dict": Evil(f"touch {sentinel}"), "meta": {"config": f"open({str(sentinel)!r}, 'w')"}}, evil)
+    file = write_config(sr_config(tmp_path), tmp_path / "run.yaml")
+    arguments = {
+        "resume": ["train", file, "--resume", evil],
+        "load_from": ["train", file, "--cfg-options", f"load_from={evil}"],
+        "test": ["test", file, evil],
+        "infer": ["infer", tmp_path / "photos", "-o", tmp_path / "out", "--config", file, "--checkpoint", evil],
+    }[how]
+    line = refused(capsys, *arguments)
+    assert "evil.pth" in line and "would run code" in line
+    assert not sentinel.exists()
+
+
+def test_code_in_a_resumed_checkpoints_meta_is_not_run(tmp_path: Path) -> None:
+    config = sr_config(tmp_path)
+    file = write_config(config, tmp_path / "run.yaml")
+    assert command("train", file) == 0
+    path, sentinel = tmp_path / "run" / "iter_6.pth", tmp_path / "ran"
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["meta"]["config"] = f"open({str(sentinel)!r}, 'w')"  # mmengine's own resume executes this
+    torch.save(checkpoint, path)
+    assert command("train", file, "--resume", path, "--cfg-options", "train_cfg.max_iters=7") == 0
+    assert not sentinel.exists()
+
+
+def test_a_pickle_that_is_not_a_zip_is_refused_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentinel, evil = tmp_path / "ran", tmp_path / "evil.pth"
+    evil.write_bytes(pickle.dumps(Evil(f"touch {sentinel}")))
+    file = write_config(sr_config(tmp_path), tmp_path / "run.yaml")
+    assert "evil.pth" in refused(capsys, "test", file, evil)
+    assert not sentinel.exists()
+
+
+def test_an_unknown_command_plugin_or_option_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean 'train'?" in refused(capsys, "trian")
+    assert "no:cyclegna" in refused(capsys, "plugins", "-p", "no:cyclegna", "list")
+    assert "generators" in refused(capsys, "plugins", "show", "generator")
+    file = write_config(sr_config(tmp_path), tmp_path / "run.yaml")
+    assert "model.generator.blocks" in refused(capsys, "train", file, "--cfg-options", "model.generator.blocks=x")
