@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from mmengine.dist import get_dist_info, init_dist, is_distributed
+from mmengine.dist import all_reduce, get_dist_info, init_dist, is_distributed
+from torch import nn
 
 from toolbox.errors import UserError
 
@@ -17,6 +19,11 @@ def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) 
     mmengine's own start has no path for CPU, so `--launcher pytorch` without a GPU joins a gloo group here.
     """
     if launcher != "none" and not is_distributed():
+        for library in (
+            "OMP",
+            "MKL",
+        ):  # processes share the cores; mmengine would warn
+            os.environ.setdefault(f"{library}_NUM_THREADS", "1")
         if torch.cuda.is_available():
             init_dist(launcher, **{"backend": "nccl", **(settings or {})})
         elif launcher == "pytorch":
@@ -24,3 +31,13 @@ def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) 
         else:
             raise UserError(f"launcher: {launcher} needs GPUs; on CPU start with torchrun and --launcher pytorch")
     return get_dist_info()
+
+
+@torch.no_grad()
+def average_buffers(model: nn.Module) -> None:
+    """Average the floating buffers (batch norm's statistics) over the ranks: they are not exchanged while training."""
+    if not is_distributed():
+        return
+    for buffer in model.buffers():
+        if buffer.is_floating_point():
+            all_reduce(buffer, "mean")

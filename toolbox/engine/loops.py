@@ -8,6 +8,7 @@ from mmengine.runner import BaseLoop
 from torch.utils.data import DataLoader
 
 from toolbox.engine.data import Positions
+from toolbox.engine.distributed import average_buffers
 from toolbox.engine.random_state import restore_random_state, undisturbed
 
 
@@ -51,6 +52,7 @@ class TrainLoop(BaseLoop):
             self.run_iter(next(batches))
             due = self._iter % self.val_interval == 0 and self._iter >= self.val_begin
             if runner._val_loop is not None and (due or self._iter in ends or self._iter == self.max_iters):
+                average_buffers(runner.algorithm)
                 with undisturbed():
                     runner.val_loop.run()
                 runner.model.train()

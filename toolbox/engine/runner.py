@@ -29,6 +29,7 @@ from toolbox.engine.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from toolbox.engine.distributed import average_buffers
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import random_state, seed_all
 from toolbox.errors import UserError
@@ -54,13 +55,18 @@ class ToolboxRunner(Runner):
             options = {"broadcast_buffers": False, "find_unused_parameters": False, **(self.model_wrapper_cfg or {})}
             options.pop("type", None)
             devices = [int(os.environ["LOCAL_RANK"])] if device == "cuda" else None
-            wrapped: nn.Module = MMSeparateDistributedDataParallel(model, device_ids=devices, **options)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames broadcast_buffers, mmengine not
+                wrapped: nn.Module = MMSeparateDistributedDataParallel(model, device_ids=devices, **options)
         else:
             wrapped = model.to(device)
         seed = int(self.seed or 0) + self.rank
         seed_all(seed)
         self.algorithm.data_preprocessor.seed(seed)  # pyright: ignore[reportCallIssue]
         return wrapped
+
+    def _init_model_weights(self) -> None:
+        """Networks initialise in their constructors, from one seed on all ranks."""
 
     def _log_env(self, env_cfg: dict) -> None:
         """Log what identifies a run; mmengine's survey of compilers takes a second."""
@@ -211,6 +217,7 @@ class CheckpointHook(Hook):
         """Save when due."""
         done = batch_idx + 1
         if done % self.interval == 0 or done == runner.max_iters:
+            average_buffers(runner.algorithm)
             runner.save_checkpoint(runner.work_dir, f"iter_{done}.pth")
             if runner.rank == 0:
                 kept = [p for p in Path(runner.work_dir).glob("iter_*.pth") if p.stem.removeprefix("iter_").isdigit()]

@@ -19,16 +19,16 @@ class ResidualCNN(Generator):
     changes of colour and texture. Without normalisation, absolute colours pass through it.
     """
 
-    def __init__(
-        self, *, channels: int = 3, width: int = 48, blocks: int = 4, scale: int = 1, shrink: int = 1
-    ) -> None:
+    def __init__(self, *, channels: int = 3, width: int = 48, blocks: int = 4, scale: int = 1, shrink: int = 1) -> None:
         super().__init__()
         if scale not in (1, 2, 4, 8):
             raise UserError(f"scale must be 1, 2, 4 or 8, got {scale}")
         if shrink not in (1, 2, 4):
             raise UserError(f"shrink must be 1, 2 or 4, got {shrink}")
         if min(channels, width) < 1 or blocks < 0:
-            raise UserError(f"channels and width must be above 0 and blocks 0 or more, got {channels}, {width}, {blocks}")
+            raise UserError(
+                f"channels and width must be above 0 and blocks 0 or more, got {channels}, {width}, {blocks}"
+            )
         self.scale, self.shrink, self.multiple = scale, shrink, shrink
         self.first = nn.Conv2d(channels * shrink**2, width, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))

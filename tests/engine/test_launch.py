@@ -1,0 +1,64 @@
+"""`torchrun … --launcher pytorch` on CPU: two processes train, save, resume and measure like one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from runs import command, pictures, sr_config, weights, write_config
+
+TRAIN = Path(__file__).parents[2] / "tools" / "train.py"
+
+
+def torchrun(*arguments: object, processes: int = 2) -> None:
+    """Run tools/train.py in several processes."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    launch = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
+    launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(TRAIN), *map(str, arguments)]
+    done = subprocess.run(
+        [*launch, "--launcher", "pytorch"], env=environment, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A run with the penalty through DDP, and seven validation images for two ranks."""
+    folder = tmp_path_factory.mktemp("launch")
+    config = sr_config(folder, variant={"type": "WGANGP", "d_steps": 2})
+    config["val_dataloader"]["dataset"] = {
+        **config["val_dataloader"]["dataset"], "root": str(pictures(folder / "seven", 7)),
+    }  # fmt: skip
+    return write_config(config, folder / "run.yaml"), config
+
+
+def test_two_processes_resume_and_measure_like_one(config: tuple[Path, dict[str, Any]]) -> None:
+    file, content = config
+    run = Path(content["work_dir"])
+    torchrun(file, "--cfg-options", "train_cfg.max_iters=4")
+    saved = weights(run / "iter_4.pth")
+    assert not any(".module." in name for name in saved), "a wrapper's prefix got into the checkpoint"
+    torchrun(file, "--resume")
+    assert (run / "iter_6.pth").is_file()
+    report = json.loads((run / "report.json").read_text())
+    alone = run.parent / "alone"
+    assert command("test", file, run / "iter_6.pth", "--work-dir", alone) == 0
+    single = json.loads((alone / "report.json").read_text())["rows"]["test"]
+    assert report["rows"]["train (6 iterations)"]["psnr"] == pytest.approx(single["psnr"], abs=1e-6)
+
+
+def test_a_checkpoint_of_two_processes_continues_in_one(config: tuple[Path, dict[str, Any]]) -> None:
+    file, content = config
+    run = Path(content["work_dir"])
+    before = weights(run / "iter_6.pth")
+    assert command("train", file, "--resume", "--cfg-options", "train_cfg.max_iters=8") == 0
+    after = weights(run / "iter_8.pth")
+    assert before.keys() == after.keys()
+    assert any(not torch.equal(value, after[name]) for name, value in before.items())
