@@ -48,8 +48,8 @@ def test_a_shipped_config_opens_with_its_command_needs_time_and_result(name: str
     header = CONFIGS[name].read_text().split("\n\n")[0]
     comments = "\n".join(line for line in header.splitlines() if line.startswith("#"))
     assert f"python tools/train.py configs/{name}" in comments
-    for word in ("Needs:", "Takes:", "Reaches:"):
-        assert word in comments, f"{name}: the header does not say what it {word.lower().rstrip(':')}"
+    for word in ("Needs", "Takes", "Reaches"):
+        assert word in comments, f"{name}: the header does not say what it {word.lower()}"
 
 
 def test_the_published_weights_are_converted_for_images_in_zero_to_one() -> None:

@@ -192,17 +192,15 @@ class Check:
 
     def schedulers(self) -> None:
         """Check each schedule against mmengine's."""
-        from mmengine.optim import scheduler as schedulers
+        from toolbox.engine.schedules import SCHEDULES, signature_of
 
-        known = {
-            name: each for name, each in vars(schedulers).items() if name.endswith("LR") or name.endswith("Momentum")
-        }
         for group, each in (self.data.get("param_scheduler") or {}).items():
-            for i, scheduler in enumerate(each if isinstance(each, list) else [each]):
-                key = f"param_scheduler.{group}.{i}" if isinstance(each, list) else f"param_scheduler.{group}"
-                if not isinstance(scheduler, Mapping) or "type" not in scheduler:
-                    raise self.error("wants a schedule, such as {type: LinearLR, …}", key)
-                self.one_of(scheduler["type"], known, f"{key}.type", "schedule of mmengine")
+            for i, schedule in enumerate(each):
+                key = f"param_scheduler.{group}.{i}"
+                self.one_of(schedule["type"], SCHEDULES, f"{key}.type", "schedule of mmengine")
+                arguments = {name: value for name, value in schedule.items() if name != "type"}
+                wanted = signature_of(SCHEDULES[schedule["type"]])
+                check_arguments(wanted, arguments, key, self.config.source, skip=("optimizer", "param_name"))
 
     def default_hooks(self) -> None:
         """Check the settings of the built-in hooks."""

@@ -59,8 +59,12 @@ def build_optimizers(
         optimizer = optimizer_class(group["optimizer"]["type"])
         if optimizer is None:
             raise ConfigError(f"torch.optim has no {group['optimizer']['type']}", key=f"optim_wrapper.{name}.optimizer")
+        try:
+            built = optimizer(parameters, **arguments)  # pyright: ignore[reportCallIssue]
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{optimizer.__name__}: {error}", key=f"optim_wrapper.{name}.optimizer") from error
         rest = {
-            "optimizer": optimizer(parameters, **arguments),  # pyright: ignore[reportCallIssue]
+            "optimizer": built,
             "accumulative_counts": group.get("accumulative_counts", 1),
             "clip_grad": dict(group["clip_grad"]) if group.get("clip_grad") else None,
         }

@@ -32,7 +32,8 @@ from toolbox.engine.checkpoint import (
 from toolbox.engine.distributed import average_buffers
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import random_state, seed_all
-from toolbox.errors import UserError
+from toolbox.engine.schedules import completed
+from toolbox.errors import ConfigError, UserError
 from toolbox.plugin_manager import manager
 
 
@@ -104,16 +105,11 @@ class ToolboxRunner(Runner):
         warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
         if isinstance(scheduler, Mapping):
             assert isinstance(self.optim_wrapper, OptimWrapperDict)  # built just before
-            absent = {"by_epoch": False, "end": self.max_iters}
-            groups = list(self.optim_wrapper.keys())
-            scheduler = {
-                group: [item if not isinstance(item, Mapping) else {**absent, **item} for item in _listed(items)]
-                for group, items in scheduler.items()
-                if group in groups
-            }
-            for group in groups:
-                scheduler.setdefault(group, [{"type": "ConstantLR", "factor": 1.0, "by_epoch": False}])
-        return super().build_param_scheduler(scheduler)
+            scheduler = completed(scheduler, self.optim_wrapper.keys(), self.max_iters)
+        try:
+            return super().build_param_scheduler(scheduler)
+        except (ValueError, TypeError, AssertionError) as error:
+            raise ConfigError(" ".join(str(error).split()), key="param_scheduler") from error
 
     # ------------------------------------------------------------------ checkpoints
 
@@ -197,10 +193,6 @@ class ToolboxRunner(Runner):
         if self.rank == 0:
             loop.resumed_random_state = checkpoint["random_state"]
         self.logger.info("resumed %s at iteration %d", filename, loop._iter)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 class CheckpointHook(Hook):

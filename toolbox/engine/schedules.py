@@ -1,0 +1,33 @@
+"""Schedules of learning rates and momenta: mmengine's, counted in iterations of one endless epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mmengine.optim import scheduler as mmengine_schedulers
+
+SCHEDULES: dict[str, type] = {
+    name: each for name, each in vars(mmengine_schedulers).items() if name.endswith(("LR", "Momentum"))
+}
+"""Every schedule a config may name."""
+
+
+def signature_of(schedule: type) -> type:
+    """The class whose constructor names the schedule's arguments (the schedule itself passes anything on)."""
+    return next(base for base in schedule.__mro__ if base.__name__.endswith("ParamScheduler"))
+
+
+def completed(config: Mapping[str, Any], groups: Iterable[str], max_iters: int) -> dict[str, list[dict[str, Any]]]:
+    """`param_scheduler` with what is left out: iterations as the unit, the training's end, a constant rate.
+
+    A schedule that would begin after the end (a run made shorter) never takes effect, and is no error.
+    """
+
+    def complete(item: Mapping[str, Any]) -> dict[str, Any]:
+        end = max(max_iters, item.get("begin", 0) + 1)
+        return {"by_epoch": False, "end": end, **item}
+
+    constant = {"type": "ConstantLR", "factor": 1.0, "by_epoch": False}
+    listed = {group: each if isinstance(each, list) else [each] for group, each in config.items()}
+    return {group: [complete(item) for item in listed.get(group, [constant])] for group in groups}
