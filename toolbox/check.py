@@ -47,6 +47,7 @@ class Check:
             self.component("hooks", hook, f"custom_hooks.{i}")
         self.default_hooks()
         self.optimizers()
+        self.accumulation()
         self.schedulers()
 
     # ------------------------------------------------------------------ components
@@ -189,6 +190,23 @@ class Check:
             arguments = {name: value for name, value in optimizer.items() if name != "type"}
             found: Any = optimizer_class(optimizer["type"])
             check_arguments(found, arguments, key, self.config.source, skip=("params",))
+
+    def accumulation(self) -> None:
+        """Gradients accumulate alike in both groups, and never across a checkpoint: they are not saved."""
+        wrappers = self.data.get("optim_wrapper") or {}
+        counts = {group: wrapper.get("accumulative_counts", 1) for group, wrapper in wrappers.items()}
+        if len(set(counts.values())) > 1:
+            key = f"optim_wrapper.{list(counts)[-1]}.accumulative_counts"
+            raise self.error(f"must be the same for all groups, got {counts}", key)
+        count = max(counts.values(), default=1)
+        checkpoint = (self.data.get("default_hooks") or {}).get("checkpoint") or {}
+        lengths = {
+            "train_cfg.max_iters": (self.data.get("train_cfg") or {}).get("max_iters"),
+            "default_hooks.checkpoint.interval": checkpoint.get("interval"),
+        }
+        for key, length in lengths.items():
+            if length is not None and length % count:
+                raise self.error(f"must be a multiple of accumulative_counts ({count}), got {length}", key)
 
     def schedulers(self) -> None:
         """Check each schedule against mmengine's."""

@@ -10,6 +10,10 @@ class UserError(Exception):
     """The user's input is wrong. The command line prints it as one line and exits with 2, without a traceback."""
 
 
+class RunFailed(Exception):
+    """The run cannot go on, and what was done is kept. The command line prints it as one line and exits with 1."""
+
+
 class ConfigError(UserError):
     """A config is wrong: `file: key.path: what is wrong and what to write instead`."""
 

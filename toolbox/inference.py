@@ -10,7 +10,8 @@ import torch
 
 from toolbox.algorithm import Algorithm
 from toolbox.config import Config
-from toolbox.engine.checkpoint import load_portable_state, read_checkpoint
+from toolbox.engine.checkpoint import read_checkpoint
+from toolbox.engine.state import load_portable_state
 from toolbox.errors import UserError, did_you_mean
 from toolbox.images import find_images, images_to_float, read_image, tensor_to_image, write_image
 from toolbox.runner import seeded_algorithm

@@ -14,12 +14,14 @@ from toolbox.build import build_algorithm, build_component
 from toolbox.config import Config
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.distributed import start_distributed
+from toolbox.engine.guard import GuardHook, check_work_dir
 from toolbox.engine.loops import TrainLoop
 from toolbox.engine.progress import ProgressHook
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.reporting import ReportHook
-from toolbox.engine.runner import CheckpointHook, ToolboxRunner
+from toolbox.engine.runner import ToolboxRunner
 from toolbox.engine.samples import SamplesHook
+from toolbox.engine.saving import CheckpointHook
 from toolbox.errors import ConfigError
 
 DEFAULT_HOOKS: dict[str, type] = {
@@ -27,6 +29,7 @@ DEFAULT_HOOKS: dict[str, type] = {
     "checkpoint": CheckpointHook,
     "samples": SamplesHook,
     "report": ReportHook,
+    "guard": GuardHook,
 }
 """Hooks that every run has; a config changes their arguments, or writes null to do without one."""
 
@@ -70,8 +73,10 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
             sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
             sections[f"{split}_evaluator"] = _evaluator(data, split)
     work_dir = work_dir_of(config)
+    algorithm = seeded_algorithm(config)
+    check_work_dir(work_dir, algorithm)
     runner = ToolboxRunner(
-        algorithm=seeded_algorithm(config),
+        algorithm=algorithm,
         amp=amp,
         work_dir=str(work_dir),
         **sections,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 from pathlib import Path
@@ -13,15 +14,9 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
-from toolbox.engine.checkpoint import (
-    latest_checkpoint,
-    load_portable_state,
-    message_hub_state,
-    plain,
-    read_checkpoint,
-    write_checkpoint,
-)
-from toolbox.errors import UserError
+from toolbox.engine.checkpoint import checkpoints, hash_file, read_checkpoint, remove_checkpoint, write_checkpoint
+from toolbox.engine.state import load_portable_state, message_hub_state, plain
+from toolbox.errors import RunFailed, UserError
 
 
 class Evil:
@@ -85,7 +80,7 @@ def test_a_failed_write_raises_and_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"checkpoint\.x holds a .*Evil"):
         write_checkpoint({"x": Evil("true")}, path)
     assert read_checkpoint(path) == {"x": 1}
-    assert os.listdir(tmp_path) == ["a.pth"]
+    assert sorted(os.listdir(tmp_path)) == ["a.pth", "a.pth.sha256"]
 
 
 def test_the_message_hubs_history_survives_as_tensors() -> None:
@@ -111,12 +106,48 @@ def test_a_checkpoint_that_does_not_fit_lists_what_differs() -> None:
     )
 
 
-def test_the_newest_checkpoint_is_found_with_and_without_the_pointer(tmp_path: Path) -> None:
-    assert latest_checkpoint(tmp_path) is None
+def test_checkpoints_are_found_newest_first_and_removed_with_their_hash(tmp_path: Path) -> None:
+    assert checkpoints(tmp_path) == []
     for number in (2, 10, 9):
         write_checkpoint({}, tmp_path / f"iter_{number}.pth")
-    assert latest_checkpoint(tmp_path) == tmp_path / "iter_10.pth"
-    (tmp_path / "last_checkpoint").write_text("iter_9.pth\n")
-    assert latest_checkpoint(tmp_path) == tmp_path / "iter_9.pth"
-    (tmp_path / "last_checkpoint").write_text("../../elsewhere.pth")
-    assert latest_checkpoint(tmp_path) == tmp_path / "iter_10.pth"
+    write_checkpoint({}, tmp_path / "iter_best.pth")
+    assert [path.name for path in checkpoints(tmp_path)] == ["iter_10.pth", "iter_9.pth", "iter_2.pth"]
+    remove_checkpoint(tmp_path / "iter_10.pth")
+    assert not hash_file(tmp_path / "iter_10.pth").exists() and len(checkpoints(tmp_path)) == 2
+
+
+def test_the_hash_beside_a_checkpoint_is_what_sha256sum_writes(tmp_path: Path) -> None:
+    path = tmp_path / "iter_1.pth"
+    write_checkpoint({"x": torch.arange(5)}, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert hash_file(path).read_text() == f"{digest}  iter_1.pth\n"
+
+
+def test_two_hundred_truncations_and_bit_flips_are_all_detected(tmp_path: Path) -> None:
+    path = tmp_path / "iter_1.pth"
+    write_checkpoint({"state_dict": {"w": torch.randn(40, 40)}, "meta": {"iter": 1}}, path)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    for case in range(200):
+        place = int(rng.integers(len(whole)))
+        damaged = bytearray(whole[:place] if case % 2 else whole)
+        if case % 2 == 0:
+            damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"iter_1\.pth: is damaged"):
+            read_checkpoint(path)
+    path.write_bytes(whole)
+    assert read_checkpoint(path)["meta"] == {"iter": 1}
+
+
+def test_a_full_disk_raises_and_keeps_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "iter_1.pth"
+    write_checkpoint({"x": 1}, path)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunFailed, match=r"iter_1\.pth: could not be written .*No space left"):
+        write_checkpoint({"x": 2}, path)
+    assert read_checkpoint(path) == {"x": 1}
+    assert sorted(os.listdir(tmp_path)) == ["iter_1.pth", "iter_1.pth.sha256"]

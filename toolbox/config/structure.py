@@ -73,6 +73,7 @@ SECTIONS: dict[str, Any] = {
         "checkpoint": dict[str, Any] | None,
         "samples": dict[str, Any] | None,
         "report": dict[str, Any] | None,
+        "guard": dict[str, Any] | None,
     },
     "custom_hooks": ([COMPONENT], None),
     "visualizer": (COMPONENT, None),

@@ -1,31 +1,37 @@
-"""Checkpoints on disk: tensors and plain types only, read without running code, written whole or not at all."""
+"""Checkpoints on disk: read without running code, written whole or not at all, verified by their SHA-256."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from toolbox.errors import UserError
+from toolbox.engine.state import plain
+from toolbox.errors import RunFailed, UserError
 
 LAST = "last_checkpoint"
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU; one that holds anything but tensors and plain types is refused, unread."""
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        UserError: it is missing, is not what was written (by the SHA-256 beside it), is no checkpoint, or holds
+            anything but tensors and plain types; nothing of such a file is run.
+    """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: there is no such checkpoint")
+    expected = _expected_hash(path)
+    if expected is not None and expected != file_hash(path):
+        raise UserError(f"{path}: is damaged: its SHA-256 is not the one written beside it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an old pickle protocol: what matters is whether it is safe
@@ -45,11 +51,77 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
-    """Write to a temporary file, flush it to the disk, and rename: a crash leaves the old file or the new, whole."""
+    """Write to a temporary file, flush it to the disk, and rename: a crash leaves the old file or the new, whole.
+
+    The SHA-256 of what was meant to be written goes beside it, and what reached the disk is compared with it.
+
+    Raises:
+        RunFailed: the disk is full or the folder cannot be written; an older file stays as it was.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "wb") as file:
-            torch.save(plain(content), file)
+            hashing = _Hashing(file)
+            torch.save(plain(content), hashing)  # pyright: ignore[reportArgumentType]
+            file.flush()
+            os.fsync(file.fileno())
+        written = hashing.hash.hexdigest()
+        if file_hash(temporary) != written:
+            raise RunFailed(f"{path}: the disk gave back other bytes than were written; the older checkpoints are kept")
+        replace_text(hash_file(path), f"{written}  {path.name}\n")  # before the file: a crash between is noticed
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch wraps a full disk in a RuntimeError
+        reason = " ".join(str(error).split())[:160]
+        raise RunFailed(f"{path}: could not be written ({reason}); the older checkpoints are kept") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class _Hashing:
+    """A file that hashes what is written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.hash = file, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Write and hash."""
+        self.hash.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        """Flush the file."""
+        self.file.flush()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        hashing = hashlib.sha256()
+        while block := file.read(1 << 20):
+            hashing.update(block)
+    return hashing.hexdigest()
+
+
+def hash_file(path: Path) -> Path:
+    """Where a checkpoint's SHA-256 stands, as `sha256sum --check` reads it."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _expected_hash(path: Path) -> str | None:
+    try:
+        return hash_file(path).read_text().split()[0]
+    except (FileNotFoundError, IndexError):
+        return None  # somebody else's file, or an empty sidecar: torch's own checks must do
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{hash_file(path)}: cannot be read ({error})") from None
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a small text file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "w") as file:
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -57,83 +129,13 @@ def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def latest_checkpoint(work_dir: Path) -> Path | None:
-    """The newest checkpoint of a run, or None."""
-    pointer = work_dir / LAST
-    if pointer.is_file():
-        path = work_dir / Path(pointer.read_text().strip()).name
-        if path.is_file():
-            return path
+def checkpoints(work_dir: Path) -> list[Path]:
+    """A run's checkpoints, the newest first."""
     found = [path for path in work_dir.glob("iter_*.pth") if path.stem.removeprefix("iter_").isdigit()]
-    return max(found, key=lambda path: int(path.stem.removeprefix("iter_")), default=None)
+    return sorted(found, key=lambda path: int(path.stem.removeprefix("iter_")), reverse=True)
 
 
-def plain(value: Any, place: str = "checkpoint") -> Any:
-    """Reduce to what `weights_only=True` reads back: tensors on the CPU, plain containers, numbers and strings."""
-    if isinstance(value, Tensor):
-        return value.detach().cpu()
-    if isinstance(value, Mapping):
-        return {key: plain(item, f"{place}.{key}") for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(plain(item, place) for item in value) if type(value) in (list, tuple) else [*value]
-    if isinstance(value, HistoryBuffer):
-        log, counts = value.data
-        return {"history": torch.from_numpy(np.array(log, float)), "counts": torch.from_numpy(np.array(counts, float))}
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    if value is None or isinstance(value, (bool, int, float, str, bytes)):
-        return value
-    raise TypeError(f"{place} holds a {type(value).__name__}, which a safe checkpoint cannot")
-
-
-def message_hub_state(packed: Mapping[str, Any]) -> dict[str, Any]:
-    """What mmengine's message hub loads, from what `plain` made of its state."""
-    scalars = {
-        name: HistoryBuffer(each["history"].tolist(), each["counts"].tolist())
-        for name, each in packed.get("log_scalars", {}).items()
-    }
-    return {**packed, "log_scalars": scalars}
-
-
-def portable_state(model: nn.Module) -> dict[str, Any]:
-    """The model's state dict, whatever wraps its networks; losses are left out (they hold nothing trained)."""
-    wrapped = [name for name, child in model.named_children() if isinstance(child, DistributedDataParallel)]
-    state = {}
-    for key, value in model.state_dict().items():
-        head = key.split(".", 1)[0]
-        if head == "losses":
-            continue
-        state[key.replace(f"{head}.module.", f"{head}.", 1) if head in wrapped else key] = value
-    return state
-
-
-def load_portable_state(model: nn.Module, state: Mapping[str, Any], source: str, *, partly: bool = False) -> list[str]:
-    """Load a portable state dict; missing, unexpected and misshapen keys are an error that lists them.
-
-    With `partly`, children of which the state holds no key at all stay as they are (a second stage adds a
-    discriminator to a first stage's generator); their names are returned.
-    """
-    own = portable_state(model)
-    shape = lambda value: tuple(value.shape) if isinstance(value, Tensor) else None  # noqa: E731
-    present = {key.split(".", 1)[0] for key in state}
-    absent = sorted({key.split(".", 1)[0] for key in own} - present) if partly else []
-    own = {key: value for key, value in own.items() if key.split(".", 1)[0] not in absent}
-    problems = [f"missing {key}" for key in own if key not in state]
-    problems += [f"unexpected {key}" for key in state if key not in own]
-    problems += [
-        f"{key} has shape {shape(state[key])} instead of {shape(own[key])}"
-        for key in own
-        if key in state and shape(own[key]) != shape(state[key])
-    ]
-    if problems:
-        more = f", and {len(problems) - 6} more" if len(problems) > 6 else ""
-        raise UserError(f"{source}: does not fit the config's model: {'; '.join(problems[:6])}{more}")
-    wrapped = [name for name, child in model.named_children() if isinstance(child, DistributedDataParallel)]
-    renamed = {}
-    for key, value in state.items():
-        head, _, tail = key.partition(".")
-        renamed[f"{head}.module.{tail}" if head in wrapped else key] = value
-    model.load_state_dict(renamed, strict=False)  # strictness was above: only losses and absent children are missing
-    return absent
+def remove_checkpoint(path: Path) -> None:
+    """Remove a checkpoint and its SHA-256."""
+    path.unlink(missing_ok=True)
+    hash_file(path).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,7 @@ def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) 
             torch.distributed.init_process_group("gloo")
         else:
             raise UserError(f"launcher: {launcher} needs GPUs; on CPU start with torchrun and --launcher pytorch")
+        atexit.register(torch.distributed.destroy_process_group)
     return get_dist_info()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import mmengine
 import torch
 from mmengine.device import get_device
-from mmengine.hooks import Hook, ParamSchedulerHook
+from mmengine.hooks import ParamSchedulerHook
 from mmengine.logging import MMLogger
 from mmengine.model import MMSeparateDistributedDataParallel
 from mmengine.optim import OptimWrapperDict
@@ -20,19 +20,12 @@ from mmengine.runner import Runner
 from torch import nn
 
 from toolbox.algorithm import Algorithm
-from toolbox.engine.checkpoint import (
-    LAST,
-    latest_checkpoint,
-    load_portable_state,
-    message_hub_state,
-    portable_state,
-    read_checkpoint,
-    write_checkpoint,
-)
+from toolbox.engine.checkpoint import LAST, checkpoints, read_checkpoint, replace_text, write_checkpoint
 from toolbox.engine.distributed import average_buffers
 from toolbox.engine.optimizers import build_optimizers
-from toolbox.engine.random_state import random_state, seed_all
-from toolbox.engine.schedules import completed
+from toolbox.engine.random_state import seed_all
+from toolbox.engine.schedules import completed, restore_schedules
+from toolbox.engine.state import load_portable_state, message_hub_state, portable_state, rank_states
 from toolbox.errors import ConfigError, UserError
 from toolbox.plugin_manager import manager
 
@@ -45,6 +38,7 @@ class ToolboxRunner(Runner):
     ) -> None:
         self.amp, self.algorithm = amp, algorithm
         self.model_wrapper_cfg = model_wrapper_cfg
+        self.schedules: dict[str, Any] = {}
         super().__init__(model=algorithm, default_scope="mmengine", **arguments)
 
     # ------------------------------------------------------------------ environment
@@ -104,8 +98,7 @@ class ToolboxRunner(Runner):
         # a discriminator that a phase leaves out, or a critic's generator, is stepped after its schedule
         warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
         if isinstance(scheduler, Mapping):
-            assert isinstance(self.optim_wrapper, OptimWrapperDict)  # built just before
-            scheduler = completed(scheduler, self.optim_wrapper.keys(), self.max_iters)
+            scheduler = self.schedules = completed(scheduler, self.optimizers.keys(), self.max_iters)
         try:
             return super().build_param_scheduler(scheduler)
         except (ValueError, TypeError, AssertionError) as error:
@@ -114,10 +107,14 @@ class ToolboxRunner(Runner):
     # ------------------------------------------------------------------ checkpoints
 
     def save_checkpoint(self, out_dir: str, filename: str, **_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Write everything a resumed run needs; the file appears whole or not at all. Rank 0 writes."""
+        """Write everything a resumed run needs; the file appears whole or not at all.
+
+        Every rank must call it: each has random numbers and pools of its own. Rank 0 writes.
+        """
+        average_buffers(self.algorithm)
+        ranks = rank_states(self.algorithm)
         if self.rank != 0:
             return
-        schedulers: Any = self.param_schedulers or {}
         checkpoint: dict[str, Any] = {
             "meta": {
                 "iter": self.iter + 1,
@@ -125,6 +122,7 @@ class ToolboxRunner(Runner):
                 "seed": self.seed,
                 "batch_size": self.train_dataloader.batch_size,
                 "world_size": self.world_size,
+                "schedules": self.schedules,
                 "algorithm": type(self.algorithm).__name__,
                 "plugins": manager().versions(),
                 "experiment_name": self.experiment_name,
@@ -132,25 +130,24 @@ class ToolboxRunner(Runner):
             },
             "state_dict": portable_state(self.algorithm),
             "message_hub": self.message_hub.state_dict(),
-            "optimizer": self.optim_wrapper.state_dict(),  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
-            "param_schedulers": {name: [s.state_dict() for s in each] for name, each in schedulers.items()},
-            "random_state": random_state(),
+            "optimizer": self.optimizers.state_dict(),
+            "param_schedulers": {name: [s.state_dict() for s in each] for name, each in self.running.items()},
+            "ranks": ranks,
         }
         self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
         path = Path(out_dir) / filename
         write_checkpoint(checkpoint, path)
-        pointer = path.with_name(LAST)
-        temporary = pointer.with_name(f".{LAST}.part")
-        temporary.write_text(f"{path.name}\n")
-        os.replace(temporary, pointer)
+        replace_text(path.with_name(LAST), f"{path.name}\n")
 
     def load_checkpoint(self, filename: str, *, partly: bool = False, **_: Any) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Load a checkpoint's weights; one that does not fit is refused with the keys that differ.
 
         With `partly`, networks that the checkpoint does not hold keep their initial weights.
         """
-        checkpoint = read_checkpoint(filename)
-        if "state_dict" not in checkpoint:
+        return self._take(read_checkpoint(filename), filename, partly=partly)
+
+    def _take(self, checkpoint: dict[str, Any], filename: str, *, partly: bool = False) -> dict[str, Any]:
+        if not isinstance(checkpoint.get("state_dict"), dict):
             raise UserError(f"{filename}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         absent = load_portable_state(self.algorithm, checkpoint["state_dict"], str(filename), partly=partly)
@@ -161,21 +158,41 @@ class ToolboxRunner(Runner):
         return checkpoint
 
     def load_or_resume(self) -> None:
-        """Resume from `load_from` or the newest checkpoint, or load weights alone; never load twice."""
+        """Resume from `load_from` or the newest whole checkpoint, or load weights alone; never load twice."""
         if self._has_loaded:
             return
-        if self._resume:
-            path = self._load_from or latest_checkpoint(Path(self.work_dir))
-            if path is not None:
-                self.resume(str(path))
+        if self._resume and self._load_from is not None:
+            self.resume(self._load_from)
+        elif self._resume:
+            found = checkpoints(Path(self.work_dir))
+            for path in found:
+                try:
+                    checkpoint = read_checkpoint(path)
+                except UserError as error:
+                    if path == found[-1]:
+                        raise
+                    self.logger.warning("%s; falling back to the checkpoint before it", error)
+                    continue
+                self._continue(checkpoint, str(path))
+                return
+            if not found:
+                self.logger.warning("%s holds no checkpoint to resume: starting from the beginning", self.work_dir)
         elif self._load_from is not None:
             self.load_checkpoint(self._load_from, partly=True)
             self.algorithm.restart()
 
     def resume(self, filename: str, **_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Continue a run: weights, optimizers, schedules, counters, logs and random state."""
-        checkpoint = self.load_checkpoint(filename)
-        meta = checkpoint["meta"]
+        self._continue(read_checkpoint(filename), filename)
+
+    def _continue(self, checkpoint: dict[str, Any], filename: str) -> None:
+        missing = {"meta", "optimizer", "param_schedulers", "message_hub", "ranks"} - set(checkpoint)
+        if missing:
+            raise UserError(f"{filename}: holds no {', '.join(sorted(missing))}, so a run cannot continue from it")
+        meta, ranks = checkpoint["meta"], checkpoint["ranks"]
+        if self.rank < len(ranks):
+            checkpoint["state_dict"].update(ranks[self.rank]["own"])
+        self._take(checkpoint, filename)
         loop: Any = self.train_loop
         loop._iter = meta["iter"]
         now = {"batch_size": self.train_dataloader.batch_size, "world_size": self.world_size}
@@ -185,34 +202,23 @@ class ToolboxRunner(Runner):
                     "%s was %s and is %s: the order of data differs from here on", name, meta[name], value
                 )
         self.message_hub.load_state_dict(message_hub_state(checkpoint["message_hub"]))
-        self.optim_wrapper.load_state_dict(checkpoint["optimizer"])  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
-        schedulers: Any = self.param_schedulers or {}
-        for name, each in schedulers.items():
-            for scheduler, state in zip(each, checkpoint["param_schedulers"][name], strict=True):
-                scheduler.load_state_dict(state)
-        if self.rank == 0:
-            loop.resumed_random_state = checkpoint["random_state"]
+        restore_schedules(self.running, self.optimizers, checkpoint, self.schedules, self.logger)
+        if self.rank < len(ranks):
+            loop.resumed_random_state = ranks[self.rank]["random"]
         self.logger.info("resumed %s at iteration %d", filename, loop._iter)
 
+    @property
+    def optimizers(self) -> OptimWrapperDict:
+        """The built optimizers."""
+        assert isinstance(self.optim_wrapper, OptimWrapperDict)  # `train` builds them first
+        return self.optim_wrapper
 
-class CheckpointHook(Hook):
-    """Saves every `interval` iterations and at the end; removes old checkpoints only after the new one is there."""
+    @property
+    def accumulation(self) -> int:
+        """Micro-batches of one step, the same for all groups (the config's check sees to it)."""
+        return max(self.optimizers[name]._accumulative_counts for name in self.optimizers.keys())  # noqa: SIM118
 
-    priority = "VERY_LOW"
-
-    def __init__(self, *, interval: int = 5000, max_keep_ckpts: int = 3) -> None:
-        if interval < 1 or max_keep_ckpts < 1:
-            raise ValueError(f"interval and max_keep_ckpts must be at least 1, got {interval} and {max_keep_ckpts}")
-        self.interval, self.max_keep_ckpts = interval, max_keep_ckpts
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Save when due."""
-        done = batch_idx + 1
-        if done % self.interval == 0 or done == runner.max_iters:
-            average_buffers(runner.algorithm)
-            runner.save_checkpoint(runner.work_dir, f"iter_{done}.pth")
-            if runner.rank == 0:
-                kept = [p for p in Path(runner.work_dir).glob("iter_*.pth") if p.stem.removeprefix("iter_").isdigit()]
-                kept.sort(key=lambda p: int(p.stem.removeprefix("iter_")))
-                for path in kept[: -self.max_keep_ckpts]:
-                    path.unlink()
+    @property
+    def running(self) -> dict[str, list[Any]]:
+        """The built schedules of each group."""
+        return self.param_schedulers if isinstance(self.param_schedulers, dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,3 +32,37 @@ def completed(config: Mapping[str, Any], groups: Iterable[str], max_iters: int) 
     constant = {"type": "ConstantLR", "factor": 1.0, "by_epoch": False}
     listed = {group: each if isinstance(each, list) else [each] for group, each in config.items()}
     return {group: [complete(item) for item in listed.get(group, [constant])] for group in groups}
+
+
+def restore_schedules(
+    schedules: Mapping[str, list[Any]],
+    optimizers: Any,
+    checkpoint: Mapping[str, Any],
+    config: Mapping[str, Any],
+    logger: logging.Logger,
+) -> None:
+    """Restore optimizers and schedules; those that the config has changed are replayed up to here.
+
+    A run that is resumed with more iterations (or another schedule) goes on at the rate that a run with that schedule
+    from the beginning would have reached.
+    """
+    meta = checkpoint["meta"]
+    if meta["schedules"] == config:
+        optimizers.load_state_dict(checkpoint["optimizer"])
+        for name, each in schedules.items():
+            for schedule, state in zip(each, checkpoint["param_schedulers"][name], strict=True):
+                schedule.load_state_dict(state)
+        return
+    logger.warning("the schedules differ from the checkpoint's: replayed to iteration %d", meta["iter"])
+    for _ in range(meta["iter"]):
+        for each in schedules.values():
+            for schedule in each:
+                schedule.step()
+    settings = {
+        name: [{k: v for k, v in group.items() if k != "params"} for group in optimizers[name].param_groups]
+        for name in optimizers.keys()  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
+    }
+    optimizers.load_state_dict(checkpoint["optimizer"])
+    for name, groups in settings.items():
+        for group, replayed in zip(optimizers[name].param_groups, groups, strict=True):
+            group.update(replayed)

@@ -1,0 +1,75 @@
+"""When checkpoints are written: at intervals, at the end, and when somebody asks the run to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, is_distributed
+from mmengine.hooks import Hook
+
+from toolbox.engine.checkpoint import checkpoints, remove_checkpoint
+from toolbox.errors import RunFailed
+
+
+class CheckpointHook(Hook):
+    """Saves every `interval` iterations and at the end; keeps the newest `max_keep_ckpts`.
+
+    An old checkpoint is removed only after the new one is on the disk and verified. SIGTERM and Ctrl-C save at the
+    next iteration at which a run can resume exactly, and stop it.
+    """
+
+    priority = "VERY_LOW"
+
+    def __init__(self, *, interval: int = 5000, max_keep_ckpts: int = 3) -> None:
+        if interval < 1 or max_keep_ckpts < 1:
+            raise ValueError(f"interval and max_keep_ckpts must be at least 1, got {interval} and {max_keep_ckpts}")
+        self.interval, self.max_keep_ckpts = interval, max_keep_ckpts
+        self.asked: str | None = None
+        self.previous: dict[int, Any] = {}
+
+    def before_train(self, runner: Any) -> None:
+        """Listen to the signals that ask a run to stop."""
+        self.asked = None
+        if threading.current_thread() is threading.main_thread():
+            self.previous = {number: signal.signal(number, self.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def ask(self, number: int, _: Any) -> None:
+        """Remember the signal; a second one stops at once."""
+        if self.asked is not None:
+            raise KeyboardInterrupt
+        self.asked = signal.Signals(number).name
+
+    def after_train(self, runner: Any) -> None:
+        """Leave the signals as they were."""
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+        self.previous = {}
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Save when due, and stop when asked."""
+        done = batch_idx + 1
+        stop = self.should_stop(done, runner.accumulation)
+        if stop or done % self.interval == 0 or done == runner.max_iters:
+            runner.save_checkpoint(runner.work_dir, f"iter_{done}.pth")
+            if runner.rank == 0:
+                for path in checkpoints(Path(runner.work_dir))[self.max_keep_ckpts :]:
+                    remove_checkpoint(path)
+        if stop and done < runner.max_iters:
+            self.after_train(runner)
+            raise RunFailed(f"stopped by {self.asked or 'another rank'} after iteration {done}; --resume continues")
+
+    def should_stop(self, done: int, accumulation: int) -> bool:
+        """Whether any rank was asked to stop and no gradient is half accumulated; all ranks answer alike."""
+        if done % accumulation:
+            return False
+        if not is_distributed():
+            return self.asked is not None
+        if done % (10 * accumulation):  # asking all ranks costs a little: every tenth time will do
+            return False
+        asked = torch.tensor(float(self.asked is not None))
+        all_reduce(asked, "max")
+        return bool(asked)

@@ -1,0 +1,97 @@
+"""What a checkpoint holds, without wrappers' prefixes: the model's state, and each rank's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import all_gather_object, is_distributed
+from mmengine.logging import HistoryBuffer
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from toolbox.engine.random_state import random_state
+from toolbox.errors import UserError
+
+OWN = "_extra_state"
+"""How torch ends the keys of what modules save beside tensors: pools, random generators, counters."""
+
+
+def plain(value: Any, place: str = "checkpoint") -> Any:
+    """Reduce to what `weights_only=True` reads back: tensors on the CPU, plain containers, numbers and strings."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    if isinstance(value, Mapping):
+        return {key: plain(item, f"{place}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item, place) for item in value) if type(value) in (list, tuple) else [*value]
+    if isinstance(value, HistoryBuffer):
+        log, counts = value.data
+        return {"history": torch.from_numpy(np.array(log, float)), "counts": torch.from_numpy(np.array(counts, float))}
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        return value
+    raise TypeError(f"{place} holds a {type(value).__name__}, which a safe checkpoint cannot")
+
+
+def message_hub_state(packed: Mapping[str, Any]) -> dict[str, Any]:
+    """What mmengine's message hub loads, from what `plain` made of its state."""
+    scalars = {
+        name: HistoryBuffer(each["history"].tolist(), each["counts"].tolist())
+        for name, each in packed.get("log_scalars", {}).items()
+    }
+    return {**packed, "log_scalars": scalars}
+
+
+def portable_state(model: nn.Module) -> dict[str, Any]:
+    """The model's state dict, whatever wraps its networks; losses are left out (they hold nothing trained)."""
+    wrapped = [name for name, child in model.named_children() if isinstance(child, DistributedDataParallel)]
+    state = {}
+    for key, value in model.state_dict().items():
+        head = key.split(".", 1)[0]
+        if head == "losses":
+            continue
+        state[key.replace(f"{head}.module.", f"{head}.", 1) if head in wrapped else key] = value
+    return state
+
+
+def load_portable_state(model: nn.Module, state: Mapping[str, Any], source: str, *, partly: bool = False) -> list[str]:
+    """Load a portable state dict; missing, unexpected and misshapen keys are an error that lists them.
+
+    With `partly`, children of which the state holds no key at all stay as they are (a second stage adds a
+    discriminator to a first stage's generator); their names are returned.
+    """
+    own = portable_state(model)
+    shape = lambda value: tuple(value.shape) if isinstance(value, Tensor) else None  # noqa: E731
+    present = {key.split(".", 1)[0] for key in state}
+    absent = sorted({key.split(".", 1)[0] for key in own} - present) if partly else []
+    own = {key: value for key, value in own.items() if key.split(".", 1)[0] not in absent}
+    problems = [f"missing {key}" for key in own if key not in state]
+    problems += [f"unexpected {key}" for key in state if key not in own]
+    problems += [
+        f"{key} has shape {shape(state[key])} instead of {shape(own[key])}"
+        for key in own
+        if key in state and shape(own[key]) != shape(state[key])
+    ]
+    if problems:
+        more = f", and {len(problems) - 6} more" if len(problems) > 6 else ""
+        raise UserError(f"{source}: does not fit the config's model: {'; '.join(problems[:6])}{more}")
+    wrapped = [name for name, child in model.named_children() if isinstance(child, DistributedDataParallel)]
+    renamed = {}
+    for key, value in state.items():
+        head, _, tail = key.partition(".")
+        renamed[f"{head}.module.{tail}" if head in wrapped else key] = value
+    model.load_state_dict(renamed, strict=False)  # strictness was above: only losses and absent children are missing
+    return absent
+
+
+def rank_states(model: nn.Module) -> list[dict[str, Any]]:
+    """What differs from rank to rank (random numbers, pools), gathered from all of them; every rank must call it."""
+    own = {key: plain(value) for key, value in portable_state(model).items() if key.endswith(OWN)}
+    state = {"random": plain(random_state()), "own": own}
+    return all_gather_object(state) if is_distributed() else [state]
