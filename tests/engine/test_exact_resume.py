@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from hard_runs import HARD, interrupted_and_whole
-from runs import command, sr_config, weights, write_config
 
+from runs import command, sr_config, weights, write_config
 from toolbox.engine.checkpoint import read_checkpoint
 
 

@@ -135,6 +135,12 @@ def checkpoints(work_dir: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.stem.removeprefix("iter_")), reverse=True)
 
 
+def sweep(work_dir: Path) -> None:
+    """Remove the unfinished files that a killed process left behind."""
+    for path in work_dir.glob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 def remove_checkpoint(path: Path) -> None:
     """Remove a checkpoint and its SHA-256."""
     path.unlink(missing_ok=True)

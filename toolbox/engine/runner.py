@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from toolbox.algorithm import Algorithm
-from toolbox.engine.checkpoint import LAST, checkpoints, read_checkpoint, replace_text, write_checkpoint
+from toolbox.engine.checkpoint import LAST, checkpoints, read_checkpoint, replace_text, sweep, write_checkpoint
 from toolbox.engine.distributed import average_buffers
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
@@ -161,6 +161,8 @@ class ToolboxRunner(Runner):
         """Resume from `load_from` or the newest whole checkpoint, or load weights alone; never load twice."""
         if self._has_loaded:
             return
+        if self.rank == 0:
+            sweep(Path(self.work_dir))
         if self._resume and self._load_from is not None:
             self.resume(self._load_from)
         elif self._resume:

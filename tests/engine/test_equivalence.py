@@ -1,0 +1,95 @@
+"""Two ranks, or accumulated micro-batches, take the very step of the large batch: float64, SGD, no sampled noise.
+
+Excluded by name, because their loss of a batch is not the mean of its samples' losses or their state sees another
+sequence: batch statistics, relativistic averages, sampled interpolates (WGAN-GP), spectral norm's power iterations.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.model import MMSeparateDistributedDataParallel
+
+from matrix import VARIANTS, algorithm_class, algorithms
+from toolbox.algorithm import Algorithm
+from toolbox.testing import assemble, batch_for, optimizers_for
+
+SEPARABLE = [name for name in VARIANTS if not name.startswith("SpectralNorm") and name != "WGANGP"]
+CELLS = [(algorithm, variant) for algorithm in algorithms() for variant in SEPARABLE]
+STEPS = 5
+
+
+def model_of(algorithm: str, variant: str) -> Algorithm:
+    return assemble(algorithm_class(algorithm), VARIANTS[variant]).double()
+
+
+def batch_of(model: Algorithm, step: int) -> dict[str, torch.Tensor]:
+    """Four samples in float64, with every input given, so that no degradation draws noise."""
+    batch = {name: value.double() for name, value in batch_for(model, count=4, seed=100 * step).items()}
+    return batch | {name: torch.nn.functional.avg_pool2d(batch[src], 2) for name, src in model.derived.items()}
+
+
+def weights_of(model: Algorithm) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def large_batch(algorithm: str, variant: str) -> torch.Tensor:
+    model = model_of(algorithm, variant)
+    optimizers = optimizers_for(model, sgd=True, lr=0.05)
+    for step in range(STEPS):
+        model.train_step(batch_of(model, step), optimizers)
+    return weights_of(model)
+
+
+@pytest.mark.parametrize(("algorithm", "variant"), CELLS)
+def test_four_accumulated_samples_equal_a_batch_of_four(algorithm: str, variant: str) -> None:
+    model = model_of(algorithm, variant)
+    optimizers = optimizers_for(model, sgd=True, lr=0.05, accumulation=4)
+    for step in range(STEPS):
+        batch = batch_of(model, step)
+        for i in range(4):
+            model.train_step({name: value[i : i + 1] for name, value in batch.items()}, optimizers)
+    assert (weights_of(model) - large_batch(algorithm, variant)).abs().max() < 1e-10
+
+
+def on_a_rank(rank: int, port: int, folder: str) -> None:
+    """Train every cell on this rank's half of each batch."""
+    torch.set_num_threads(1)
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+    finals: dict[str, Any] = {}
+    for algorithm, variant in CELLS:
+        model = model_of(algorithm, variant)
+        wrapped = MMSeparateDistributedDataParallel(model, device_ids=None)
+        optimizers = optimizers_for(model, sgd=True, lr=0.05)
+        for step in range(STEPS):
+            batch = batch_of(model, step)
+            wrapped.train_step({name: value[2 * rank : 2 * rank + 2] for name, value in batch.items()}, optimizers)
+        finals[f"{algorithm} {variant}"] = weights_of(model)
+    torch.save(finals, Path(folder) / f"rank{rank}.pt")
+    torch.distributed.barrier()
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, torch.Tensor]]:
+    """The weights of two ranks after training every cell."""
+    folder = tmp_path_factory.mktemp("ranks")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(on_a_rank, (port, str(folder)), nprocs=2)
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+@pytest.mark.parametrize(("algorithm", "variant"), CELLS)
+def test_two_ranks_of_two_equal_one_batch_of_four(
+    algorithm: str, variant: str, ranks: list[dict[str, torch.Tensor]]
+) -> None:
+    expected = large_batch(algorithm, variant)
+    for rank in ranks:
+        assert (rank[f"{algorithm} {variant}"] - expected).abs().max() < 1e-10
