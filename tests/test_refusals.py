@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from runs import command, sr_config, write_config
+from runs import command, sr_config, style_config, write_config
+from toolbox.engine.checkpoint import hash_file
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -65,6 +66,24 @@ def changed(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("optim_wrapper.discriminator", None, ["optim_wrapper.discriminator"]),
         ("train_dataloader.dataset.root", "no/such/folder", ["no/such/folder"]),
         ("model.discriminator.norm", "batch", []),
+        ("model.degradation", {"type": "BicubicDegradation"}, ["model.degradation.scale", "is 4", "scale is 2"]),
+        ("model.losses", None, ["run.yaml: model.losses", "wants a mapping, got null"]),
+        ("model.losses.pixel.weight", float("nan"), ["model.losses.pixel.weight", "nan"]),
+        ("model.losses.pixel.pool", 2, ["model.losses.pixel.pool", "L1Loss has no such argument"]),
+        ("model.generator.weight", 2.0, ["model.generator.weight", "ResidualCNN has no such argument"]),
+        ("model.discriminator.pool", "many", ["model.discriminator.pool", "'many'"]),
+        ("model.channels_last", "yes", ["model.channels_last", "'yes'"]),
+        ("model.generator.width", -3, ["run.yaml: model.generator", "-3"]),
+        ("model.phases", [{"name": "a", "losses": "pixel"}], ["model.phases.0.losses", "'pixel'"]),
+        ("optim_wrapper", {"generator": {"optimizer": {"type": "Adam"}}}, ["optim_wrapper.discriminator", "optimizer"]),
+        ("val_evaluator.0.reference", "gt", ["run.yaml: val_evaluator.0.reference", "'gt'", "hr"]),
+        ("val_evaluator.0.prediction", "sr_", ["val_evaluator.0.prediction", "did you mean 'sr'?"]),
+        ("val_evaluator.0.crop", 40, ["00.png", "hr of 48x48", "after cropping 40"]),
+        ("val_dataloader.dataset.key", "image", ["run.yaml: val_dataloader.dataset", "gives image", "'lr'", "'hr'"]),
+        ("train_dataloader.dataset.key", "image", ["train_dataloader.dataset", "gives image", "'hr'"]),
+        ("train_dataloader.dataset.transforms.0.size", 33, ["model.degradation", "33", "ModCrop"]),
+        ("train_dataloader.dataset.transforms.0.size", 64, [".png", "48x48", "smaller than 64"]),
+        ("default_hooks.samples", {"columns": ["srr"]}, ["default_hooks.samples.columns", "did you mean 'sr'?"]),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_config_is_one_line(
@@ -78,6 +97,87 @@ def test_a_mistake_in_a_config_is_one_line(
     line = refused(capsys, "train", file)
     assert all(each in line for each in wanted), line
     assert not (tmp_path / "run" / "iter_6.pth").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("model.variant", {"type": "LSGAN"}),
+        ("model.adversarial", {"discriminator": 0.1}),
+        ("optim_wrapper.discriminator", {"optimizer": {"type": "Adam"}}),
+        ("param_scheduler.discriminator", [{"type": "LinearLR"}]),
+    ],
+)
+def test_what_is_meant_for_a_discriminator_is_refused_without_one(
+    section: str, value: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = sr_config(tmp_path)
+    del config["model"]["discriminator"], config["model"]["variant"], config["optim_wrapper"]["discriminator"]
+    assert command("train", write_config(config, tmp_path / "run.yaml"), "--dry-run") == 0
+    line = refused(capsys, "train", write_config(changed(config, section, value), tmp_path / "run.yaml"))
+    assert f"run.yaml: {section}: " in line and "discriminator" in line
+
+
+def test_metrics_without_data_are_refused_unless_the_data_were_switched_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = sr_config(tmp_path)
+    data = config.pop("val_dataloader")
+    assert "val_evaluator: there is no val_dataloader" in refused(
+        capsys, "train", write_config(config, tmp_path / "run.yaml")
+    )
+    file = write_config({**config, "val_dataloader": data}, tmp_path / "run.yaml")
+    assert command("train", file, "--cfg-options", "val_dataloader=null", "--dry-run") == 0
+
+
+def test_a_degradation_that_no_input_needs_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = style_config(tmp_path, degradation={"type": "BicubicDegradation"})
+    assert "model.degradation: CycleGAN makes no image" in refused(
+        capsys, "train", write_config(config, tmp_path / "run.yaml")
+    )
+
+
+def test_a_damaged_image_is_one_line_from_a_worker_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = sr_config(tmp_path)
+    config["train_dataloader"]["num_workers"] = 1
+    (tmp_path / "photos" / "01.png").write_bytes(b"no image")
+    line = refused(capsys, "train", write_config(config, tmp_path / "run.yaml"))
+    assert line.startswith("error: ") and "01.png: not an image" in line
+
+
+def test_torchruns_launcher_without_torchrun_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    file = write_config(sr_config(tmp_path), tmp_path / "run.yaml")
+    assert "start with torchrun" in refused(capsys, "train", file, "--launcher", "pytorch")
+
+
+def test_a_place_or_device_that_inference_cannot_use_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_config(sr_config(tmp_path), tmp_path / "run.yaml")
+    infer = ["infer", tmp_path / "photos", "--config", file, "--checkpoint", tmp_path / "none.pth"]
+    assert f"-o {file}: no folder can be made there" in refused(capsys, *infer, "-o", file)
+    assert "--suffix a/b" in refused(capsys, *infer, "-o", tmp_path / "out", "--suffix", "a/b")
+    assert "--device gpu: cannot be used here" in refused(capsys, *infer, "-o", tmp_path / "out", "--device", "gpu")
+    assert "none.pth: there is no such checkpoint" in refused(capsys, *infer, "-o", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("model:\n  type: A\n   scale: 2\n", "line 3: is not readable as YAML"),
+        ("model:\n\ttype: A\n", "indent with spaces, not tabs"),
+        ("model:\n  type: A\n  scale 2\n  x: 1\n", "does the line above lack its ': '?"),
+        ("model:\n   type: A\n  scale: 2\n", "is it indented like its neighbours?"),
+    ],
+)
+def test_unreadable_yaml_names_the_line_and_the_likely_slip(
+    written: str, wanted: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.yaml").write_text(written)
+    assert wanted in refused(capsys, "train", tmp_path / "run.yaml")
 
 
 def test_code_in_yaml_never_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,6 +226,7 @@ def test_code_in_a_resumed_checkpoints_meta_is_not_run(tmp_path: Path) -> None:
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["meta"]["config"] = f"open({str(sentinel)!r}, 'w')"  # mmengine's own resume executes this
     torch.save(checkpoint, path)
+    hash_file(path).unlink()  # else the change alone would be refused
     assert command("train", file, "--resume", path, "--cfg-options", "train_cfg.max_iters=7") == 0
     assert not sentinel.exists()
 

@@ -17,10 +17,19 @@ from toolbox.nested import nested_kinds
 from toolbox.parts import Adversary, Parts, Phase, WeightedLoss
 from toolbox.registry import registry
 
-BASE_KEYS = ("type", "variant", "adversarial", "losses", "degradation", "ema", "phases", "channels_last")
-"""Keys of `model` that belong to every algorithm; the others are its networks and its own arguments."""
-BESIDE = ("type", "weight", "pool")
-"""Keys that may stand beside a component's arguments and belong to the algorithm."""
+MODEL_KEYS: dict[str, Any] = {
+    "type": str,
+    "variant": dict[str, Any],
+    "adversarial": dict[str, float],
+    "losses": dict[str, Any],
+    "degradation": dict[str, Any] | None,
+    "ema": float | None,
+    "phases": list[Any] | None,
+    "channels_last": bool,
+}
+"""Keys of `model` that belong to every algorithm, and their types; the others are its networks and own arguments."""
+BESIDE = {"losses": ("type", "weight"), "discriminators": ("type", "pool")}
+"""Keys that may stand beside a component's arguments and belong to the algorithm; elsewhere `type` alone does."""
 
 
 def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
@@ -30,7 +39,7 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
     arguments = {
         name: _build_nested(kinds[name], value, f"{key}.{name}") if name in kinds else value
         for name, value in config.items()
-        if name not in BESIDE
+        if name not in BESIDE.get(kind, ("type",))
     }
     try:
         return component(**arguments)
@@ -66,15 +75,22 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             adversaries[slot] = Adversary(variant, float(weight), int(model[slot].get("pool", 0)))
     for network in networks.values():
         make_instance_norm_safe(network)
-    own = {name: value for name, value in model.items() if name not in BASE_KEYS and name not in algorithm.adversaries}
+    own = {name: value for name, value in model.items() if name not in MODEL_KEYS and name not in algorithm.adversaries}
     own = {name: value for name, value in own.items() if name not in algorithm.generators}
-    degradation = model.get("degradation")
+    degradation = None
+    if model.get("degradation") is not None:
+        degradation = build_component("degradations", model["degradation"], "model.degradation")
+        for slot in algorithm.generators:
+            ours, theirs = getattr(networks[slot], "scale", 1), degradation.scale
+            if ours != theirs:
+                message = f"is {theirs}, and model.{slot}.scale is {ours}: they must agree"
+                raise ConfigError(message, key="model.degradation.scale")
     return algorithm(
         Parts(
             networks=networks,
             adversaries=adversaries,
             losses={role: _build_losses(role, each) for role, each in model.get("losses", {}).items()},
-            degradation=build_component("degradations", degradation, "model.degradation") if degradation else None,
+            degradation=degradation,
             ema=model.get("ema"),
             phases=[Phase(**phase) for phase in model.get("phases") or ()] or [Phase("train")],
             channels_last=model.get("channels_last", False),

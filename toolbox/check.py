@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
-from toolbox.build import BASE_KEYS, BESIDE
+from toolbox.build import BESIDE, MODEL_KEYS
 from toolbox.config import Config, check_arguments, check_structure
 from toolbox.config.options import COMMAND_LINE
+from toolbox.config.values import misfit, show
 from toolbox.engine.optimizers import optimizer_class
 from toolbox.errors import ConfigError, UserError, did_you_mean
 from toolbox.nested import nested_components
@@ -43,21 +45,25 @@ class Check:
             for i, metric in enumerate(metrics if isinstance(metrics, list) else [metrics]):
                 place = f"{split}_evaluator.{i}" if isinstance(metrics, list) else f"{split}_evaluator"
                 self.component("metrics", metric, place)
+            if metrics and f"{split}_dataloader" not in self.data:  # a loader of null says: do without
+                raise self.error(f"there is no {split}_dataloader to measure on", f"{split}_evaluator")
         for i, hook in enumerate(self.data.get("custom_hooks") or []):
             self.component("hooks", hook, f"custom_hooks.{i}")
         self.default_hooks()
+        self.groups("optim_wrapper", complete=True)
+        self.groups("param_scheduler")
         self.optimizers()
         self.accumulation()
         self.schedulers()
 
     # ------------------------------------------------------------------ components
 
-    def component(self, kind: str, config: Any, key: str, *, beside: tuple[str, ...] = ("type",)) -> None:
+    def component(self, kind: str, config: Any, key: str) -> None:
         """Check one component and everything nested in it."""
         if not isinstance(config, Mapping) or "type" not in config:
-            raise self.error(f"wants a component, {{type: Name, …}}, got {config!r}", key)
+            raise self.error(f"wants a component, {{type: Name, …}}, got {show(config)}", key)
         component = self.find(kind, config["type"], f"{key}.type")
-        arguments = {name: value for name, value in config.items() if name not in beside}
+        arguments = {name: value for name, value in config.items() if name not in BESIDE.get(kind, ("type",))}
         try:
             check_arguments(component, arguments, key, self.config.source)
         except ConfigError as error:
@@ -87,44 +93,52 @@ class Check:
     def model(self, model: Mapping[str, Any]) -> None:
         """Check the algorithm's networks, objectives, losses and its own arguments."""
         algorithm = self.find("algorithms", model["type"], "model.type")
+        for name, wanted in MODEL_KEYS.items():
+            wrong = misfit(model[name], wanted) if name in model else None
+            if wrong:
+                raise self.error(str(wrong), f"model.{name}{wrong.path}")
         slots = {slot: "generators" for slot in algorithm.generators}
         slots |= {slot: "discriminators" for slot in algorithm.adversaries}
-        own = {name: value for name, value in model.items() if name not in (*BASE_KEYS, *slots)}
+        own = {name: value for name, value in model.items() if name not in (*MODEL_KEYS, *slots)}
         try:
             check_arguments(algorithm, own, "model", self.config.source, skip=("parts",))
         except ConfigError as error:
             name = (error.key or "").removeprefix("model.")
             if name in own and "no such argument" in error.message:
-                hint = did_you_mean(name, [*BASE_KEYS, *slots])
+                hint = did_you_mean(name, [*MODEL_KEYS, *slots])
                 raise self.error(f"{model['type']} has no such network or argument{hint}", f"model.{name}") from None
             raise
         for slot, kind in slots.items():
             if slot in model:
-                self.component(kind, model[slot], f"model.{slot}", beside=BESIDE)
+                self.component(kind, model[slot], f"model.{slot}")
+                self.pool(model[slot].get("pool", 0), f"model.{slot}.pool")
             elif slot not in algorithm.optional:
                 raise self.error(f"{model['type']} needs a network '{slot}'", "model")
         judged = [slot for slot in algorithm.adversaries if slot in model]
         self.objectives(model, judged)
         self.losses(model, algorithm)
         if model.get("degradation") is not None:
+            if not algorithm.derived:
+                raise self.error(f"{model['type']} makes no image from another; leave it out", "model.degradation")
             self.component("degradations", model["degradation"], "model.degradation")
-        self.scale(model, algorithm)
         self.phases(model, algorithm, judged)
         ema = model.get("ema")
-        if ema is not None and not (isinstance(ema, float) and 0 < ema < 1):
-            raise self.error(f"wants a decay between 0 and 1, such as 0.999, got {ema!r}", "model.ema")
+        if ema is not None and not 0 < ema < 1:
+            raise self.error(f"wants a decay between 0 and 1, such as 0.999, got {ema}", "model.ema")
 
     def objectives(self, model: Mapping[str, Any], judged: list[str]) -> None:
         """Check the variant of each discriminator and the weights of the adversarial terms."""
         if judged and "variant" not in model:
             raise self.error("a discriminator needs a GAN variant, such as variant: {type: LSGAN}", "model.variant")
+        for name in ("variant", "adversarial"):
+            if name in model and not judged:
+                message = f"is for a discriminator, and the model has none; add one, or leave {name} out"
+                raise self.error(message, f"model.{name}")
         variant = model.get("variant", {})
-        if not isinstance(variant, Mapping):
-            raise self.error(f"wants {{type: Name}} or one for each discriminator, got {variant!r}", "model.variant")
         if "type" in variant:
             self.component("gan_variants", variant, "model.variant")
         else:
-            for slot in variant if judged else ():
+            for slot in variant:
                 self.one_of(slot, judged, f"model.variant.{slot}", "discriminator")
             for slot in judged:
                 self.component("gan_variants", variant.get(slot), f"model.variant.{slot}")
@@ -138,20 +152,10 @@ class Check:
             self.one_of(role, algorithm.roles, f"model.losses.{role}", f"role of {model['type']}")
             for i, loss in enumerate(each if isinstance(each, list) else [each]):
                 key = f"model.losses.{role}.{i}" if isinstance(each, list) else f"model.losses.{role}"
-                self.component("losses", loss, key, beside=BESIDE)
+                self.component("losses", loss, key)
                 self.number(loss.get("weight", 1.0), f"{key}.weight")
         if not model.get("losses") and not any(slot in model for slot in algorithm.adversaries):
             raise self.error("there is no loss and no discriminator, so nothing would train", "model.losses")
-
-    def scale(self, model: Mapping[str, Any], algorithm: Any) -> None:
-        """A degradation must shrink by what the generator enlarges."""
-        degradation = model.get("degradation") or {}
-        for slot in algorithm.generators:
-            ours, theirs = model[slot].get("scale"), degradation.get("scale")
-            if ours is not None and theirs is not None and ours != theirs:
-                raise self.error(
-                    f"is {theirs}, and model.{slot}.scale is {ours}: they must agree", "model.degradation.scale"
-                )
 
     def phases(self, model: Mapping[str, Any], algorithm: Any, judged: list[str]) -> None:
         """Check names and order of the phases."""
@@ -159,7 +163,11 @@ class Check:
         for i, phase in enumerate(phases):
             key = f"model.phases.{i}"
             if not isinstance(phase, Mapping) or not isinstance(phase.get("name"), str):
-                raise self.error(f"wants {{name: …, until: …}}, got {phase!r}", key)
+                raise self.error(f"wants {{name: …, until: …}}, got {show(phase)}", key)
+            for name in ("losses", "adversaries"):
+                wrong = misfit(phase.get(name), list[str] | None)
+                if wrong:
+                    raise self.error(str(wrong), f"{key}.{name}{wrong.path}")
             for name in phase:
                 self.one_of(name, ("name", "until", "losses", "adversaries"), f"{key}.{name}", "setting of a phase")
             for role in phase.get("losses") or ():
@@ -175,6 +183,16 @@ class Check:
             last = until or last
 
     # ------------------------------------------------------------------ training
+
+    def groups(self, section: str, *, complete: bool = False) -> None:
+        """The networks' groups: those the model has, and with `complete` all of them."""
+        algorithm, given = self.find("algorithms", self.data["model"]["type"], "model.type"), self.data.get(section)
+        has = {"generator": True, "discriminator": any(slot in self.data["model"] for slot in algorithm.adversaries)}
+        for group, there in has.items():
+            if given and not there and group in given:
+                raise self.error(f"the model has no {group}; leave it out", f"{section}.{group}")
+            if given and there and complete and group not in given:
+                raise self.error(f"the model has a {group}, and no optimizer for it", f"{section}.{group}")
 
     def optimizers(self) -> None:
         """Check each optimizer against torch's."""
@@ -235,7 +253,12 @@ class Check:
         if name not in known:
             raise self.error(f"'{name}' is no {what}{did_you_mean(name, known)}", key)
 
+    def pool(self, value: Any, key: str) -> None:
+        """A history pool's size must be a whole number."""
+        if misfit(value, int) or value < 0:
+            raise self.error(f"wants the number of images to keep, 0 for none, got {show(value)}", key)
+
     def number(self, value: Any, key: str) -> None:
         """A weight must be a number."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.error(f"wants a number, got {value!r}", key)
+        if misfit(value, float) or not isfinite(value):
+            raise self.error(f"wants a number, got {show(value)}", key)

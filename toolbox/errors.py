@@ -9,6 +9,11 @@ from difflib import get_close_matches
 class UserError(Exception):
     """The user's input is wrong. The command line prints it as one line and exits with 2, without a traceback."""
 
+    def __str__(self) -> str:
+        """The message; a data loader's worker sends it at the end of a traceback."""
+        text = super().__str__()
+        return text.rstrip().splitlines()[-1].partition(": ")[2] if "\nOriginal Traceback" in text else text
+
 
 class RunFailed(Exception):
     """The run cannot go on, and what was done is kept. The command line prints it as one line and exits with 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,17 @@ def load_algorithm(config: Config, checkpoint: str | Path, *, device: str | torc
     return algorithm.eval()
 
 
+def usable_device(name: str) -> torch.device:
+    """The device of a name such as `cpu` or `cuda:1`; one that this machine does not have is refused."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+        reason = str(error).splitlines()[0].partition(". ")[0][:160]
+        raise UserError(f"--device {name}: cannot be used here ({reason}); cpu always can") from None
+    return device
+
+
 @dataclass(frozen=True)
 class Job:
     """One image to translate and where the result goes."""
@@ -37,7 +49,9 @@ class Job:
 
 
 def jobs(inputs: list[Path], folder: Path, suffix: str = "") -> list[Job]:
-    """What to do for images and folders; the tree below an input folder is kept below `folder`."""
+    """What to do for images and folders; the tree below an input folder is kept below `folder`, which is made."""
+    if Path(suffix).name != suffix and suffix:
+        raise UserError(f"--suffix {suffix}: is added to a file's name, and a name holds no folder")
     made = []
     for given in inputs:
         if given.is_dir():
@@ -55,6 +69,12 @@ def jobs(inputs: list[Path], folder: Path, suffix: str = "") -> list[Job]:
                 "give them folders or names of their own"
             )
         targets[job.target] = job.source
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"-o {folder}: no folder can be made there ({error.strerror})") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"-o {folder}: cannot be written to; choose another folder")
     return made
 
 
@@ -68,8 +88,10 @@ def translate(algorithm: Algorithm, todo: list[Job], *, output: str | None = Non
             images = images_to_float(torch.from_numpy(read_image(job.source))[None].permute(0, 3, 1, 2))
             result = algorithm.predict(images.to(device), output)
             write_image(job.target, tensor_to_image(result[0]))
-        except (UserError, OSError) as error:
+        except UserError as error:
             yield job, str(error)
+        except OSError as error:
+            yield job, f"{job.target}: cannot be written ({error.strerror or error})"
         except (RuntimeError, ValueError) as error:  # too little memory, an impossible size, a NaN
             yield job, f"{job.source}: {str(error).splitlines()[0]}"
         else:

@@ -9,6 +9,8 @@ from typing import Any
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
+from toolbox.errors import UserError, did_you_mean
+
 DO_NOTHING = "do_nothing"
 """Name of the baseline that every evaluated sample carries: the input, resized bicubically where sizes differ."""
 
@@ -41,10 +43,17 @@ class PairedMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Measure every sample of a batch; a sample holds its images (C, H, W) by name."""
         for sample in data_samples:
+            for name in (self.prediction, self.reference):
+                if name not in sample:
+                    known = [name for name, value in sample.items() if isinstance(value, Tensor)]
+                    raise UserError(f"{type(self).__name__}: no image is called '{name}'{did_you_mean(name, known)}")
             reference = sample[self.reference]
-            result = {self.name: self.measure(sample[self.prediction], reference)}
-            if self.baseline:
-                result[f"{self.name}/{DO_NOTHING}"] = self.measure(sample[DO_NOTHING], reference)
+            try:
+                result = {self.name: self.measure(sample[self.prediction], reference)}
+                if self.baseline:
+                    result[f"{self.name}/{DO_NOTHING}"] = self.measure(sample[DO_NOTHING], reference)
+            except ValueError as error:  # images that cannot be compared
+                raise UserError(f"{sample.get('name') or type(self).__name__}: {error}") from error
             self.results.append(result)
 
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:

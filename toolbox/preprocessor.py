@@ -46,17 +46,19 @@ class Preprocessor(BaseDataPreprocessor):
         for name, source in self.derived.items():
             if name not in values and source in values and self.degradation is not None:
                 rng = self.rng if training else torch.Generator().manual_seed(VALIDATION_SEED)
-                values[name] = self.degradation(values[source], rng)
+                try:
+                    values[name] = self.degradation(values[source], rng)
+                except ValueError as error:  # images it cannot take, such as a size that the scale does not divide
+                    raise UserError(f"model.degradation: '{source}': {error}") from error
         missing = [name for name in self.inputs if name not in values]
         if training and missing:
-            ways = (
-                f", or model.degradation to make it from '{self.derived[missing[0]]}'"
-                if missing[0] in self.derived
-                else ""
-            )
+            wanted, source = missing[0], self.derived.get(missing[0])
+            ways = f", or model.degradation to make it from '{source}'" if source else ""
+            if source and self.degradation is not None:  # it would make the one that is missing
+                wanted, ways = source, ""
             raise UserError(
                 f"train_dataloader.dataset: gives {', '.join(values) or 'no images'}, and the model needs "
-                f"'{missing[0]}'; give the dataset that key{ways}"
+                f"'{wanted}'; give the dataset that key{ways}"
             )
         return values
 

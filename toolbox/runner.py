@@ -23,6 +23,7 @@ from toolbox.engine.runner import ToolboxRunner
 from toolbox.engine.samples import SamplesHook
 from toolbox.engine.saving import CheckpointHook
 from toolbox.errors import ConfigError
+from toolbox.first_sample import check_first_sample
 
 DEFAULT_HOOKS: dict[str, type] = {
     "logger": ProgressHook,
@@ -53,7 +54,7 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
     if "train" in splits:
         for key in ("train_dataloader", "train_cfg", "optim_wrapper"):
             if not data.get(key):
-                raise ConfigError("training needs it", file=str(config.file), key=key)
+                raise ConfigError("training needs it", key=key)
     env_cfg = data.get("env_cfg") or {}
     launcher = data.get("launcher") or "none"
     rank, world_size = start_distributed(launcher, env_cfg.get("dist_cfg"))
@@ -74,6 +75,11 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
             sections[f"{split}_evaluator"] = _evaluator(data, split)
     work_dir = work_dir_of(config)
     algorithm = seeded_algorithm(config)
+    columns = ((data.get("default_hooks") or {}).get("samples") or {}).get("columns") or ()
+    for split in ("val", "test"):
+        if f"{split}_dataloader" in sections:
+            metrics = sections[f"{split}_evaluator"].metrics
+            check_first_sample(split, sections[f"{split}_dataloader"], algorithm, metrics, columns)
     check_work_dir(work_dir, algorithm)
     runner = ToolboxRunner(
         algorithm=algorithm,

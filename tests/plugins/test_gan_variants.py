@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -120,3 +121,11 @@ def test_spectral_norm_normalises_every_layer_once_and_delegates() -> None:
 def test_wrong_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="d_steps"):
         WGANGP(d_steps=0)
+
+
+def test_a_penaltys_weight_in_a_config_reaches_the_variant() -> None:
+    from toolbox.build import build_component
+
+    critic: Any = build_component("gan_variants", {"type": "WGANGP", "weight": 3.0})
+    assert critic.weight == 3.0
+    assert float(critic.regularize(slope(0.0), torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8))) == pytest.approx(3.0)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from toolbox.config import Config, check_structure, find_config, load_config, parse_option
+from toolbox.errors import ConfigError, UserError
 from toolbox.plugin_manager import PluginManager, use
 
 
@@ -21,12 +24,16 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
 
 
 def add_config_options(made: argparse.ArgumentParser) -> None:
-    """Add the options that change a config."""
-    made.add_argument("--work-dir", metavar="DIR", help="where checkpoints, logs and samples go")
+    """Add the option that changes a config."""
     made.add_argument(
         "--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
         help="change the config: model.generator.blocks=8 optim_wrapper.generator.optimizer.lr=1e-4",
     )  # fmt: skip
+
+
+def add_run_options(made: argparse.ArgumentParser) -> None:
+    """Add the options of commands that run on a data set: where they write, and on how many processes."""
+    made.add_argument("--work-dir", metavar="DIR", help="where checkpoints, logs and samples go")
     made.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), help="how processes are started")
 
 
@@ -34,11 +41,24 @@ def read_config(options: argparse.Namespace) -> Config:
     """Load the config a command names, changed by its options; checked as far as that goes without torch."""
     changes: dict[str, Any] = dict(parse_option(option) for option in options.cfg_options)
     for name in ("work_dir", "launcher"):
-        if getattr(options, name) is not None:
+        if getattr(options, name, None) is not None:
             changes[name] = getattr(options, name)
     config = load_config(find_config(options.config), changes)
     check_structure(config)
+    if config.data.get("launcher") == "pytorch" and "RANK" not in os.environ:
+        raise UserError("--launcher pytorch: no process was launched; start with torchrun --nproc_per_node=2 …")
     return config
+
+
+@contextmanager
+def naming_the_file(config: Config) -> Iterator[None]:
+    """Errors about a key, raised by whoever builds from the config's data alone, gain the file that wrote the key."""
+    try:
+        yield
+    except ConfigError as error:
+        if error.file or not error.key:
+            raise
+        raise ConfigError(error.message, file=config.source(error.key), key=error.key) from error
 
 
 def use_plugins(names: Sequence[str], config: Config | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
+from toolbox.cli.arguments import add_config_options, naming_the_file, parser, read_config, use_plugins
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,11 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from rich.progress import track
 
     from toolbox.console import console, errors
-    from toolbox.inference import jobs, load_algorithm, translate
+    from toolbox.inference import jobs, load_algorithm, translate, usable_device
 
     todo = jobs(options.inputs, options.folder, options.suffix)
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    algorithm = load_algorithm(config, options.checkpoint, device=device)
+    device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    with naming_the_file(config):
+        algorithm = load_algorithm(config, options.checkpoint, device=device)
     problems = []
     steps = translate(algorithm, todo, output=options.output)
     for _, problem in track(steps, "translating", total=len(todo), console=console, disable=not console.is_terminal):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
+from toolbox.cli.arguments import add_config_options, add_run_options, naming_the_file, parser, read_config, use_plugins
 from toolbox.errors import ConfigError
 
 
@@ -16,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made.add_argument("config", metavar="CONFIG", help="the YAML file it was trained with")
     made.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of that config")
     add_config_options(made)
+    add_run_options(made)
     options = made.parse_args(arguments)
     config = read_config(options)
     config.data |= {"load_from": options.checkpoint, "resume": False}
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for key in ("dataloader", "evaluator", "cfg"):
             config.data[f"test_{key}"] = config.data.get(f"val_{key}")
     if not config.data.get("test_dataloader"):
-        raise ConfigError("the config has no data to test on", file=str(config.file), key="test_dataloader")
+        raise ConfigError("the config has no data to test on", file=config.source(""), key="test_dataloader")
     use_plugins(options.plugins, config)
 
     from toolbox.check import check
@@ -33,5 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from toolbox.runner import build_runner
 
-    build_runner(config, splits=("test",)).test()
+    with naming_the_file(config):
+        build_runner(config, splits=("test",)).test()
     return 0

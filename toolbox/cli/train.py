@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
+from toolbox.cli.arguments import add_config_options, add_run_options, naming_the_file, parser, read_config, use_plugins
 from toolbox.config import Config
 
 
@@ -16,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made = parser("train", "Train a model from a YAML config.")
     made.add_argument("config", metavar="CONFIG", help="a YAML file, or the name of a shipped one: demo/style.yaml")
     add_config_options(made)
+    add_run_options(made)
     made.add_argument(
         "--resume", nargs="?", const="auto", metavar="CHECKPOINT",
         help="continue from a checkpoint, or from the newest in the work dir",
@@ -34,13 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     check(config)
     if options.dry_run:
-        show(config)
+        with naming_the_file(config):
+            show(config)
         return 0
 
     from toolbox.runner import build_runner
 
-    runner = build_runner(config, amp=options.amp)
-    runner.train()
+    with naming_the_file(config):
+        build_runner(config, amp=options.amp).train()
     return 0
 
 

@@ -39,7 +39,6 @@ _DATALOADER = {
     "persistent_workers": bool,
     "pin_memory": bool,
     "prefetch_factor": (AtLeast(1), None),
-    "drop_last": bool,
 }
 _OPTIMIZER = {
     "optimizer": COMPONENT,
@@ -77,30 +76,45 @@ SECTIONS: dict[str, Any] = {
     },
     "custom_hooks": ([COMPONENT], None),
     "visualizer": (COMPONENT, None),
-    "log_processor": {"window_size": AtLeast(1), "num_digits": AtLeast(1)},
     "log_level": Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
-    "model_wrapper_cfg": ({"type": str, "find_unused_parameters": bool, "broadcast_buffers": bool}, None),
+    "model_wrapper_cfg": ({"find_unused_parameters": bool, "broadcast_buffers": bool}, None),
     "env_cfg": {
         "cudnn_benchmark": bool,
         "mp_cfg": {"mp_start_method": Literal["fork", "spawn", "forkserver"], "opencv_num_threads": AtLeast(0)},
         "dist_cfg": {"backend": Literal["nccl", "gloo", "mpi"], "timeout": AtLeast(1)},
         "resource_limit": AtLeast(1),
     },
-    "randomness": {"seed": (AtLeast(0), None), "deterministic": bool, "diff_rank_seed": bool},
+    "randomness": {"seed": (AtLeast(0), None), "deterministic": bool},
     "experiment_name": str | None,
     "load_from": str | None,
     "resume": bool,
     "work_dir": str | None,
     "launcher": Literal["none", "pytorch", "slurm", "mpi"],
 }
-REQUIRED: dict[str, tuple[str, ...]] = {"": ("model",)}
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "": ("model",),
+    "train_dataloader": ("dataset",),
+    "val_dataloader": ("dataset",),
+    "test_dataloader": ("dataset",),
+    "train_cfg": ("max_iters",),
+    "optim_wrapper.generator": ("optimizer",),
+    "optim_wrapper.discriminator": ("optimizer",),
+}
 """Keys that a section must hold, where it is written at all; `""` is the top."""
 
+_DROP_LAST = "training draws from a stream without end, and an evaluation measures every image once; leave it out"
 REFUSED = {
     "custom_imports": "a config imports no code; install a plugin, or name a module with -p on the command line",
     "default_scope": "names are looked up among the toolbox's plugins; write plugin/Name where two plugins share one",
     "auto_scale_lr": "the learning rate that is written is the one used; set it in optim_wrapper",
+    "log_processor": "losses are averaged over default_hooks.logger.interval; set that",
+    "train_dataloader.drop_last": _DROP_LAST,
+    "val_dataloader.drop_last": _DROP_LAST,
+    "test_dataloader.drop_last": _DROP_LAST,
+    "model_wrapper_cfg.type": "each network has a wrapper of its own, of one type; leave it out",
+    "randomness.diff_rank_seed": "every process has a seed of its own already: seed + rank; leave it out",
 }
+"""Keys that mmengine knows and that would do nothing here, or harm; each with what to do instead."""
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _TYPE = re.compile(r"(?:[\w-]+/)?[A-Za-z_]\w*", re.ASCII)
 _PLUGIN = re.compile(r"(?:no:)?[\w-]+", re.ASCII)
@@ -113,7 +127,9 @@ def check_structure(config: Config) -> None:
         ConfigError: naming the file that wrote it, its dotted path and the way out.
     """
     for key, reason in REFUSED.items():
-        if key in config.data:
+        section, _, name = key.rpartition(".")
+        place = config.data.get(section) if section else config.data
+        if isinstance(place, dict) and name in place:
             raise _refusal(config, key, f"is refused: {reason}")
     _check(config, config.data, SECTIONS, "")
     for index, name in enumerate(config.data.get("plugins", [])):

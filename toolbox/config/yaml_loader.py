@@ -238,6 +238,10 @@ def _describe(error: yaml.MarkedYAMLError, text: str) -> str:
         hint = "; quote a template: '{{ fileDirname }}/…'"
     elif "\t" in written:
         hint = "; indent with spaces, not tabs"
+    elif "mapping values are not allowed" in problem or "expected ':'" in problem:
+        hint = "; is it indented too far, or does the line above lack its ': '?"
+    elif "expected" in problem:
+        hint = "; is it indented like its neighbours?"
     return f"line {line + 1}: is not readable as YAML: {problem}{hint}"
 
 

@@ -49,7 +49,7 @@ class ImageFolder(ImageDataset):
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
         """Return `{key: (H, W, 3) uint8, "name": path below root}`, transformed."""
-        images = transformed({self.key: self.folder.read(index)}, self.transforms, rng)
+        images = transformed({self.key: self.folder.read(index)}, self.transforms, rng, self.folder.paths[index])
         return {**images, "name": self.folder.name(index)}
 
 
@@ -103,7 +103,8 @@ class PairedFolders(ImageDataset):
                     f"partner's {smallest[0]}x{smallest[1]}"
                 )
         first = next(iter(self.folders))
-        return {**transformed(images, self.transforms, rng), "name": self.folders[first].name(numbers[first])}
+        file = self.folders[first].paths[numbers[first]]
+        return {**transformed(images, self.transforms, rng, file), "name": self.folders[first].name(numbers[first])}
 
 
 class UnpairedFolders(ImageDataset):
@@ -141,15 +142,19 @@ class UnpairedFolders(ImageDataset):
         other = int(rng.integers(len(self.folder_b if by_a else self.folder_a)))
         index_a, index_b = (index, other) if by_a else (other, index)
         name = self.folder_a.name(index) if by_a else self.folder_b.name(index)
-        images_a = transformed({self.key_a: self.folder_a.read(index_a)}, self.transforms_a, rng)
-        images_b = transformed({self.key_b: self.folder_b.read(index_b)}, self.transforms_b, rng)
+        read_a, read_b = {self.key_a: self.folder_a.read(index_a)}, {self.key_b: self.folder_b.read(index_b)}
+        images_a = transformed(read_a, self.transforms_a, rng, self.folder_a.paths[index_a])
+        images_b = transformed(read_b, self.transforms_b, rng, self.folder_b.paths[index_b])
         return {**images_a, **images_b, "name": name}
 
 
-def transformed(images: Images, transforms: Sequence[Transform], rng: np.random.Generator) -> Images:
-    """Apply the transforms in order."""
-    for transform in transforms:
-        images = transform(images, rng)
+def transformed(images: Images, transforms: Sequence[Transform], rng: np.random.Generator, file: Path) -> Images:
+    """Apply the transforms in order; what one of them refuses is refused with the file's name."""
+    try:
+        for transform in transforms:
+            images = transform(images, rng)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
     return images
 
 
