@@ -12,7 +12,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
-from toolbox.gan_variant import Logits
+from toolbox.gan_variant import Logits, critic, sum_terms
 from toolbox.image_pool import ImagePool
 from toolbox.metric import DO_NOTHING
 from toolbox.moving_average import update_average
@@ -116,7 +116,7 @@ class Algorithm(BaseModel, ABC):
         if judges:
             d_optimizer: OptimWrapper = optim_wrapper["discriminator"]
             with d_optimizer.optim_context(self):
-                loss = torch.stack([self.discriminator_loss(slot, values, logs) for slot in judges]).sum()
+                loss = sum_terms(self.discriminator_loss(slot, values, logs) for slot in judges)
             d_optimizer.update_params(loss)
             if d_optimizer.should_update():
                 for slot in judges:
@@ -156,11 +156,11 @@ class Algorithm(BaseModel, ABC):
             if not self.wants(role):
                 continue
             for each in weighted_losses:
-                value = torch.stack([each.module(*(values[n] for n in names)) for names in self.roles[role]]).sum()
+                value = sum_terms(each.module(*(values[n] for n in names)) for names in self.roles[role])
                 name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
                 terms[name] = value * each.weight
         logs.update({name: term.detach() for name, term in terms.items()})
-        return torch.stack(list(terms.values())).sum()
+        return sum_terms(terms.values())
 
     def discriminator_loss(self, slot: str, values: Values, logs: dict[str, Tensor]) -> Tensor:
         """One discriminator's loss on real images and detached fakes (from the pool), with its regularisation."""
@@ -175,7 +175,7 @@ class Algorithm(BaseModel, ABC):
         if penalty.requires_grad:
             logs[f"{name}/penalty"] = penalty.detach()
         for side, logits in (("real", real_logits), ("fake", fake_logits)):
-            logs[f"{name}/{side}"] = torch.stack([scale.detach().mean() for scale in logits]).mean()
+            logs[f"{name}/{side}"] = critic([scale.detach() for scale in logits]).mean()
         return loss + penalty
 
     def judge(self, slot: str, *batches: Tensor) -> list[Logits]:

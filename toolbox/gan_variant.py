@@ -54,14 +54,16 @@ class GanVariant(nn.Module, ABC):
         """Called after each discriminator update (weight clipping)."""
 
 
-def sum_scales(losses: Iterable[Tensor]) -> Tensor:
-    """Sum the losses of all scales, a scalar."""
-    return torch.stack(list(losses)).sum()
+def sum_terms(terms: Iterable[Tensor]) -> Tensor:
+    """Sum scalars: the losses of all scales, the terms of a loss."""
+    each = list(terms)
+    return each[0] if len(each) == 1 else torch.stack(each).sum()
 
 
 def critic(logits: Logits) -> Tensor:
     """One value per sample (B,): the mean over a scale's patches, summed over scales."""
-    return torch.stack([scale.flatten(1).mean(1) for scale in logits]).sum(0)
+    values = [scale.flatten(1).mean(1) for scale in logits]
+    return values[0] if len(values) == 1 else torch.stack(values).sum(0)
 
 
 def refuse_batch_norm(discriminator: nn.Module, variant: str) -> None:

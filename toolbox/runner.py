@@ -16,6 +16,7 @@ from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.distributed import start_distributed
 from toolbox.engine.guard import GuardHook, check_work_dir
 from toolbox.engine.loops import TrainLoop
+from toolbox.engine.memory import keep_freed_memory
 from toolbox.engine.progress import ProgressHook
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.reporting import ReportHook
@@ -55,6 +56,7 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
         for key in ("train_dataloader", "train_cfg", "optim_wrapper"):
             if not data.get(key):
                 raise ConfigError("training needs it", key=key)
+    keep_freed_memory()
     env_cfg = data.get("env_cfg") or {}
     launcher = data.get("launcher") or "none"
     rank, world_size = start_distributed(launcher, env_cfg.get("dist_cfg"))

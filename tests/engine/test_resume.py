@@ -66,6 +66,7 @@ def test_a_second_stage_starts_from_the_weights_of_the_first(tmp_path: Path) -> 
     config = sr_config(tmp_path)
     first = {**config, "model": {k: v for k, v in config["model"].items() if k not in ("discriminator", "variant")}}
     first["work_dir"] = str(tmp_path / "first")
+    first["optim_wrapper"] = {"generator": config["optim_wrapper"]["generator"]}
     assert command("train", write_config(first, tmp_path / "first.yaml")) == 0
     start = tmp_path / "first" / "iter_6.pth"
     second = {**config, "load_from": str(start)}

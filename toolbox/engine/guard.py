@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
-from torch import Tensor, isfinite, nn
+from torch import isfinite, nn
 
 from toolbox.errors import RunFailed, UserError
 
@@ -33,10 +33,7 @@ class GuardHook(Hook):
         if (batch_idx + 1) % self.interval:
             return
         for name in runner.optimizers.keys():  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
-            counts: Tensor | None = runner.optimizers[name].skipped
-            if counts is None:
-                continue
-            total, in_a_row = (int(count) for count in counts.tolist())
+            total, in_a_row = runner.optimizers[name].count_skipped()
             if total > self.reported.get(name, 0):
                 self.reported[name] = total
                 runner.logger.warning("%d steps of the %s were skipped: a gradient was not finite", total, name)

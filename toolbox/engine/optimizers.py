@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -25,8 +26,10 @@ class GuardedOptimWrapper(OptimWrapper):
         super().__init__(**arguments)
         self.autocast = autocast
         self.fused = bool(self.optimizer.defaults.get("fused"))
-        self.skipped: Tensor | None = None
-        """Steps skipped so far, and in a row, (2,) on the device; None before the first step."""
+        self.one: Tensor | None = None
+        self.bad: deque[Tensor] = deque(maxlen=10_000)
+        """One flag for each step that nobody has counted yet, on the device."""
+        self.skipped = self.in_a_row = 0
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -50,16 +53,26 @@ class GuardedOptimWrapper(OptimWrapper):
         gradients = [p.grad for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         if not gradients:
             return
-        norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
-        bad = (~torch.isfinite(torch.stack(norms).sum())).float()
-        if self.skipped is None:
-            self.skipped = torch.zeros(2, device=bad.device)
-        self.skipped = torch.stack([self.skipped[0] + bad, (self.skipped[1] + bad) * bad])
+        if self.one is None:
+            self.one = torch.ones((), device=gradients[0].device)
+        bad = torch.zeros_like(self.one)
+        # one pass over all gradients, as GradScaler makes it; a scale of 1 leaves them as they are
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, bad, self.one)  # pyright: ignore[reportPrivateImportUsage]
+        self.bad.append(bad)
         if self.fused:
             self.optimizer.found_inf = bad  # pyright: ignore[reportAttributeAccessIssue]
             self.optimizer.step(**kwargs)
         elif not bad:
             self.optimizer.step(**kwargs)
+
+    def count_skipped(self) -> tuple[int, int]:
+        """Steps skipped so far, and in a row up to now; reads the flags of all steps since the last call at once."""
+        flags = torch.stack(list(self.bad)).tolist() if self.bad else []
+        self.bad.clear()
+        for flag in flags:
+            self.skipped += bool(flag)
+            self.in_a_row = self.in_a_row + 1 if flag else 0
+        return self.skipped, self.in_a_row
 
 
 def optimizer_class(name: str) -> type[torch.optim.Optimizer] | None:

@@ -26,8 +26,8 @@ class ProgressHook(Hook):
         if interval < 1:
             raise ValueError(f"interval must be at least 1, got {interval}")
         self.interval = interval
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
+        self.sums: dict[tuple[str, ...], list[Tensor]] = {}
+        self.counts: dict[tuple[str, ...], int] = {}
         self.bar: Progress | None = None
 
     def before_train(self, runner: Any) -> None:
@@ -43,23 +43,41 @@ class ProgressHook(Hook):
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Add up; show when due."""
-        for name, value in (outputs or {}).items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
-            self.counts[name] = self.counts.get(name, 0) + 1
+        self.add(outputs or {})
         done = batch_idx + 1
         if runner.rank == 0 and self.bar is not None:
             self.bar.update(self.task, completed=done, description=runner.algorithm.phase_of(batch_idx).name)
         if done % self.interval == 0 or done == runner.max_iters:
             self.show(runner, done)
 
+    def add(self, logs: dict[str, Tensor]) -> None:
+        """Add to the sums, in one call for each set of names (a critic's iterations log fewer than its generator's)."""
+        names = tuple(logs)
+        if names in self.sums:
+            torch._foreach_add_(self.sums[names], list(logs.values()))  # pyright: ignore[reportPrivateImportUsage]
+        elif logs:
+            self.sums[names] = [value.clone() for value in logs.values()]
+        self.counts[names] = self.counts.get(names, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """The mean of each value over the iterations that logged it; starts the sums afresh."""
+        sums: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
+        for names, values in self.sums.items():
+            for name, value in zip(names, values, strict=True):
+                sums[name] = sums[name] + value if name in sums else value
+                counts[name] = counts.get(name, 0) + self.counts[names]
+        self.sums, self.counts = {}, {}
+        if not sums:
+            return {}
+        means = torch.stack([value / counts[name] for name, value in sums.items()]).tolist()
+        return dict(zip(sums, means, strict=True))
+
     def show(self, runner: Any, done: int) -> None:
         """Average, print and record."""
-        if not self.sums:
+        means = self.means()
+        if not means:
             return
-        names = list(self.sums)
-        values = torch.stack([self.sums[name] / self.counts[name] for name in names]).tolist()
-        means = dict(zip(names, values, strict=True))
-        self.sums, self.counts = {}, {}
         if runner.rank != 0:
             return
         seconds = (time.perf_counter() - self.start) / (done - self.first)
@@ -82,8 +100,8 @@ class ProgressHook(Hook):
             shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" not in name)
             console.print(f"[bold]validation[/] at {runner.iter}: {shown}", soft_wrap=True)
 
-    def after_train(self, runner: Any) -> None:
-        """Put the bar away."""
+    def release(self, runner: Any) -> None:
+        """Put the bar away, however the training ended."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None

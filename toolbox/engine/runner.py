@@ -84,6 +84,13 @@ class ToolboxRunner(Runner):
         for hook in [ParamSchedulerHook(), *(default_hooks or []), *(custom_hooks or [])]:
             self.register_hook(hook)
 
+    def train(self) -> nn.Module:
+        """Train; hooks that hold the terminal or the signals release them however it ends."""
+        try:
+            return super().train()
+        finally:
+            self.call_hook("release")
+
     # ------------------------------------------------------------------ optimizers and schedules
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:

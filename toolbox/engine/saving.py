@@ -43,8 +43,8 @@ class CheckpointHook(Hook):
             raise KeyboardInterrupt
         self.asked = signal.Signals(number).name
 
-    def after_train(self, runner: Any) -> None:
-        """Leave the signals as they were."""
+    def release(self, runner: Any) -> None:
+        """Leave the signals as they were, however the training ended."""
         for number, handler in self.previous.items():
             signal.signal(number, handler)
         self.previous = {}
@@ -59,7 +59,6 @@ class CheckpointHook(Hook):
                 for path in checkpoints(Path(runner.work_dir))[self.max_keep_ckpts :]:
                     remove_checkpoint(path)
         if stop and done < runner.max_iters:
-            self.after_train(runner)
             raise RunFailed(f"stopped by {self.asked or 'another rank'} after iteration {done}; --resume continues")
 
     def should_stop(self, done: int, accumulation: int) -> bool:

@@ -20,7 +20,7 @@ def signature_of(schedule: type) -> type:
 
 
 def completed(config: Mapping[str, Any], groups: Iterable[str], max_iters: int) -> dict[str, list[dict[str, Any]]]:
-    """`param_scheduler` with what is left out: iterations as the unit, the training's end, a constant rate.
+    """`param_scheduler` with what is left out: iterations as the unit, the training's end.
 
     A schedule that would begin after the end (a run made shorter) never takes effect, and is no error.
     """
@@ -29,9 +29,8 @@ def completed(config: Mapping[str, Any], groups: Iterable[str], max_iters: int) 
         end = max(max_iters, item.get("begin", 0) + 1)
         return {"by_epoch": False, "end": end, **item}
 
-    constant = {"type": "ConstantLR", "factor": 1.0, "by_epoch": False}
     listed = {group: each if isinstance(each, list) else [each] for group, each in config.items()}
-    return {group: [complete(item) for item in listed.get(group, [constant])] for group in groups}
+    return {group: [complete(item) for item in listed.get(group, [])] for group in groups}
 
 
 def restore_schedules(

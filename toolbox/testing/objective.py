@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from toolbox.gan_variant import GanVariant, Logits, sum_scales
+from toolbox.gan_variant import GanVariant, Logits, sum_terms
 
 
 class LeastSquares(GanVariant):
@@ -12,8 +12,8 @@ class LeastSquares(GanVariant):
 
     def d_loss(self, real: Logits, fake: Logits) -> Tensor:
         """Squared distances, a scalar."""
-        return sum_scales((r - 1).square().mean() + f.square().mean() for r, f in zip(real, fake, strict=True))
+        return sum_terms((r - 1).square().mean() + f.square().mean() for r, f in zip(real, fake, strict=True))
 
     def g_loss(self, fake: Logits, real: Logits | None) -> Tensor:
         """Squared distance to 1, a scalar."""
-        return sum_scales((f - 1).square().mean() for f in fake)
+        return sum_terms((f - 1).square().mean() for f in fake)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from toolbox.gan_variant import GanVariant, Logits, sum_scales
+from toolbox.gan_variant import GanVariant, Logits, sum_terms
 
 
 class LSGAN(GanVariant):
@@ -15,8 +15,8 @@ class LSGAN(GanVariant):
 
     def d_loss(self, real: Logits, fake: Logits) -> Tensor:
         """Squared distance of real to 1 and fake to 0, halved; a scalar."""
-        return sum_scales(((r - 1).square().mean() + f.square().mean()) / 2 for r, f in zip(real, fake, strict=True))
+        return sum_terms(((r - 1).square().mean() + f.square().mean()) / 2 for r, f in zip(real, fake, strict=True))
 
     def g_loss(self, fake: Logits, real: Logits | None) -> Tensor:
         """Squared distance of fake to 1, a scalar."""
-        return sum_scales((f - 1).square().mean() for f in fake)
+        return sum_terms((f - 1).square().mean() for f in fake)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from toolbox.gan_variant import GanVariant, Logits, critic, refuse_batch_norm, sum_scales
+from toolbox.gan_variant import GanVariant, Logits, critic, refuse_batch_norm, sum_terms
 
 
 class WGANGP(GanVariant):
@@ -35,11 +35,11 @@ class WGANGP(GanVariant):
 
     def d_loss(self, real: Logits, fake: Logits) -> Tensor:
         """Minus the critic's estimate of the Wasserstein distance, a scalar."""
-        return sum_scales(f.mean() - r.mean() for r, f in zip(real, fake, strict=True))
+        return sum_terms(f.mean() - r.mean() for r, f in zip(real, fake, strict=True))
 
     def g_loss(self, fake: Logits, real: Logits | None) -> Tensor:
         """Minus the critic's value of the fakes, a scalar."""
-        return sum_scales(-f.mean() for f in fake)
+        return sum_terms(-f.mean() for f in fake)
 
     def regularize(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         """The gradient penalty on interpolates between real and fake (B, C, H, W), a scalar."""

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from toolbox import GanVariant
-from toolbox.gan_variant import Logits, sum_scales
+from toolbox.gan_variant import Logits, sum_terms
 
 
 class SoftHinge(GanVariant):
@@ -24,14 +24,14 @@ class SoftHinge(GanVariant):
 
     def d_loss(self, real: Logits, fake: Logits) -> Tensor:
         """Real logits above the margin, fake ones below minus the margin; a scalar."""
-        return sum_scales(
+        return sum_terms(
             softplus(self.margin - r, self.sharpness).mean() + softplus(self.margin + f, self.sharpness).mean()
             for r, f in zip(real, fake, strict=True)
         )
 
     def g_loss(self, fake: Logits, real: Logits | None) -> Tensor:
         """Fake logits as high as they go, a scalar."""
-        return sum_scales(-f.mean() for f in fake)
+        return sum_terms(-f.mean() for f in fake)
 
     def extra_repr(self) -> str:
         """As in the config."""
