@@ -251,11 +251,15 @@ def _import_file(path: Path) -> Any:
     return module
 
 
-def one_line(error: BaseException) -> str:
-    """`ImportError: no module … (network.py:3)`: the error, and the last of the plugin's own lines that it passed."""
+def one_line(error: BaseException, home: Path | None = None) -> str:
+    """`ImportError: no module … (network.py:3)`: the error, and the last of the plugin's own lines that it passed.
+
+    `home` is the folder of the plugin's files, by default that of the first file outside this toolbox.
+    """
     not_theirs = {Path(str(module.__file__)).parent for module in (importlib, pluggy, hookspecs)}
     frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     theirs = [(file, line) for file, line in frames if file.is_file() and not_theirs.isdisjoint(file.parents)]
-    own = [f"{file.name}:{line}" for file, line in theirs if theirs[0][0].parent in file.parents]  # not torch's lines
+    home = home or (theirs[0][0].parent if theirs else None)
+    own = [f"{file.name}:{line}" for file, line in theirs if home in file.parents]  # not torch's lines
     place = f" ({own[-1]})" if own else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"

@@ -82,7 +82,7 @@ def check_plugin(name: str) -> int:
 
     failed = 0
     for result in contract_checks(name):
-        mark = "[good]ok[/]" if result.problem is None else "[bad]no[/]"
+        mark = "[bad]no[/]" if result.problem else "[good]ok[/]" if result.ran else "[quiet]--[/]"
         console.print(
             f"{mark}  {result.kind}/{result.name}: {escape(result.problem or result.checked)}", soft_wrap=True
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from toolbox.errors import UserError, did_you_mean
@@ -30,19 +32,21 @@ class Result:
     name: str
     checked: str
     problem: str | None = None
+    ran: bool = True
+    """Whether the component was built and called; otherwise `checked` says what that would need."""
 
 
 CHECKS: dict[str, Any] = {
-    "generators": lambda component: check_generator(component()),
-    "discriminators": lambda component: check_discriminator(component()),
-    "losses": lambda component: check_loss(component()),
-    "features": lambda component: check_features(component()),
-    "gan_variants": check_variant,
-    "degradations": lambda component: check_degradation(component()),
-    "transforms": lambda component: check_transform(component()),
-    "algorithms": lambda component: check_training(assemble(component, LeastSquares)),
+    "generators": check_generator,
+    "discriminators": check_discriminator,
+    "losses": check_loss,
+    "features": check_features,
+    "gan_variants": lambda variant: check_variant(lambda: variant),
+    "degradations": check_degradation,
+    "transforms": check_transform,
+    "algorithms": check_training,
 }
-"""Kinds whose components are run; those of the other kinds are looked up only."""
+"""Kinds whose components are run, as built from their defaults; those of the other kinds are looked up only."""
 
 
 def check_plugin(name: str) -> Iterator[Result]:
@@ -72,13 +76,23 @@ def _check(kind: str, name: str, component: type) -> Result:
         if p.default is p.empty and p.name != "parts" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
     if kind not in CHECKS:
-        return Result(kind, name, "is registered")
+        return Result(kind, name, "is registered; its kind has no contract check", ran=False)
     if required:
-        return Result(kind, name, f"is registered; not run, because it needs {', '.join(required)}")
+        return Result(kind, name, f"not run: needs {', '.join(required)}", ran=False)
+    build: Any = component if kind != "algorithms" else lambda: assemble(component, LeastSquares)  # pyright: ignore[reportArgumentType]
+    file = getattr(sys.modules.get(component.__module__), "__file__", None)
+    home = Path(file).parent if file else None
     try:
-        CHECKS[kind](component)
+        made = build()
+    except (UserError, ValueError) as error:  # how a constructor refuses values: here its own defaults
+        reason = " ".join(str(error).split())
+        return Result(kind, name, f"not run: needs other arguments than its defaults ({reason})", ran=False)
+    except Exception as error:
+        return Result(kind, name, "contract", one_line(error, home))
+    try:
+        CHECKS[kind](made)
     except AssertionError as error:
         return Result(kind, name, "contract", str(error))
     except Exception as error:  # an author's code in the making may raise anything; the other components are next
-        return Result(kind, name, "contract", one_line(error))
+        return Result(kind, name, "contract", one_line(error, home))
     return Result(kind, name, "keeps to the contract")
