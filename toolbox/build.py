@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from toolbox.algorithm import Algorithm
@@ -75,6 +76,8 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             adversaries[slot] = Adversary(variant, float(weight), int(model[slot].get("pool", 0)))
     for network in networks.values():
         make_instance_norm_safe(network)
+        if model.get("channels_last"):
+            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs)
     own = {name: value for name, value in model.items() if name not in MODEL_KEYS and name not in algorithm.adversaries}
     own = {name: value for name, value in own.items() if name not in algorithm.generators}
     degradation = None
