@@ -7,10 +7,10 @@ from math import isfinite
 from typing import Any
 
 from toolbox.build import BESIDE, MODEL_KEYS
+from toolbox.check_run import check_run_settings
 from toolbox.config import Config, check_arguments, check_structure
 from toolbox.config.options import COMMAND_LINE
 from toolbox.config.values import misfit, show
-from toolbox.engine.optimizers import optimizer_class
 from toolbox.errors import ConfigError, UserError, did_you_mean
 from toolbox.nested import nested_components
 from toolbox.plugin_manager import manager
@@ -49,12 +49,7 @@ class Check:
                 raise self.error(f"there is no {split}_dataloader to measure on", f"{split}_evaluator")
         for i, hook in enumerate(self.data.get("custom_hooks") or []):
             self.component("hooks", hook, f"custom_hooks.{i}")
-        self.default_hooks()
-        self.groups("optim_wrapper", complete=True)
-        self.groups("param_scheduler")
-        self.optimizers()
-        self.accumulation()
-        self.schedulers()
+        check_run_settings(self)
 
     # ------------------------------------------------------------------ components
 
@@ -181,70 +176,6 @@ class Check:
                 wanted = "no limit, because it is the last" if is_last else f"an iteration after {last}"
                 raise self.error(f"wants {wanted}, got {until!r}", f"{key}.until")
             last = until or last
-
-    # ------------------------------------------------------------------ training
-
-    def groups(self, section: str, *, complete: bool = False) -> None:
-        """The networks' groups: those the model has, and with `complete` all of them."""
-        algorithm, given = self.find("algorithms", self.data["model"]["type"], "model.type"), self.data.get(section)
-        has = {"generator": True, "discriminator": any(slot in self.data["model"] for slot in algorithm.adversaries)}
-        for group, there in has.items():
-            if given and not there and group in given:
-                raise self.error(f"the model has no {group}; leave it out", f"{section}.{group}")
-            if given and there and complete and group not in given:
-                raise self.error(f"the model has a {group}, and no optimizer for it", f"{section}.{group}")
-
-    def optimizers(self) -> None:
-        """Check each optimizer against torch's."""
-        import torch
-
-        known = [name for name in dir(torch.optim) if optimizer_class(name)]
-        for group, wrapper in (self.data.get("optim_wrapper") or {}).items():
-            key = f"optim_wrapper.{group}.optimizer"
-            optimizer = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else None
-            if not isinstance(optimizer, Mapping) or "type" not in optimizer:
-                raise self.error("wants an optimizer, such as {type: Adam, lr: 1e-4}", key)
-            self.one_of(optimizer["type"], known, f"{key}.type", "optimizer of torch.optim")
-            arguments = {name: value for name, value in optimizer.items() if name != "type"}
-            found: Any = optimizer_class(optimizer["type"])
-            check_arguments(found, arguments, key, self.config.source, skip=("params",))
-
-    def accumulation(self) -> None:
-        """Gradients accumulate alike in both groups, and never across a checkpoint: they are not saved."""
-        wrappers = self.data.get("optim_wrapper") or {}
-        counts = {group: wrapper.get("accumulative_counts", 1) for group, wrapper in wrappers.items()}
-        if len(set(counts.values())) > 1:
-            key = f"optim_wrapper.{list(counts)[-1]}.accumulative_counts"
-            raise self.error(f"must be the same for all groups, got {counts}", key)
-        count = max(counts.values(), default=1)
-        checkpoint = (self.data.get("default_hooks") or {}).get("checkpoint") or {}
-        lengths = {
-            "train_cfg.max_iters": (self.data.get("train_cfg") or {}).get("max_iters"),
-            "default_hooks.checkpoint.interval": checkpoint.get("interval"),
-        }
-        for key, length in lengths.items():
-            if length is not None and length % count:
-                raise self.error(f"must be a multiple of accumulative_counts ({count}), got {length}", key)
-
-    def schedulers(self) -> None:
-        """Check each schedule against mmengine's."""
-        from toolbox.engine.schedules import SCHEDULES, signature_of
-
-        for group, each in (self.data.get("param_scheduler") or {}).items():
-            for i, schedule in enumerate(each):
-                key = f"param_scheduler.{group}.{i}"
-                self.one_of(schedule["type"], SCHEDULES, f"{key}.type", "schedule of mmengine")
-                arguments = {name: value for name, value in schedule.items() if name != "type"}
-                wanted = signature_of(SCHEDULES[schedule["type"]])
-                check_arguments(wanted, arguments, key, self.config.source, skip=("optimizer", "param_name"))
-
-    def default_hooks(self) -> None:
-        """Check the settings of the built-in hooks."""
-        from toolbox.runner import DEFAULT_HOOKS
-
-        for name, settings in (self.data.get("default_hooks") or {}).items():
-            self.one_of(name, DEFAULT_HOOKS, f"default_hooks.{name}", "built-in hook")
-            check_arguments(DEFAULT_HOOKS[name], settings or {}, f"default_hooks.{name}", self.config.source)
 
     # ------------------------------------------------------------------ small checks
 

@@ -123,4 +123,10 @@ def _evaluator(data: dict[str, Any], split: str) -> Evaluator:
 
 def _default_hooks(data: dict[str, Any]) -> list[Any]:
     settings = {name: {} for name in DEFAULT_HOOKS} | (data.get("default_hooks") or {})
-    return [DEFAULT_HOOKS[name](**arguments) for name, arguments in settings.items() if arguments is not None]
+    hooks = []
+    for name, arguments in settings.items():
+        try:
+            hooks += [] if arguments is None else [DEFAULT_HOOKS[name](**arguments)]
+        except (ValueError, TypeError) as error:
+            raise ConfigError(str(error), key=f"default_hooks.{name}") from error
+    return hooks
