@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any
 
 from mmengine.registry import Registry as MMRegistry
 
@@ -103,12 +102,6 @@ class Registry(MMRegistry):
         self._owned.clear()
         self._module_dict.clear()
         self._loaded = False
-
-    def build(self, cfg: dict[str, Any], *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Build `{type: Name, ...}` with its nested components."""
-        from toolbox.build import build_component
-
-        return build_component(self.kind, cfg)
 
 
 KINDS: dict[str, Registry] = {

@@ -6,8 +6,6 @@ sequence: batch statistics, relativistic averages, sampled interpolates (WGAN-GP
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from mmengine.model import MMSeparateDistributedDataParallel
 from matrix import VARIANTS, algorithm_class, algorithms
 from toolbox.algorithm import Algorithm
 from toolbox.testing import assemble, batch_for, optimizers_for
+from two_ranks import on_two_ranks
 
 SEPARABLE = [name for name in VARIANTS if not name.startswith("SpectralNorm") and name != "WGANGP"]
 CELLS = [(algorithm, variant) for algorithm in algorithms() for variant in SEPARABLE]
@@ -57,11 +56,8 @@ def test_four_accumulated_samples_equal_a_batch_of_four(algorithm: str, variant:
     assert (weights_of(model) - large_batch(algorithm, variant)).abs().max() < 1e-10
 
 
-def on_a_rank(rank: int, port: int, folder: str) -> None:
-    """Train every cell on this rank's half of each batch."""
-    torch.set_num_threads(1)
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+def train_every_cell(folder: Path, rank: int) -> dict[str, Any]:
+    """Train every cell on this rank's half of each batch; returns the weights."""
     finals: dict[str, Any] = {}
     for algorithm, variant in CELLS:
         model = model_of(algorithm, variant)
@@ -71,19 +67,13 @@ def on_a_rank(rank: int, port: int, folder: str) -> None:
             batch = batch_of(model, step)
             wrapped.train_step({name: value[2 * rank : 2 * rank + 2] for name, value in batch.items()}, optimizers)
         finals[f"{algorithm} {variant}"] = weights_of(model)
-    torch.save(finals, Path(folder) / f"rank{rank}.pt")
-    torch.distributed.barrier()
+    return finals
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, torch.Tensor]]:
     """The weights of two ranks after training every cell."""
-    folder = tmp_path_factory.mktemp("ranks")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(on_a_rank, (port, str(folder)), nprocs=2)
-    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+    return on_two_ranks(train_every_cell, tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.mark.parametrize(("algorithm", "variant"), CELLS)

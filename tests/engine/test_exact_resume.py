@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +11,7 @@ from hard_runs import HARD, interrupted_and_whole
 
 from runs import command, sr_config, weights, write_config
 from toolbox.engine.checkpoint import read_checkpoint
+from two_ranks import on_two_ranks
 
 
 def same(whole: Path, resumed: Path) -> None:
@@ -27,24 +27,18 @@ def test_one_process_resumes_bit_exactly(name: str, workers: int, tmp_path: Path
     same(*interrupted_and_whole(tmp_path, name, workers))
 
 
-def on_two_ranks(rank: int, port: int, folder: str) -> None:
-    """Both algorithms on one of two ranks, whole and interrupted."""
-    torch.set_num_threads(1)
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+def both_systems(folder: Path, rank: int) -> dict[str, Any]:
+    """Train both algorithms on one of two ranks, whole and interrupted."""
     for name in HARD:
-        interrupted_and_whole(Path(folder) / name, name, 0, "--launcher", "pytorch")
-    torch.distributed.barrier()  # rank 0 is still writing its report
+        interrupted_and_whole(folder / name, name, 0, "--launcher", "pytorch")
+    return {}
 
 
 @pytest.fixture(scope="module")
 def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The runs of two gloo ranks."""
+    """The folder of two gloo ranks' runs."""
     folder = tmp_path_factory.mktemp("ranks")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(on_two_ranks, (port, str(folder)), nprocs=2)
+    on_two_ranks(both_systems, folder)
     return folder
 
 

@@ -1,0 +1,29 @@
+"""Runs a function in two gloo processes and brings back what each returns."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def _one_rank(rank: int, function: Callable[[Path, int], dict[str, Any]], port: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.distributed.init_process_group("gloo")
+    torch.save(function(Path(folder), rank), Path(folder) / f"rank{rank}.pt")
+    torch.distributed.barrier()  # the other rank may still be writing
+
+
+def on_two_ranks(function: Callable[[Path, int], dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Call `function(folder, rank)` in two processes of one group; returns both results (tensors and plain types)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(_one_rank, (function, port, str(folder)), nprocs=2)
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
