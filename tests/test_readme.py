@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from runs import command, pictures
+from toolbox.images import read_image
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
@@ -57,6 +60,21 @@ def test_the_readmes_generator_keeps_to_the_contract() -> None:
     names: dict[str, type] = {}
     exec(source[1], names)
     check_generator(names["Doubler"]())
+
+
+def test_the_readmes_config_trains_on_somebodys_own_photographs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config,) = re.findall(r"```yaml\n(model:.*?)```", README, re.DOTALL)
+    pictures(tmp_path / "photos" / "train" / "nested", size=104)
+    pictures(tmp_path / "photos" / "test", 2, size=56)
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(config)
+    small = ["model.generator.width=8", "model.generator.blocks=1", "train_dataloader.batch_size=2"]
+    assert command("train", "mine.yaml", "--cfg-options", *SHORT.split(), *small) == 0
+    arguments = ["--config", "mine.yaml", "--checkpoint", "work_dirs/mine/iter_2.pth", "--cfg-options", *small]
+    assert command("infer", "photos/test", "-o", "out", *arguments) == 0
+    assert read_image("out/00.png").shape == (112, 112, 3)
 
 
 def test_the_table_of_what_there_is_names_every_component() -> None:
