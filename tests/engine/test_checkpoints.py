@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import nn
 
+from runs import command, sr_config, write_config
 from toolbox.engine.checkpoint import checkpoints, hash_file, read_checkpoint, remove_checkpoint, write_checkpoint
 from toolbox.engine.state import load_portable_state, message_hub_state, plain
 from toolbox.errors import RunFailed, UserError
@@ -151,3 +153,27 @@ def test_a_full_disk_raises_and_keeps_the_old_checkpoint(tmp_path: Path, monkeyp
         write_checkpoint({"x": 2}, path)
     assert read_checkpoint(path) == {"x": 1}
     assert sorted(os.listdir(tmp_path)) == ["iter_1.pth", "iter_1.pth.sha256"]
+
+
+def test_the_best_checkpoint_by_a_named_metric_is_kept_across_a_resume(tmp_path: Path) -> None:
+    config = sr_config(tmp_path)
+    config["default_hooks"]["checkpoint"] = {"interval": 2, "save_best": "psnr"}
+    config["train_cfg"] = {"max_iters": 4, "val_interval": 1}
+    file = write_config(config, tmp_path / "run.yaml")
+    assert command("train", file) == 0
+    scalars = "".join(path.read_text() for path in (tmp_path / "run").glob("*/vis_data/scalars.json"))
+    history = [line for line in map(json.loads, scalars.splitlines()) if "val/psnr" in line]
+    best = max(line["val/psnr"] for line in history)
+    checkpoint = read_checkpoint(tmp_path / "run" / "best_psnr.pth")
+    assert checkpoint["message_hub"]["runtime_info"]["best"] == pytest.approx(best)
+    assert history[checkpoint["meta"]["iter"] - 1]["val/psnr"] == pytest.approx(best)
+    assert command("train", file, "--resume", "--cfg-options", "train_cfg.max_iters=6") == 0
+    later = read_checkpoint(tmp_path / "run" / "best_psnr.pth")["message_hub"]["runtime_info"]["best"]
+    assert later >= best
+
+
+def test_a_best_metric_that_is_not_measured_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = sr_config(tmp_path)
+    config["default_hooks"]["checkpoint"] = {"save_best": "pnsr"}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 2
+    assert "save_best: validation measures no 'pnsr'; did you mean 'psnr'?" in capsys.readouterr().err

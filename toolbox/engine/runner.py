@@ -113,8 +113,8 @@ class ToolboxRunner(Runner):
 
     # ------------------------------------------------------------------ checkpoints
 
-    def save_checkpoint(self, out_dir: str, filename: str, **_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Write everything a resumed run needs; the file appears whole or not at all.
+    def save_checkpoint(self, out_dir: str, filename: str, *, done: int, **_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Write everything a resumed run needs after `done` iterations; the file appears whole or not at all.
 
         Every rank must call it: each has random numbers and pools of its own. Rank 0 writes.
         """
@@ -124,7 +124,7 @@ class ToolboxRunner(Runner):
             return
         checkpoint: dict[str, Any] = {
             "meta": {
-                "iter": self.iter + 1,
+                "iter": done,
                 "epoch": 0,
                 "seed": self.seed,
                 "batch_size": self.train_dataloader.batch_size,
@@ -144,7 +144,8 @@ class ToolboxRunner(Runner):
         self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
         path = Path(out_dir) / filename
         write_checkpoint(checkpoint, path)
-        replace_text(path.with_name(LAST), f"{path.name}\n")
+        if filename.startswith("iter_"):
+            replace_text(path.with_name(LAST), f"{path.name}\n")
 
     def load_checkpoint(self, filename: str, *, partly: bool = False, **_: Any) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Load a checkpoint's weights; one that does not fit is refused with the keys that differ.

@@ -11,29 +11,34 @@ import torch
 from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 
-from toolbox.engine.checkpoint import checkpoints, remove_checkpoint
-from toolbox.errors import RunFailed
+from toolbox.engine.checkpoint import checkpoints, read_checkpoint, remove_checkpoint
+from toolbox.errors import RunFailed, UserError, did_you_mean
 
 
 class CheckpointHook(Hook):
     """Saves every `interval` iterations and at the end; keeps the newest `max_keep_ckpts`.
 
     An old checkpoint is removed only after the new one is on the disk and verified. SIGTERM and Ctrl-C save at the
-    next iteration at which a run can resume exactly, and stop it.
+    next iteration at which a run can resume exactly, and stop it. `save_best` names a metric: whenever validation
+    finds it better than ever before, `best_<metric>.pth` is written too.
     """
 
     priority = "VERY_LOW"
 
-    def __init__(self, *, interval: int = 5000, max_keep_ckpts: int = 3) -> None:
+    def __init__(self, *, interval: int = 5000, max_keep_ckpts: int = 3, save_best: str | None = None) -> None:
         if interval < 1 or max_keep_ckpts < 1:
             raise ValueError(f"interval and max_keep_ckpts must be at least 1, got {interval} and {max_keep_ckpts}")
-        self.interval, self.max_keep_ckpts = interval, max_keep_ckpts
+        self.interval, self.max_keep_ckpts, self.save_best = interval, max_keep_ckpts, save_best
         self.asked: str | None = None
+        self.best: float | None = None
         self.previous: dict[int, Any] = {}
 
     def before_train(self, runner: Any) -> None:
-        """Listen to the signals that ask a run to stop."""
-        self.asked = None
+        """Listen to the signals that ask a run to stop; a resumed run remembers the best so far."""
+        self.asked, self.best = None, None
+        best = Path(runner.work_dir) / f"best_{self.save_best}.pth"
+        if runner.iter and self.save_best is not None and best.is_file():
+            self.best = read_checkpoint(best)["message_hub"]["runtime_info"].get("best")
         if threading.current_thread() is threading.main_thread():
             self.previous = {number: signal.signal(number, self.ask) for number in (signal.SIGTERM, signal.SIGINT)}
 
@@ -54,12 +59,27 @@ class CheckpointHook(Hook):
         done = batch_idx + 1
         stop = self.should_stop(done, runner.accumulation)
         if stop or done % self.interval == 0 or done == runner.max_iters:
-            runner.save_checkpoint(runner.work_dir, f"iter_{done}.pth")
+            runner.save_checkpoint(runner.work_dir, f"iter_{done}.pth", done=done)
             if runner.rank == 0:
                 for path in checkpoints(Path(runner.work_dir))[self.max_keep_ckpts :]:
                     remove_checkpoint(path)
         if stop and done < runner.max_iters:
             raise RunFailed(f"stopped by {self.asked or 'another rank'} after iteration {done}; --resume continues")
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Save the best."""
+        if self.save_best is None:
+            return
+        if self.save_best not in (metrics or {}):
+            hint = did_you_mean(self.save_best, [name for name in metrics or {} if "/" not in name])
+            raise UserError(f"default_hooks.checkpoint.save_best: validation measures no '{self.save_best}'{hint}")
+        value = float((metrics or {})[self.save_best])
+        measured = [m for m in runner.val_evaluator.metrics if getattr(m, "name", "") == self.save_best]
+        rising = all(getattr(m, "higher_is_better", True) for m in measured)
+        if self.best is None or (value > self.best if rising else value < self.best):
+            self.best = value
+            runner.message_hub.update_info("best", value)  # goes into the checkpoint
+            runner.save_checkpoint(runner.work_dir, f"best_{self.save_best}.pth", done=runner.iter)
 
     def should_stop(self, done: int, accumulation: int) -> bool:
         """Whether any rank was asked to stop and no gradient is half accumulated; all ranks answer alike."""
