@@ -47,20 +47,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def show(config: Config) -> None:
-    """Print the merged config and the assembled networks with their parameter counts."""
+    """Print the merged config and the assembled networks with their parameters and their cost."""
     from rich.table import Table
 
     from toolbox.console import console
+    from toolbox.macs import count_macs
     from toolbox.runner import seeded_algorithm
 
     console.print(yaml.safe_dump(config.data, sort_keys=False, allow_unicode=True), markup=False, soft_wrap=True)
     algorithm: Any = seeded_algorithm(config)
     table = Table(title=type(algorithm).__name__)
-    for column in ("network", "type", "parameters", "trained by"):
-        table.add_column(column, justify="right" if column == "parameters" else "left")
+    for column in ("network", "type", "parameters", "GMACs", "trained by"):
+        table.add_column(column, justify="right" if column in ("parameters", "GMACs") else "left")
     for slot in (*algorithm.generators, *algorithm.judged):
         network = getattr(algorithm, slot)
-        count = sum(p.numel() for p in network.parameters())
+        count, size = sum(p.numel() for p in network.parameters()), getattr(network, "image_size", 128)
+        macs = count_macs(network, size=size)
+        cost = "" if macs is None else f"{macs / 1e9:.3f} at {size}²"
         role = str(algorithm.variants[slot]) if slot in algorithm.judged else ", ".join(algorithm.losses)
-        table.add_row(slot, type(network).__name__, f"{count:,}", " ".join(role.split()))
+        table.add_row(slot, type(network).__name__, f"{count:,}", cost, " ".join(role.split()))
     console.print(table)
