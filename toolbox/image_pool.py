@@ -22,28 +22,35 @@ class ImagePool(nn.Module):
         self.images: list[Tensor] = []
 
     def forward(self, images: Tensor) -> Tensor:
-        """Exchange images (B, C, H, W), one by one; returns as many. A pool of size 0 returns them as they are."""
+        """Exchange images (B, C, H, W), one by one; returns as many, in their memory format. Size 0 returns them as is.
+
+        Images of another size than the pooled ones (the crop was changed) start the history afresh.
+        """
         if self.size == 0:
             return images
-        chosen = []
-        for image in images.detach():
+        images = images.detach()
+        if self.images and self.images[0].shape != images.shape[1:]:
+            self.images = []
+        exchanged = images.clone()
+        for number, image in enumerate(images):
             if len(self.images) < self.size:
                 self.images.append(image.clone())
-                chosen.append(image)
             elif torch.rand(()) < 0.5:
                 place = int(torch.randint(self.size, ()))  # a CPU number: nothing waits for the device
-                chosen.append(self.images[place])
+                exchanged[number] = self.images[place]
                 self.images[place] = image.clone()
-            else:
-                chosen.append(image)
-        return torch.stack(chosen)
+        return exchanged
+
+    def clear(self) -> None:
+        """Forget every image."""
+        self.images = []
 
     def get_extra_state(self) -> dict[str, Any]:
         """The pooled images, for checkpoints."""
         return {"images": [image.cpu() for image in self.images]}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Restore the pooled images, on the device they will be met on."""
+        """Restore the pooled images; each comes to the device of the fakes when it is drawn."""
         self.images = list(state["images"])
 
     def _apply(self, fn: Any, recurse: bool = True) -> ImagePool:
