@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,14 @@ def test_an_unknown_command_plugin_or_option_is_named(tmp_path: Path, capsys: py
     assert "generators" in refused(capsys, "plugins", "show", "generator")
     file = write_config(sr_config(tmp_path), tmp_path / "run.yaml")
     assert "model.generator.blocks" in refused(capsys, "train", file, "--cfg-options", "model.generator.blocks=x")
+
+
+def test_a_visualizer_whose_package_is_missing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = sr_config(tmp_path)
+    config["visualizer"] = {"type": "Visualizer", "vis_backends": [{"type": "TensorboardVisBackend"}]}
+    if find_spec("tensorboard") is None:
+        line = refused(capsys, "train", write_config(config, tmp_path / "run.yaml"))
+        assert "visualizer" in line and "tensorboard" in line
+    else:
+        assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+        assert list((tmp_path / "run").rglob("events.out.tfevents*"))

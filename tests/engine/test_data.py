@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from toolbox.dataset import ImageDataset
 from toolbox.engine.data import EndlessSamples, EveryNth, Positions, evaluation_loader, train_loader
+from toolbox.errors import UserError
 
 
 class Numbers(ImageDataset):
@@ -83,3 +85,12 @@ def test_loading_draws_nothing_from_the_global_random_numbers() -> None:
     before = torch.get_rng_state()
     first(train_loader({"batch_size": 2}, Numbers(5), 0, 0, 1), 6)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_batch_of_unequal_images_is_refused_with_the_way_out() -> None:
+    class Unequal(Numbers):
+        def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+            return {"hr": np.zeros((4 + index, 6, 3), np.uint8)}
+
+    with pytest.raises(UserError, match=r"'hr' of unequal sizes \(4x6, 5x6\); add RandomCrop .* batch_size: 1"):
+        next(iter(evaluation_loader({"batch_size": 2}, Unequal(2), 0, 1)))

@@ -110,10 +110,22 @@ def _loader(config: Mapping[str, Any], dataset: Dataset, sampler: Sampler, *, dr
         persistent_workers=bool(workers) and config.get("persistent_workers", True),
         pin_memory=config.get("pin_memory", torch.cuda.is_available()),
         drop_last=drop_last,
-        collate_fn=default_collate,
+        collate_fn=collate,
         generator=torch.Generator(),  # its own, so that starting the workers leaves the global one alone
         **extra,
     )
+
+
+def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Stack a batch; images of unequal size are refused by name."""
+    for key, first in samples[0].items():
+        if isinstance(first, torch.Tensor):
+            sizes = {f"{height}x{width}" for height, width, *_ in (sample[key].shape for sample in samples)}
+            if len(sizes) > 1:
+                shown = ", ".join(sorted(sizes)[:3])
+                way = "add RandomCrop or Resize to the transforms, or set batch_size: 1"
+                raise UserError(f"a batch holds '{key}' of unequal sizes ({shown}); {way}")
+    return default_collate(samples)
 
 
 def as_tensors(sample: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -20,15 +21,13 @@ def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) 
     mmengine's own start has no path for CPU, so `--launcher pytorch` without a GPU joins a gloo group here.
     """
     if launcher != "none" and not is_distributed():
-        for library in (
-            "OMP",
-            "MKL",
-        ):  # processes share the cores; mmengine would warn
+        for library in ("OMP", "MKL"):  # processes share the cores; mmengine would warn
             os.environ.setdefault(f"{library}_NUM_THREADS", "1")
         if torch.cuda.is_available():
             init_dist(launcher, **{"backend": "nccl", **(settings or {})})
         elif launcher == "pytorch":
-            torch.distributed.init_process_group("gloo")
+            seconds = (settings or {}).get("timeout", 1800)
+            torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=seconds))
         else:
             raise UserError(f"launcher: {launcher} needs GPUs; on CPU start with torchrun and --launcher pytorch")
         atexit.register(torch.distributed.destroy_process_group)

@@ -76,6 +76,16 @@ class ToolboxRunner(Runner):
                 handler.setLevel(logging.WARNING)
         return logger
 
+    def build_visualizer(self, visualizer: Any = None) -> Any:
+        """A backend whose package is missing is the user's to install."""
+        try:
+            built = super().build_visualizer(visualizer)
+            for backend in built._vis_backends.values():
+                _ = backend.experiment  # opens it now; mmengine would at the first scalar
+            return built
+        except ImportError as error:
+            raise ConfigError(f"{' '.join(str(error).split())}; pip install it", key="visualizer") from error
+
     def dump_config(self) -> None:
         """The caller writes the merged YAML; mmengine would write Python."""
 
