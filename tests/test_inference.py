@@ -91,3 +91,12 @@ def test_either_direction_of_a_cyclegan_can_be_asked_for(tmp_path: Path, capsys:
     assert one.shape == two.shape and not np.array_equal(one, two)
     assert command("infer", tmp_path / "b", "-o", tmp_path / "x", "--output", "fake", *rest) == 2
     assert "did you mean 'fake_b'?" in capsys.readouterr().err
+
+
+def test_losses_are_averaged_over_mmengines_window_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = sr_config(tmp_path)
+    del config["default_hooks"]["logger"]
+    config["log_processor"] = {"window_size": 3}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    shown = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("train ")]
+    assert shown == ["3/6", "6/6"]

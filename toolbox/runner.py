@@ -95,7 +95,6 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
         launcher=launcher,
         env_cfg=env_cfg,
         log_level=data.get("log_level") or "INFO",
-        log_processor=data.get("log_processor"),
         model_wrapper_cfg=data.get("model_wrapper_cfg"),
         visualizer=data.get("visualizer"),
         randomness={**(data.get("randomness") or {}), "seed": seed_of(config)},
@@ -123,6 +122,9 @@ def _evaluator(data: dict[str, Any], split: str) -> Evaluator:
 
 def _default_hooks(data: dict[str, Any]) -> list[Any]:
     settings = {name: {} for name in DEFAULT_HOOKS} | (data.get("default_hooks") or {})
+    window = (data.get("log_processor") or {}).get("window_size")
+    if window is not None and settings["logger"] is not None:  # mmengine's name for the same number
+        settings["logger"] = {"interval": window, **settings["logger"]}
     hooks = []
     for name, arguments in settings.items():
         try:

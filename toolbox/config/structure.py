@@ -76,6 +76,7 @@ SECTIONS: dict[str, Any] = {
     },
     "custom_hooks": ([COMPONENT], None),
     "visualizer": (COMPONENT, None),
+    "log_processor": ({"window_size": AtLeast(1)}, None),  # over how many iterations losses are averaged
     "log_level": Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     "model_wrapper_cfg": ({"find_unused_parameters": bool, "broadcast_buffers": bool}, None),
     "env_cfg": {
@@ -107,7 +108,6 @@ REFUSED = {
     "custom_imports": "a config imports no code; install a plugin, or name a module with -p on the command line",
     "default_scope": "names are looked up among the toolbox's plugins; write plugin/Name where two plugins share one",
     "auto_scale_lr": "the learning rate that is written is the one used; set it in optim_wrapper",
-    "log_processor": "losses are averaged over default_hooks.logger.interval; set that",
     "train_dataloader.drop_last": _DROP_LAST,
     "val_dataloader.drop_last": _DROP_LAST,
     "test_dataloader.drop_last": _DROP_LAST,
