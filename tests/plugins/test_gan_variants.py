@@ -129,3 +129,13 @@ def test_a_penaltys_weight_in_a_config_reaches_the_variant() -> None:
     critic: Any = build_component("gan_variants", {"type": "WGANGP", "weight": 3.0})
     assert critic.weight == 3.0
     assert float(critic.regularize(slope(0.0), torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8))) == pytest.approx(3.0)
+
+
+def test_spectral_norm_keeps_its_power_iteration_out_of_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = SpectralNorm(base=LSGAN()).prepare(nn.Linear(4, 4))
+    seen: list[bool] = []
+    mv = torch.mv
+    monkeypatch.setattr(torch, "mv", lambda *a: seen.append(torch.is_autocast_enabled("cpu")) or mv(*a))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(torch.rand(2, 4)).dtype == torch.bfloat16
+    assert seen and not any(seen)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrizations import _SpectralNorm, spectral_norm
 
 from toolbox.gan_variant import GanVariant, Logits, VariantError
 
 NORMALISED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear)
+
+
+class Float32SpectralNorm(_SpectralNorm):
+    """torch's, in float32 under autocast: on CUDA that would round the power iteration, whose state is float32."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight over its largest singular value."""
+        with torch.autocast(weight.device.type, enabled=False):
+            return super().forward(weight)
 
 
 class SpectralNorm(GanVariant):
@@ -25,6 +35,8 @@ class SpectralNorm(GanVariant):
         for module in list(discriminator.modules()):
             if isinstance(module, NORMALISED) and not hasattr(module, "parametrizations"):
                 spectral_norm(module)
+                for parametrization in module.parametrizations.weight:  # pyright: ignore[reportAttributeAccessIssue, reportGeneralTypeIssues]
+                    parametrization.__class__ = Float32SpectralNorm
         return self.base.prepare(discriminator)
 
     def augment(self, images: Tensor) -> Tensor:
