@@ -13,6 +13,9 @@ from toolbox.errors import UserError
 Logits = Sequence[Tensor]
 """A discriminator's answer: one tensor (B, ...) for each scale."""
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+"""Layers that mix the samples of a batch."""
+
 
 class VariantError(UserError):
     """A variant and a discriminator (or another variant) do not go together."""
@@ -68,8 +71,7 @@ def critic(logits: Logits) -> Tensor:
 
 def refuse_batch_norm(discriminator: nn.Module, variant: str) -> None:
     """Refuse batch norm where a per-sample gradient is penalised: it mixes the samples of a batch."""
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-    names = [name for name, module in discriminator.named_modules() if isinstance(module, kinds)]
+    names = [name for name, module in discriminator.named_modules() if isinstance(module, BATCH_NORMS)]
     if names:
         raise VariantError(
             f"{variant} penalises each sample's gradient, and {type(discriminator).__name__} has batch norm "

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.parallel import DistributedDataParallel
 
-from toolbox.gan_variant import Logits
+from toolbox.gan_variant import BATCH_NORMS, Logits
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
@@ -37,8 +37,13 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 
 def judge(discriminator: nn.Module, *batches: Tensor) -> list[Logits]:
-    """The logits of each batch in float32: in one forward where shapes agree, so that batch norm sees them together."""
-    if len({batch.shape[1:] for batch in batches}) == 1:
+    """The logits of each batch in float32: in one forward where shapes agree and no batch norm would mix them.
+
+    Batch norm sees real and fake apart, as in the generators' step, where fakes come alone: a discriminator trained
+    on their joint statistics would meet other ones there.
+    """
+    apart = any(isinstance(module, BATCH_NORMS) for module in discriminator.modules())
+    if not apart and len({batch.shape[1:] for batch in batches}) == 1:
         scales = [at_least_float32(scale) for scale in discriminator(torch.cat(batches))]
         split = [scale.split([len(batch) for batch in batches]) for scale in scales]  # by scale, then by batch
         return [[scale[i] for scale in split] for i in range(len(batches))]
