@@ -12,7 +12,10 @@ from torch import Tensor
 from toolbox.errors import UserError, did_you_mean
 
 DO_NOTHING = "do_nothing"
-"""Name of the baseline that every evaluated sample carries: the input, resized bicubically where sizes differ."""
+"""Name of the baseline that every evaluated sample carries: the input, resized bicubically where sizes differ.
+
+It belongs to the first output; that of another output is called `do_nothing/<output>`.
+"""
 
 
 class PairedMetric(BaseMetric):
@@ -48,10 +51,12 @@ class PairedMetric(BaseMetric):
                     known = [name for name, value in sample.items() if isinstance(value, Tensor)]
                     raise UserError(f"{type(self).__name__}: no image is called '{name}'{did_you_mean(name, known)}")
             reference = sample[self.reference]
+            own_baseline = f"{DO_NOTHING}/{self.prediction}"
             try:
                 result = {self.name: self.measure(sample[self.prediction], reference)}
                 if self.baseline:
-                    result[f"{self.name}/{DO_NOTHING}"] = self.measure(sample[DO_NOTHING], reference)
+                    baseline = sample[own_baseline if own_baseline in sample else DO_NOTHING]
+                    result[f"{self.name}/{DO_NOTHING}"] = self.measure(baseline, reference)
             except ValueError as error:  # images that cannot be compared
                 raise UserError(f"{sample.get('name') or type(self).__name__}: {error}") from error
             self.results.append(result)
