@@ -13,7 +13,7 @@ from toolbox.degradation import Degradation
 from toolbox.errors import UserError
 
 VALIDATION_SEED = 0
-"""Validation degrades every batch from this seed, so that two evaluations see the same damage."""
+"""Validation degrades every image from this seed: the damage depends on neither batch size nor number of ranks."""
 
 
 class Preprocessor(BaseDataPreprocessor):
@@ -34,20 +34,24 @@ class Preprocessor(BaseDataPreprocessor):
         self.inputs, self.derived = inputs, dict(derived)
         self.degradation = degradation
         self.channels_last = channels_last
-        self.rng = torch.Generator()
+        self.rng, self.first_seed = torch.Generator(), 0
 
     def seed(self, seed: int) -> None:
         """Start the degradations' random numbers afresh; every rank has a seed of its own."""
-        self.rng.manual_seed(seed)
+        self.first_seed = seed
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again at the seed: a checkpoint that was loaded holds the random numbers of another run."""
+        self.rng.manual_seed(self.first_seed)
 
     def forward(self, data: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
         """Return every image of the batch by name, and the algorithm's missing inputs made from the others."""
         values = {name: self.to_float(value) for name, value in data.items() if isinstance(value, Tensor)}
         for name, source in self.derived.items():
             if name not in values and source in values and self.degradation is not None:
-                rng = self.rng if training else torch.Generator().manual_seed(VALIDATION_SEED)
                 try:
-                    values[name] = self.degradation(values[source], rng)
+                    values[name] = self.degrade(self.degradation, values[source], training)
                 except ValueError as error:  # images it cannot take, such as a size that the scale does not divide
                     raise UserError(f"model.degradation: '{source}': {error}") from error
         missing = [name for name in self.inputs if name not in values]
@@ -62,12 +66,19 @@ class Preprocessor(BaseDataPreprocessor):
             )
         return values
 
+    def degrade(self, degradation: Degradation, images: Tensor, training: bool) -> Tensor:
+        """Damage images (B, C, H, W): in training each in its own way, in validation each as it would be alone."""
+        if training:
+            return degradation(images, self.rng)
+        seeds = (torch.Generator().manual_seed(VALIDATION_SEED) for _ in images)
+        return torch.cat([degradation(image[None], rng) for image, rng in zip(images, seeds, strict=True)])
+
     def to_float(self, images: Tensor) -> Tensor:
         """uint8 images (B, H, W, C) of the loader to float32 (B, C, H, W) in [0, 1] on the device."""
         images = images.to(self.device, non_blocking=True)
         if images.dtype == torch.uint8:
             images = images.permute(0, 3, 1, 2).float().div_(255)
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        layout = torch.channels_last if self.channels_last and images.dim() == 4 else torch.contiguous_format
         return images.contiguous(memory_format=layout)
 
     def get_extra_state(self) -> dict[str, Tensor]:
