@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any, ClassVar
 
 import torch
@@ -155,9 +155,10 @@ class Algorithm(BaseModel, ABC):
         for role, weighted_losses in self.parts.losses.items():
             if not self.wants(role):
                 continue
-            for each in weighted_losses:
+            for number, each in enumerate(weighted_losses):
                 value = sum_terms(each.module(*(values[n] for n in names)) for names in self.roles[role])
                 name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
+                name = f"{name}.{number}" if name in terms else name  # two of one type count twice
                 terms[name] = value * each.weight
         logs.update({name: term.detach() for name, term in terms.items()})
         return sum_terms(terms.values())
@@ -216,8 +217,8 @@ class Algorithm(BaseModel, ABC):
         for output, (source, *_) in self.outputs.items():
             if source in values:
                 values[output] = self.predict(values[source], output)
-                if DO_NOTHING not in values:
-                    values[DO_NOTHING] = resize_to(values[source], values[output].shape[-2:]).clamp(0, 1)
+                name = f"{DO_NOTHING}/{output}" if DO_NOTHING in values else DO_NOTHING
+                values[name] = resize_to(values[source], values[output].shape[-2:]).clamp(0, 1)
         count = len(next(iter(values.values())))
         names = data.get("name", [""] * count)
         return [{name: value[i] for name, value in values.items()} | {"name": names[i]} for i in range(count)]
@@ -236,6 +237,19 @@ class Algorithm(BaseModel, ABC):
         """Restore the counters."""
         self.iteration, self.ema_updates = state["iteration"], state["ema_updates"]
 
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As every module; averages of which the state holds nothing begin at the network's own weights."""
+        state: Any = copy(state_dict)
+        for slot in self.generators if self.parts.ema is not None else ():
+            if not any(key.startswith(f"{slot}_ema.") for key in state):
+                prefix = f"{slot}." if unwrapped(getattr(self, slot)) is getattr(self, slot) else f"{slot}.module."
+                own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+                state.update({f"{slot}_ema.{key}": value for key, value in own.items()})
+        return super().load_state_dict(state, strict, assign)
+
     def restart(self) -> None:
-        """Forget the counters: loaded weights begin a new run, with the averages starting from them."""
+        """Begin a new run with loaded weights: counters at 0, no pooled images, this process's own degradations."""
         self.iteration, self.ema_updates = 0, 0
+        for pool in self.pools.values():
+            pool.clear()  # pyright: ignore[reportCallIssue]
+        self.data_preprocessor.restart()  # pyright: ignore[reportCallIssue]

@@ -125,3 +125,115 @@ def test_the_average_follows_the_generator_and_predicts() -> None:
     assert not any(p.requires_grad for p in average.parameters())
     low = torch.rand(1, 3, 7, 9)
     assert torch.equal(model.predict(low), average(low).clamp(0, 1))
+
+
+def test_two_losses_of_one_type_both_count() -> None:
+    from dataclasses import replace
+
+    from toolbox.parts import WeightedLoss
+
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"])
+    once = WeightedLoss("L1", torch.nn.L1Loss(), 1.0)
+    sums = []
+    for losses in ([once], [replace(once, weight=0.25), replace(once, weight=0.75)]):
+        model.parts = replace(model.parts, losses={"pixel": losses})
+        values = model.data_preprocessor(batch_for(model), False)
+        model.translate(values)
+        logs: dict[str, Tensor] = {}
+        sums.append(model.generators_loss(values, logs).item())
+        assert len([name for name in logs if name.startswith("g/pixel")]) == len(losses)
+    assert sums[1] == pytest.approx(sums[0])
+
+
+class BatchNormDiscriminator(torch.nn.Module):
+    """One batch norm between two convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 4, 2), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.Conv2d(4, 1, 4)
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [self.layers(images)]
+
+
+def test_batch_norm_sees_fakes_in_the_discriminators_step_as_in_the_generators() -> None:
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], discriminator=BatchNormDiscriminator)
+    real, fake = torch.rand(2, 2, 3, 16, 16)
+    together, alone = model.judge("discriminator", real + 5, fake)[1], model.judge("discriminator", fake)[0]
+    assert torch.equal(together[0], alone[0])
+
+
+def test_penalties_meet_float32_under_autocast() -> None:
+    from mmengine.optim import OptimWrapperDict
+
+    from toolbox.engine.optimizers import GuardedOptimWrapper
+
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["WGANGP"])
+    seen: list[torch.dtype] = []
+    critic: Any = model.variants["discriminator"]
+    network: Any = model.discriminator
+    regularize, forward = critic.regularize, network.first.forward
+    inside = [False]
+
+    def watched(discriminator: Any, real: Tensor, fake: Tensor) -> Tensor:
+        seen.extend((real.dtype, fake.dtype))
+        inside[0] = True
+        return regularize(discriminator, real, fake)
+
+    def convolved(images: Tensor) -> Tensor:
+        result = forward(images)
+        assert result.dtype == (torch.float32 if inside[0] else torch.bfloat16)
+        return result
+
+    critic.regularize, network.first.forward = watched, convolved
+    wrapped = {
+        name: GuardedOptimWrapper(optimizer=each.optimizer, autocast=("cpu", torch.bfloat16))
+        for name, each in optimizers_for(model).items()
+    }
+    model.train_step(batch_for(model), OptimWrapperDict(**wrapped))
+    assert seen == [torch.float32, torch.float32]
+
+
+def test_averages_that_a_checkpoint_does_not_hold_begin_at_its_weights() -> None:
+    trained = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], seed=1)
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], ema=0.9, seed=2)
+    model.load_state_dict(trained.state_dict())
+    average: Any = model.generator_ema
+    assert torch.equal(average.first.weight, trained.generator.first.weight)
+    assert average.first.weight.data_ptr() != model.generator.first.weight.data_ptr()
+
+
+def test_a_restart_forgets_pooled_images_and_another_runs_random_numbers() -> None:
+    first = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], pool=4, seed=1)
+    first.train_step(batch_for(first), optimizers_for(first))
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], pool=4, seed=2)
+    preprocessor: Any = model.data_preprocessor
+    own = preprocessor.rng.get_state()
+    model.load_state_dict(first.state_dict())
+    assert model.iteration == 1 and len(model.pools["discriminator"].images) == 2  # pyright: ignore
+    model.restart()
+    assert model.iteration == 0 and not model.pools["discriminator"].images  # pyright: ignore
+    assert torch.equal(preprocessor.rng.get_state(), own)
+
+
+def test_validation_degrades_an_image_alike_in_any_batch() -> None:
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"])
+    pictures = batch_for(model, count=3)["hr"]
+    together = model.data_preprocessor({"hr": pictures}, False)["lr"]
+    for number in range(3):
+        assert torch.equal(model.data_preprocessor({"hr": pictures[number, None]}, False)["lr"][0], together[number])
+
+
+def test_every_output_is_compared_with_its_own_do_nothing_baseline() -> None:
+    from toolbox_plugins.metrics.luminance import LuminanceCorrelation
+
+    model = assemble(algorithm_class("CycleGAN"), VARIANTS["LSGAN"])
+    samples = model.val_step(batch_for(model))
+    metric = LuminanceCorrelation(prediction="fake_a", reference="real_b")
+    metric.process(None, samples)
+    assert all(result["luminance_correlation/do_nothing"] == pytest.approx(1) for result in metric.results)
+    metric = LuminanceCorrelation(prediction="fake_b", reference="real_a")
+    metric.process(None, samples)
+    assert all(result["luminance_correlation/do_nothing"] == pytest.approx(1) for result in metric.results)
