@@ -54,6 +54,37 @@ def test_two_inputs_of_one_name_are_refused_before_any_work(trained: Path, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+def test_an_input_is_never_replaced_by_its_result(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pictures(tmp_path / "in", 2)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert infer(trained, folder, "-o", folder) == 2
+    assert "00.png: the result would replace an input" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert infer(trained, folder, "-o", folder, "--suffix", "_x2") == 0
+
+
+def test_a_test_leaves_the_trainings_report_alone(trained: Path) -> None:
+    written = ("report.json", "report.md", "config.yaml")
+    before = [(trained / "run" / name).read_text() for name in written]
+    assert command("test", trained / "run.yaml", trained / "run/iter_6.pth") == 0
+    assert [(trained / "run" / name).read_text() for name in written] == before
+    assert json.loads((trained / "run/test/report.json").read_text())["rows"]["test"]
+
+
+def test_a_checkpoint_without_averages_is_tested_with_its_own_weights(tmp_path: Path) -> None:
+    config = sr_config(tmp_path)
+    del config["model"]["ema"]
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    with_averages = write_config(sr_config(tmp_path), tmp_path / "ema.yaml")
+    rows = []
+    for file in (tmp_path / "run.yaml", with_averages):
+        assert command("test", file, tmp_path / "run/iter_6.pth", "--work-dir", tmp_path / file.stem / "test") == 0
+        rows.append(json.loads((tmp_path / file.stem / "test/report.json").read_text())["rows"]["test"])
+    assert rows[0] == rows[1]
+
+
 def test_a_test_gives_the_numbers_that_training_ended_with(trained: Path, tmp_path: Path) -> None:
     code = command("test", trained / "run.yaml", trained / "run/iter_6.pth", "--work-dir", tmp_path / "test")
     assert code == 0

@@ -69,6 +69,10 @@ def jobs(inputs: list[Path], folder: Path, suffix: str = "") -> list[Job]:
                 "give them folders or names of their own"
             )
         targets[job.target] = job.source
+    sources = {job.source.resolve() for job in made}
+    for target in targets:
+        if target.resolve() in sources:
+            raise UserError(f"{target}: the result would replace an input; choose another folder, or add --suffix")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from toolbox.cli.arguments import add_config_options, add_run_options, naming_the_file, parser, read_config, use_plugins
 from toolbox.errors import ConfigError
@@ -20,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = made.parse_args(arguments)
     config = read_config(options)
     config.data |= {"load_from": options.checkpoint, "resume": False}
-    config.data.setdefault("work_dir", f"work_dirs/{config.file.stem}/test")
+    if options.work_dir is None:  # beside the training's report, config and samples, not over them
+        run = config.data.get("work_dir") or f"work_dirs/{config.file.stem}"
+        config.data["work_dir"] = str(Path(run) / "test")
     if not config.data.get("test_dataloader"):
         for key in ("dataloader", "evaluator", "cfg"):
             config.data[f"test_{key}"] = config.data.get(f"val_{key}")
