@@ -88,14 +88,15 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             if ours != theirs:
                 message = f"is {theirs}, and model.{slot}.scale is {ours}: they must agree"
                 raise ConfigError(message, key="model.degradation.scale")
+    losses = {role: _build_losses(role, each) for role, each in model.get("losses", {}).items()}
     return algorithm(
         Parts(
             networks=networks,
             adversaries=adversaries,
-            losses={role: _build_losses(role, each) for role, each in model.get("losses", {}).items()},
+            losses=losses,
             degradation=degradation,
             ema=model.get("ema"),
-            phases=[Phase(**phase) for phase in model.get("phases") or ()] or [Phase("train")],
+            phases=_phases(model, losses, adversaries),
             channels_last=model.get("channels_last", False),
         ),
         **own,
@@ -106,6 +107,19 @@ def variant_of(model: Mapping[str, Any], slot: str) -> Mapping[str, Any]:
     """The variant of one discriminator: `model.variant` itself, or its entry for that slot."""
     variant = model["variant"]
     return variant if "type" in variant else variant[slot]
+
+
+def _phases(
+    model: Mapping[str, Any], losses: Mapping[str, list[WeightedLoss]], adversaries: Mapping[str, Adversary]
+) -> list[Phase]:
+    phases = [Phase(**phase) for phase in model.get("phases") or ()]
+    for i, phase in enumerate(phases or [Phase("train")]):
+        counts = [role for role, each in losses.items() if each and (phase.losses is None or role in phase.losses)]
+        counts += [slot for slot in adversaries if phase.adversaries is None or slot in phase.adversaries]
+        if not counts:
+            message = "no loss and no discriminator counts, so nothing would train"
+            raise ConfigError(message, key=f"model.phases.{i}" if phases else "model.losses")
+    return phases or [Phase("train")]
 
 
 def _build_losses(role: str, config: Any) -> list[WeightedLoss]:

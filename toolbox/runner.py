@@ -117,7 +117,13 @@ def _components(kind: str, configs: Any, key: str) -> list[Any]:
 
 
 def _evaluator(data: dict[str, Any], split: str) -> Evaluator:
-    return Evaluator(_components("metrics", data.get(f"{split}_evaluator"), f"{split}_evaluator"))
+    metrics = _components("metrics", data.get(f"{split}_evaluator"), f"{split}_evaluator")
+    names = [getattr(metric, "name", None) for metric in metrics]
+    for i, name in enumerate(names):
+        if name is not None and name in names[:i]:  # mmengine would say so after the first evaluation
+            message = f"there is another '{name}', and a report has one column of a name; keep one of them"
+            raise ConfigError(message, key=f"{split}_evaluator.{i}")
+    return Evaluator(metrics)
 
 
 def _default_hooks(data: dict[str, Any]) -> list[Any]:
