@@ -172,9 +172,9 @@ class Check:
             until, is_last = phase.get("until"), i == len(phases) - 1
             if until is None and not is_last:
                 raise self.error("only the last phase goes on to the end; say until which iteration", f"{key}.until")
-            if until is not None and (is_last or not isinstance(until, int) or until <= last):
+            if until is not None and (is_last or misfit(until, int) or until <= last):
                 wanted = "no limit, because it is the last" if is_last else f"an iteration after {last}"
-                raise self.error(f"wants {wanted}, got {until!r}", f"{key}.until")
+                raise self.error(f"wants {wanted}, got {show(until)}", f"{key}.until")
             last = until or last
 
     # ------------------------------------------------------------------ small checks
@@ -182,7 +182,7 @@ class Check:
     def one_of(self, name: Any, known: Any, key: str, what: str) -> None:
         """A name must be known."""
         if name not in known:
-            raise self.error(f"'{name}' is no {what}{did_you_mean(name, known)}", key)
+            raise self.error(f"{show(name)} is no {what}{did_you_mean(name, known)}", key)
 
     def pool(self, value: Any, key: str) -> None:
         """A history pool's size must be a whole number."""

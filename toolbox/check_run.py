@@ -110,7 +110,10 @@ def visualizer(check: Check) -> None:
 
     section = check.data.get("visualizer") or {}
     parts = [("visualizer", section, VISUALIZERS.module_dict)] if section else []
-    for i, backend in enumerate(section.get("vis_backends") or ()):
+    backends = section.get("vis_backends") or []
+    if not isinstance(backends, list):
+        raise check.error(f"wants a list, each {{type: Name, …}}, got {show(backends)}", "visualizer.vis_backends")
+    for i, backend in enumerate(backends):
         parts.append((f"visualizer.vis_backends.{i}", backend, VISBACKENDS.module_dict))
     for key, part, known in parts:
         if not isinstance(part, Mapping) or "type" not in part:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from toolbox.config.load import Config
 from toolbox.config.values import describe, misfit, show
+from toolbox.config.yaml_loader import MAX_KEY
 from toolbox.errors import ConfigError, did_you_mean
 
 
@@ -133,7 +134,7 @@ def check_structure(config: Config) -> None:
             raise _refusal(config, key, f"is refused: {reason}")
     _check(config, config.data, SECTIONS, "")
     for index, name in enumerate(config.data.get("plugins", [])):
-        if not _PLUGIN.fullmatch(name):
+        if not _PLUGIN.fullmatch(name) or len(name) > MAX_KEY:
             message = f"{show(name)} is no plugin's name; a file or module is named with -p on the command line"
             raise _refusal(config, f"plugins.{index}", message)
     _check_types(config, config.data, "")
@@ -212,7 +213,7 @@ def _check_types(config: Config, value: Any, path: str) -> None:
 def _check_type(config: Config, name: Any, path: str) -> None:
     if not isinstance(name, str):
         raise _refusal(config, path, f"wants a component's name, got {show(name)}")
-    if _TYPE.fullmatch(name):
+    if _TYPE.fullmatch(name) and len(name) <= MAX_KEY:
         return
     if "." in name:
         last = name.rpartition(".")[2]

@@ -173,6 +173,8 @@ def _mapping(node: yaml.MappingNode) -> dict[str, Any]:
             if key_node.tag != _AMBIGUOUS and kind not in _SCALARS:
                 _build(key_node)  # refuses the tag
             raise _Refused(f"line {_line(key_node)}: key {key} is not text; write it in quotes: '{key}'")
+        if not key.strip():
+            raise _Refused(f"line {_line(key_node)}: a key is empty text; give it a name, or remove the line")
         if not key.isprintable():
             raise _Refused(f"line {_line(key_node)}: key {_shorten(key)} holds a line break or control character")
         if key in own or (merging and merged):
