@@ -16,7 +16,10 @@ class Transform(ABC):
 
     @abstractmethod
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        """Return the sample's images, each (H, W, C) uint8; what is random comes from `rng`."""
+        """Return the sample's images, each (H, W, C) uint8; what is random comes from `rng`.
+
+        The given arrays may be read-only views of a cache: make new ones instead of writing into them.
+        """
 
 
 class ImageDataset(ABC):

@@ -7,6 +7,8 @@ import struct
 import threading
 import uuid
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,13 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 MAX_PIXELS = 178_956_970
 """Pillow's own limit of what may be an honest image: 0.5 GiB of RGB."""
 
+_MAX_SIDE = 1_000_000
+"""Pillow keeps a pointer for each row: a file of 100 bytes that claims a column of all those pixels takes 1.6 GB."""
+_JPEG_PIXELS_PER_BYTE = 512
+"""A JPEG spends a bit at least on each block of 8x8; libjpeg paints what is missing gray, however much that is."""
+_PROGRAMS = ("EPS", "WMF")
+"""Formats that Pillow hands to a program to draw: a file of a data set starts none."""
+
 # What Pillow may raise on damaged files: its decoders have no exception type of their own. UserWarning stands for
 # damaged metadata, where warnings are turned into errors.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError, struct.error, zlib.error)
@@ -39,28 +48,25 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     UserError, naming the file, for whatever is missing, damaged, cut short or larger than `max_pixels`.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            with _open(file) as image:
-                pixels, sixteen_bit = image.width * image.height, _is_beyond_8_bit(image)
-                if pixels > max_pixels:
-                    raise UserError(f"{path}: {pixels:,} pixels are more than the limit of {max_pixels:,} (max_pixels)")
-                if sixteen_bit:
-                    raise UserError(f"{path}: more than 8 bits per channel is not supported; convert it to 8 bits")
-                image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
-            file.seek(0)
-            with _open(file) as image:
-                upright = ImageOps.exif_transpose(image)
-                if "transparency" in upright.info:  # Pillow warns on the direct way to RGB
-                    upright = upright.convert("RGBA")
-                return np.array(upright.convert("RGB"))
-    except UnidentifiedImageError:
-        raise UserError(f"{path}: not an image, or one that Pillow does not know") from None
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    except _DAMAGED as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path}: damaged image ({reason}); replace or remove the file") from error
+    with _naming(path), path.open("rb") as file:
+        with _open(file) as image:
+            problem = _problem(image, os.fstat(file.fileno()).st_size, max_pixels)
+            if problem:
+                raise UserError(f"{path}: {problem}")
+            image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
+        file.seek(0)
+        with _open(file) as image:
+            upright = ImageOps.exif_transpose(image)
+            if "transparency" in upright.info:  # Pillow warns on the direct way to RGB
+                upright = upright.convert("RGBA")
+            return np.array(upright.convert("RGB"))
+
+
+def count_pixels(path: str | os.PathLike[str]) -> int:
+    """Height times width, from the file's header alone. Raises UserError as `read_image` does."""
+    path = Path(path)
+    with _naming(path), path.open("rb") as file, _open(file) as image:
+        return image.width * image.height
 
 
 def write_image(path: str | os.PathLike[str], array: np.ndarray, *, quality: int = 95) -> None:
@@ -137,6 +143,20 @@ def tensor_to_image(image: Tensor) -> np.ndarray:
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn whatever Pillow and the disk raise into one line that names the file."""
+    try:
+        yield
+    except UnidentifiedImageError:
+        raise UserError(f"{path}: not an image, or one that Pillow does not know") from None
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except _DAMAGED as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: damaged image ({reason}); replace or remove the file") from error
+
+
 def _open(file: object) -> Image.Image:
     """Open without Pillow's own pixel limit, which at one size warns and at twice the size raises: ours does both."""
     with _pillow_limit:
@@ -145,6 +165,22 @@ def _open(file: object) -> Image.Image:
             return Image.open(file)  # pyright: ignore[reportArgumentType]
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _problem(image: Image.Image, size: int, max_pixels: int) -> str | None:
+    """Why an opened file of `size` bytes should not be decoded, by its header alone."""
+    pixels = image.width * image.height
+    if pixels > max_pixels:
+        return f"{pixels:,} pixels are more than the limit of {max_pixels:,} (max_pixels)"
+    if max(image.size) > _MAX_SIDE:
+        return f"a side of {max(image.size):,} pixels is longer than {_MAX_SIDE:,}; cut it into pieces"
+    if _is_beyond_8_bit(image):
+        return "more than 8 bits per channel is not supported; convert it to 8 bits"
+    if image.format in _PROGRAMS:
+        return f"{image.format} is drawn by a program, not decoded; convert it to PNG"
+    if image.format in ("JPEG", "MPO") and pixels > size * _JPEG_PIXELS_PER_BYTE:
+        return f"damaged image ({size:,} bytes hold no JPEG of {pixels:,} pixels); replace or remove the file"
+    return None
 
 
 def _is_beyond_8_bit(image: Image.Image) -> bool:

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader
 
 from toolbox.dataset import Images, Transform
+from toolbox.engine.data import EverySample
 from toolbox.errors import UserError
 from toolbox.images import write_image
-from toolbox_plugins.datasets.folders import ImageFolder, PairedFolders, UnpairedFolders
-from toolbox_plugins.transforms.geometry import RandomCrop
+from toolbox_plugins.datasets.folders import Folder, ImageFolder, PairedFolders, UnpairedFolders
+from toolbox_plugins.transforms.geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
+from toolbox_plugins.transforms.naming import Copy
+from toolbox_plugins.transforms.oracle import InkOracle, PaletteOracle
 
 
 def put(folder: Path, *names: str, size: tuple[int, int] = (8, 8)) -> str:
@@ -67,11 +71,75 @@ def test_a_corrupt_file_is_named_when_it_is_read(tmp_path):
         ImageFolder(root=str(tmp_path), key="x").sample(1, rng())
 
 
-def test_a_cached_image_survives_the_file_and_the_callers_changes(tmp_path):
-    dataset = ImageFolder(root=put(tmp_path, "a.png"), key="x", cache=True)
-    dataset.sample(0, rng())["x"][:] = 200
-    (tmp_path / "a.png").unlink()
-    assert dataset.sample(0, rng())["x"].max() == 0
+TRANSFORMS = [
+    [],
+    [RandomCrop(size=8)],
+    [RandomCrop(size=24)],  # the whole image: nothing is cut, the sample must be a copy all the same
+    [CenterCrop(size=8), RandomFlip(horizontal=1)],
+    [RandomFlip(horizontal=0)],
+    [ModCrop(multiple=5)],
+    [Resize(short_side=24)],
+    [Resize(size=[12, 10])],
+    [Copy(source="x", target="y"), Add(3)],
+    [PaletteOracle(source="x")],
+    [InkOracle(source="x", target="y")],
+]
+
+
+@pytest.mark.parametrize("transforms", TRANSFORMS, ids=lambda chain: "+".join(type(each).__name__ for each in chain))
+def test_samples_with_and_without_a_cache_are_the_same_and_the_callers_own(tmp_path, transforms):
+    for seed in range(3):
+        noise = np.random.default_rng(seed).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+        write_image(tmp_path / f"{seed}.png", noise)
+    plain, cached = (ImageFolder(root=str(tmp_path), key="x", transforms=transforms, cache=c) for c in (False, True))
+    for _ in range(2):
+        for index in range(3):
+            ours, theirs = cached.sample(index, rng(index)), plain.sample(index, rng(index))
+            assert ours.keys() == theirs.keys() and ours.pop("name") == theirs.pop("name")
+            for name, image in ours.items():
+                assert np.array_equal(image, theirs[name])
+                image[:] = 0  # must reach neither the cache nor the next sample
+
+
+def test_a_crop_of_a_cached_image_copies_the_crop_alone(tmp_path):
+    folder = Folder(put(tmp_path, "a.png", size=(64, 64)), cache=True)
+    image = folder.read(0)
+    assert image.base is not None and not image.flags.writeable
+    crop = RandomCrop(size=16)({"x": image}, rng())["x"]
+    assert crop.flags.owndata and crop.nbytes == 16 * 16 * 3
+
+
+def test_a_cached_image_survives_the_file(tmp_path):
+    dataset = ImageFolder(root=put(tmp_path, "a.png", "b.png"), key="x", cache=True)
+    (tmp_path / "b.png").unlink()
+    assert dataset.sample(1, rng())["x"].max() == 1
+
+
+def test_a_cache_names_a_corrupt_file_before_anything_is_read(tmp_path):
+    put(tmp_path, "a.png")
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"b\.png: damaged image"):
+        ImageFolder(root=str(tmp_path), key="x", cache=True)
+
+
+def test_pairs_and_domains_are_cached_folder_by_folder(tmp_path):
+    low, high = put(tmp_path / "lr", "x.png", "y.png"), put(tmp_path / "hr", "x.png", "y.png", size=(16, 16))
+    pairs = PairedFolders(roots={"lr": low, "hr": high}, transforms=[RandomCrop(size=8)], cache=True)
+    domains = UnpairedFolders(root_a=low, root_b=high, cache=True)
+    for file in ("lr/y.png", "hr/y.png"):
+        (tmp_path / file).unlink()
+    sample = pairs.sample(1, rng())
+    assert sample["lr"].shape == (4, 4, 3) and sample["hr"].min() == 1
+    assert domains.sample(1, rng())["real_a"].max() == 1
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_read_from_the_cache(tmp_path, start):
+    dataset = ImageFolder(root=put(tmp_path, "a.png", "b.png", "c.png"), key="x", cache=True)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    loader = DataLoader(EverySample(dataset), num_workers=1, multiprocessing_context=start)
+    assert [int(batch["x"].max()) for batch in loader] == [0, 1, 2]
 
 
 def test_pairs_are_found_by_path_whatever_the_file_type_and_may_differ_by_a_factor(tmp_path):

@@ -11,15 +11,18 @@ import numpy as np
 from toolbox.dataset import ImageDataset, Images, Transform
 from toolbox.errors import UserError
 from toolbox.images import find_images, read_image
+from toolbox.raw_cache import RawCache
 
 
 class Folder:
-    """The images below one folder, in the order of their paths; with `cache` each file is decoded once."""
+    """The images below one folder, in the order of their paths; with `cache` each is decoded once for all runs."""
 
     def __init__(self, root: str, cache: bool) -> None:
         self.root = Path(root).expanduser()
         self.paths = find_images(self.root)
-        self._decoded: dict[int, np.ndarray] | None = {} if cache else None
+        self._cache = RawCache(self.paths, self.root) if cache else None
+        if self._cache is not None:
+            self._cache.prepare()  # here, so that a damaged image stops the run before it begins
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -29,16 +32,17 @@ class Folder:
         return self.paths[index].relative_to(self.root).as_posix()
 
     def read(self, index: int) -> np.ndarray:
-        """Read image `index` as (H, W, 3) uint8; the caller owns the array."""
-        if self._decoded is None:
-            return read_image(self.paths[index])
-        if index not in self._decoded:
-            self._decoded[index] = read_image(self.paths[index])
-        return self._decoded[index].copy()
+        """Read image `index` as (H, W, 3) uint8; with a cache it is a read-only view."""
+        return read_image(self.paths[index]) if self._cache is None else self._cache.read(index)
 
 
 class ImageFolder(ImageDataset):
-    """One image per sample, under the name `key`: what super-resolution trains on and inference runs over."""
+    """One image per sample, under the name `key`: what super-resolution trains on and inference runs over.
+
+    With `cache` all images are decoded once, into a raw file (8 MB for each 2K image) that every later run and process
+    shares; it is made anew when a file changes. Crops from it cost almost nothing. It lies in TOOLBOX_CACHE, or else
+    in the user's cache folder (~/.cache/gan-toolbox), never beside the images, and may be deleted at any time.
+    """
 
     def __init__(self, *, root: str, key: str, transforms: list[Transform] | None = None, cache: bool = False) -> None:
         self.folder = Folder(root, cache)
@@ -58,7 +62,7 @@ class PairedFolders(ImageDataset):
 
     Files belong together when their paths below the roots agree up to the file type. Where a collection marks its
     files, `suffixes` says how: `{lr: x4}` pairs DIV2K's `0801x4.png` with `0801.png`. The images of a sample may differ
-    in size by a whole factor.
+    in size by a whole factor. `cache` is as in `ImageFolder`.
     """
 
     def __init__(
@@ -112,6 +116,7 @@ class UnpairedFolders(ImageDataset):
 
     An epoch shows each image of the larger folder once; the other folder's is drawn at random. `transforms` apply to
     either image by itself, then `transforms_a` and `transforms_b` to their own. `name` is the larger folder's file.
+    `cache` is as in `ImageFolder`.
     """
 
     def __init__(
@@ -149,13 +154,16 @@ class UnpairedFolders(ImageDataset):
 
 
 def transformed(images: Images, transforms: Sequence[Transform], rng: np.random.Generator, file: Path) -> Images:
-    """Apply the transforms in order; what one of them refuses is refused with the file's name."""
+    """Apply the transforms in order; what one of them refuses is refused with the file's name.
+
+    The arrays returned are the caller's own. A view of the cache is copied only here, when it has been cropped.
+    """
     try:
         for transform in transforms:
             images = transform(images, rng)
     except UserError as error:
         raise UserError(f"{file}: {error}") from error
-    return images
+    return {name: image if image.flags.writeable else image.copy() for name, image in images.items()}
 
 
 def _stems(folder: Folder, suffix: str) -> dict[str, int]:
