@@ -16,7 +16,7 @@ from toolbox.gan_variant import Logits, critic, sum_terms
 from toolbox.image_pool import ImagePool
 from toolbox.metric import DO_NOTHING
 from toolbox.moving_average import update_average
-from toolbox.network_call import at_least_float32, call_padded, frozen, judge, unwrapped
+from toolbox.network_call import at_least_float32, call_padded, frozen, judge, mixes_samples, unwrapped
 from toolbox.parts import Parts, Phase
 from toolbox.preprocessor import Preprocessor
 from toolbox.resize import resize_to
@@ -60,6 +60,7 @@ class Algorithm(BaseModel, ABC):
         for slot, network in parts.networks.items():
             setattr(self, slot, network)
         self.judged = {slot: names for slot, names in self.adversaries.items() if slot in parts.networks}
+        self.apart = {slot for slot in self.judged if mixes_samples(parts.networks[slot])}
         self.variants = nn.ModuleDict({slot: parts.adversaries[slot].variant for slot in self.judged})
         self.pools = nn.ModuleDict({slot: ImagePool(parts.adversaries[slot].pool) for slot in self.judged})
         self.losses = nn.ModuleDict(
@@ -182,7 +183,7 @@ class Algorithm(BaseModel, ABC):
     def judge(self, slot: str, *batches: Tensor) -> list[Logits]:
         """A discriminator's logits for each batch, in float32, after the variant's augmentation."""
         augment: Any = self.variants[slot].augment
-        return judge(getattr(self, slot), *(augment(images) for images in batches))
+        return judge(getattr(self, slot), *(augment(images) for images in batches), apart=slot in self.apart)
 
     def update_ema(self) -> None:
         """Move the generators' averages; the decay warms up as (1 + n) / (10 + n), so that short runs average too."""

@@ -82,6 +82,8 @@ def accumulation(check: Check) -> None:
         "train_cfg.max_iters": (check.data.get("train_cfg") or {}).get("max_iters"),
         "default_hooks.checkpoint.interval": checkpoint.get("interval"),
     }
+    for i, phase in enumerate(check.data["model"].get("phases") or ()):
+        lengths[f"model.phases.{i}.until"] = phase.get("until")
     for key, length in lengths.items():
         if length is not None and length % count:
             raise check.error(f"must be a multiple of accumulative_counts ({count}), got {length}", key)

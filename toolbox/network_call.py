@@ -36,13 +36,17 @@ def frozen(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def judge(discriminator: nn.Module, *batches: Tensor) -> list[Logits]:
-    """The logits of each batch in float32: in one forward where shapes agree and no batch norm would mix them.
+def mixes_samples(network: nn.Module) -> bool:
+    """Whether the network holds batch norm."""
+    return any(isinstance(module, BATCH_NORMS) for module in network.modules())
 
-    Batch norm sees real and fake apart, as in the generators' step, where fakes come alone: a discriminator trained
-    on their joint statistics would meet other ones there.
+
+def judge(discriminator: nn.Module, *batches: Tensor, apart: bool = False) -> list[Logits]:
+    """The logits of each batch in float32, in one forward where shapes agree.
+
+    `apart` is for discriminators with batch norm: they see real and fake apart, as in the generators' step, where
+    fakes come alone; one trained on their joint statistics would meet other ones there.
     """
-    apart = any(isinstance(module, BATCH_NORMS) for module in discriminator.modules())
     if not apart and len({batch.shape[1:] for batch in batches}) == 1:
         scales = [at_least_float32(scale) for scale in discriminator(torch.cat(batches))]
         split = [scale.split([len(batch) for batch in batches]) for scale in scales]  # by scale, then by batch

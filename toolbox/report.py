@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,17 @@ class Report:
             **self.facts,
             "plugins": manager().versions(),
         }
-        (folder / "report.json").write_text(json.dumps(content, indent=2) + "\n")
+        (folder / "report.json").write_text(json.dumps(_strict(content), indent=2, allow_nan=False) + "\n")
         names = self.columns()
         lines = [f"# {self.title}", "", f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
         lines += [f"| {row} | {' | '.join(self._cell(row, n, v) for n in names)} |" for row, v in self.rows.items()]
         lines += ["", "Protocols: " + ", ".join(f"`{protocol}`" for protocol in self.protocols.values()), ""]
         (folder / "report.md").write_text("\n".join(lines))
         manager().call("report_ready", report=content, folder=folder)
+
+
+def _strict(value: Any) -> Any:
+    """The same without infinities and NaN, which JSON has not: they become text."""
+    if isinstance(value, Mapping):
+        return {key: _strict(item) for key, item in value.items()}
+    return str(value) if isinstance(value, float) and not isfinite(value) else value

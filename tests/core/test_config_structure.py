@@ -73,8 +73,8 @@ def test_a_good_config_passes_and_is_left_as_it_is() -> None:
 def test_the_keys_are_those_of_the_design() -> None:
     named = """
         model train_dataloader train_cfg val_dataloader val_cfg val_evaluator test_dataloader test_cfg test_evaluator
-        optim_wrapper param_scheduler default_hooks custom_hooks visualizer log_level model_wrapper_cfg env_cfg
-        randomness experiment_name load_from resume work_dir launcher plugins
+        optim_wrapper param_scheduler default_hooks custom_hooks visualizer log_processor log_level model_wrapper_cfg
+        env_cfg randomness experiment_name load_from resume work_dir launcher plugins
     """
     assert set(SECTIONS) == set(named.split())
     assert {"custom_imports", "default_scope", "auto_scale_lr"} <= set(REFUSED)

@@ -11,14 +11,23 @@ from mmengine.model import MMSeparateDistributedDataParallel
 
 from matrix import CELLS, VARIANTS, algorithm_class
 from toolbox.testing import assemble, batch_for, optimizers_for
+from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
 from two_ranks import on_two_ranks
+
+
+def with_batch_norm() -> PatchDiscriminator:
+    """A discriminator whose statistics differ from rank to rank."""
+    return PatchDiscriminator(width=8, layers=1, norm="batch")
 
 
 def train_every_cell(folder: Path, rank: int) -> dict[str, Any]:
     """Train every cell on this rank's own data; returns the weights."""
     finals: dict[str, Any] = {}
-    for algorithm, variant in CELLS:
-        model = assemble(algorithm_class(algorithm), VARIANTS[variant], pool=2)
+    for algorithm, variant in [*CELLS, ("SRGAN", "batch norm")]:
+        if variant == "batch norm":
+            model = assemble(algorithm_class(algorithm), VARIANTS["LSGAN"], discriminator=with_batch_norm)
+        else:
+            model = assemble(algorithm_class(algorithm), VARIANTS[variant], pool=2)
         for parameter in model.parameters() if rank else ():
             parameter.data += 1  # the wrapper must make the ranks equal at the start
         wrapped = MMSeparateDistributedDataParallel(model, device_ids=None)
@@ -27,7 +36,8 @@ def train_every_cell(folder: Path, rank: int) -> dict[str, Any]:
         cycle = max(int(v.d_steps) for v in model.variants.values())  # pyright: ignore[reportArgumentType]
         for step in range(2 * cycle):
             wrapped.train_step(batch_for(model, seed=10 * step + rank), optimizers)
-        finals[f"{algorithm} {variant}"] = torch.cat([p.detach().flatten() for p in model.parameters()])
+        name = variant if variant == "batch norm" else f"{algorithm} {variant}"
+        finals[name] = torch.cat([p.detach().flatten() for p in model.parameters()])
     return finals
 
 
@@ -42,4 +52,11 @@ def test_two_ranks_with_different_data_keep_identical_weights(
     algorithm: str, variant: str, ranks: list[dict[str, torch.Tensor]]
 ) -> None:
     first, second = (rank[f"{algorithm} {variant}"] for rank in ranks)
+    assert torch.equal(first, second)
+
+
+def test_two_ranks_keep_identical_weights_with_batch_norm_in_the_discriminator(
+    ranks: list[dict[str, torch.Tensor]],
+) -> None:
+    first, second = (rank["batch norm"] for rank in ranks)
     assert torch.equal(first, second)

@@ -177,3 +177,46 @@ def test_a_best_metric_that_is_not_measured_is_refused(tmp_path: Path, capsys: p
     config["default_hooks"]["checkpoint"] = {"save_best": "pnsr"}
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 2
     assert "save_best: validation measures no 'pnsr'; did you mean 'psnr'?" in capsys.readouterr().err
+
+
+def test_a_new_run_in_an_old_runs_folder_moves_its_checkpoints_aside(tmp_path: Path) -> None:
+    file = write_config(sr_config(tmp_path), tmp_path / "run.yaml")
+    assert command("train", file, "--cfg-options", "train_cfg.max_iters=8") == 0
+    old = (tmp_path / "run" / "iter_8.pth").read_bytes()
+    assert command("train", file) == 0
+    assert checkpoints(tmp_path / "run")[0].name == "iter_6.pth"
+    assert (tmp_path / "run" / "last_checkpoint").read_text() == "iter_6.pth\n"
+    (aside,) = (tmp_path / "run").glob("before_*")
+    assert (aside / "iter_8.pth").read_bytes() == old and hash_file(aside / "iter_8.pth").is_file()
+
+
+def test_a_checkpoint_without_the_generator_is_nothing_to_test(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_config(sr_config(tmp_path), tmp_path / "run.yaml")
+    assert command("train", file) == 0
+    content = read_checkpoint(tmp_path / "run" / "iter_6.pth")
+    content["state_dict"] = {k: v for k, v in content["state_dict"].items() if not k.startswith("generator")}
+    write_checkpoint(content, tmp_path / "part.pth")
+    assert command("test", file, tmp_path / "part.pth") == 2
+    assert "part.pth: holds no generator" in capsys.readouterr().err
+
+
+def test_resume_prefers_the_runs_own_checkpoint_to_the_first_stages(tmp_path: Path) -> None:
+    config = sr_config(tmp_path)
+    first = write_config({**config, "work_dir": str(tmp_path / "first")}, tmp_path / "first.yaml")
+    assert command("train", first, "--cfg-options", "train_cfg.max_iters=4") == 0
+    second = write_config({**config, "load_from": str(tmp_path / "first" / "iter_4.pth")}, tmp_path / "second.yaml")
+    assert command("train", second, "--resume", "--cfg-options", "train_cfg.max_iters=2") == 0  # begins
+    assert command("train", second, "--resume") == 0  # continues
+    logs = "".join(path.read_text() for path in (tmp_path / "run").glob("*/*.log"))
+    assert "loaded" in logs and f"resumed {tmp_path / 'run' / 'iter_2.pth'} at iteration 2" in logs
+
+
+def test_a_resumed_runs_report_keeps_the_rows_of_earlier_phases(tmp_path: Path) -> None:
+    phases = [{"name": "first", "until": 3, "adversaries": []}, {"name": "second"}]
+    file = write_config(sr_config(tmp_path, phases=phases), tmp_path / "run.yaml")
+    assert command("train", file, "--cfg-options", "train_cfg.max_iters=4") == 0
+    assert command("train", file, "--resume") == 0
+    rows = json.loads((tmp_path / "run" / "report.json").read_text())["rows"]
+    assert list(rows) == ["do nothing", "first (3 iterations)", "second (6 iterations)"]

@@ -39,8 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show(config)
         return 0
 
-    from toolbox.runner import build_runner
+    from toolbox.runner import build_runner, work_dir_of
 
+    if options.resume == "auto" and config.data.get("load_from"):  # where a first stage ended is no run to continue
+        started = any(work_dir_of(config).glob("iter_*.pth"))
+        config.data["load_from" if started else "resume"] = None
     with naming_the_file(config):
         build_runner(config, amp=options.amp).train()
     return 0

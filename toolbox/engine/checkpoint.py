@@ -141,6 +141,18 @@ def sweep(work_dir: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def set_aside(work_dir: Path, name: str) -> Path | None:
+    """Move an earlier run's checkpoints into a folder of their own; returns it, or None if there are none."""
+    files = [*work_dir.glob("iter_*.pth*"), *work_dir.glob("best_*.pth*"), *work_dir.glob(LAST)]
+    if not files:
+        return None
+    folder = work_dir / name
+    folder.mkdir(exist_ok=True)
+    for path in files:
+        os.replace(path, folder / path.name)
+    return folder
+
+
 def remove_checkpoint(path: Path) -> None:
     """Remove a checkpoint and its SHA-256."""
     path.unlink(missing_ok=True)

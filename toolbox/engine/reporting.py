@@ -22,6 +22,15 @@ class ReportHook(Hook):
         """Name the report after the run."""
         self.report = Report(runner.experiment_name.rsplit("_", 3)[0])
 
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Save the rows so far, so that a resumed run's report has them too."""
+        checkpoint["report"] = self.report.rows
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Go on with the rows of the interrupted run."""
+        if runner._resume and isinstance(checkpoint.get("report"), dict):
+            self.report.rows = checkpoint["report"]
+
     def _protocols(self, evaluator: Any) -> None:
         self.report.protocols = {m.name: m.protocol for m in evaluator.metrics if hasattr(m, "protocol")}
 

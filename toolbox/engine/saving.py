@@ -11,7 +11,7 @@ import torch
 from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 
-from toolbox.engine.checkpoint import checkpoints, read_checkpoint, remove_checkpoint
+from toolbox.engine.checkpoint import checkpoints, read_checkpoint, remove_checkpoint, set_aside
 from toolbox.errors import RunFailed, UserError, did_you_mean
 
 
@@ -36,6 +36,10 @@ class CheckpointHook(Hook):
     def before_train(self, runner: Any) -> None:
         """Listen to the signals that ask a run to stop; a resumed run remembers the best so far."""
         self.asked, self.best = None, None
+        if runner.rank == 0 and not runner.iter:  # a new run in an old run's folder must not mix with it
+            aside = set_aside(Path(runner.work_dir), f"before_{runner.timestamp}")
+            if aside is not None:
+                runner.logger.warning("checkpoints of an earlier run were moved to %s; --resume continues one", aside)
         best = Path(runner.work_dir) / f"best_{self.save_best}.pth"
         if runner.iter and self.save_best is not None and best.is_file():
             self.best = read_checkpoint(best)["message_hub"]["runtime_info"].get("best")
