@@ -66,6 +66,9 @@ def count_pixels(path: str | os.PathLike[str]) -> int:
     """Height times width, from the file's header alone. Raises UserError as `read_image` does."""
     path = Path(path)
     with _naming(path), path.open("rb") as file, _open(file) as image:
+        problem = _problem(image, os.fstat(file.fileno()).st_size, MAX_PIXELS)
+        if problem:
+            raise UserError(f"{path}: {problem}")
         return image.width * image.height
 
 

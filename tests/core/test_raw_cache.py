@@ -156,6 +156,13 @@ def test_a_corrupt_image_is_named_and_leaves_no_half_cache(photos, cache):
     assert same(cache())
 
 
+def test_an_image_too_large_to_decode_is_named_and_not_counted_as_room(photos, cache, monkeypatch):
+    Image.new("RGB", (300, 300)).save(photos / "bomb.png")
+    monkeypatch.setattr("toolbox.images.MAX_PIXELS", 80_000)
+    with pytest.raises(UserError, match=r"bomb\.png: 90,000 pixels are more than the limit of 80,000"):
+        cache().prepare()
+
+
 def test_what_a_killed_process_left_is_removed_and_other_files_are_kept(cache):
     made = cache()
     made.folder.mkdir(parents=True)

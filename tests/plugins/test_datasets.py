@@ -12,6 +12,7 @@ from toolbox.dataset import Images, Transform
 from toolbox.engine.data import EverySample
 from toolbox.errors import UserError
 from toolbox.images import write_image
+from toolbox.testing import check_transform
 from toolbox_plugins.datasets.folders import Folder, ImageFolder, PairedFolders, UnpairedFolders
 from toolbox_plugins.transforms.geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
 from toolbox_plugins.transforms.naming import Copy
@@ -107,6 +108,18 @@ def test_a_crop_of_a_cached_image_copies_the_crop_alone(tmp_path):
     assert image.base is not None and not image.flags.writeable
     crop = RandomCrop(size=16)({"x": image}, rng())["x"]
     assert crop.flags.owndata and crop.nbytes == 16 * 16 * 3
+
+
+def test_the_contract_of_transforms_refuses_one_that_writes_into_its_input():
+    class Darken(Transform):
+        def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+            for image in images.values():
+                image //= 2
+            return images
+
+    with pytest.raises(AssertionError, match="writes into the images it is given"):
+        check_transform(Darken())
+    check_transform(Add(3))
 
 
 def test_a_cached_image_survives_the_file(tmp_path):
