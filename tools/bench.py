@@ -1,6 +1,8 @@
 """Benchmarks: what the toolbox does, in turn with a plain way of doing it, as a ratio.
 
-python tools/bench.py data [--folder FOLDER] [--rounds 5]
+python tools/bench.py step     [--size 128] [--rounds 7]        the training step against the published one
+python tools/bench.py data     [--folder FOLDER] [--rounds 5]   crops per second against Pillow
+python tools/bench.py overhead [--iterations 2000] [--rounds 5] the framework's own cost per iteration
 """
 
 from __future__ import annotations
@@ -13,15 +15,30 @@ def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
+    step = commands.add_parser("step", help="a CycleGAN step: the published one against the toolbox's")
+    step.add_argument("--size", type=int, default=128, help="side of the images in pixels (default: 128)")
+    step.add_argument("--rounds", type=int, default=7, help="how often the steps take turns (default: 7)")
     data = commands.add_parser("data", help="crops per second from a folder of 2K images: Pillow against the cache")
     data.add_argument("--folder", type=Path, help="images to read (default: 2040x1356 PNGs made of the demo's photos)")
     data.add_argument("--rounds", type=int, default=5, help="how often the loaders take turns (default: 5)")
     data.add_argument("--crop", type=int, default=256, help="side of a crop in pixels (default: 256)")
+    overhead = commands.add_parser("overhead", help="a trivial GAN under the Runner against a bare loop")
+    overhead.add_argument("--iterations", type=int, default=2000, help="iterations of each loop (default: 2000)")
+    overhead.add_argument("--rounds", type=int, default=5, help="how often the loops take turns (default: 5)")
     options = parser.parse_args()
 
-    import bench_data
+    if options.command == "step":
+        import bench_step
 
-    bench_data.main(options.folder, options.rounds, options.crop)
+        bench_step.main(options.size, options.rounds)
+    elif options.command == "data":
+        import bench_data
+
+        bench_data.main(options.folder, options.rounds, options.crop)
+    else:
+        import bench_overhead
+
+        bench_overhead.main(options.iterations, options.rounds)
 
 
 if __name__ == "__main__":

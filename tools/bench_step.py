@@ -113,7 +113,3 @@ def main(size: int, rounds: int) -> None:
         ratios = [a / b for a, b in zip(seconds["reference"], times, strict=True)]
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
         print(f"{name:18} {statistics.median(times):.3f} s/step   {statistics.median(ratios):.2f}x ({spread})")
-
-
-if __name__ == "__main__":
-    main(128, 7)

@@ -1,14 +1,11 @@
 """The framework's own cost per iteration: a trivial two-network GAN under the Runner against a bare PyTorch loop.
 
-    python tools/overhead.py [--iterations 2000] [--rounds 5]
-
 Both loops take turns in one process; the median of the rounds' differences is what the framework adds. The second
 measurement begins at iteration 500,000, with that much history behind it.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -98,22 +95,14 @@ def framework(iterations: int, first: int, folder: Path) -> float:
     return seconds
 
 
-def main() -> None:
+def main(iterations: int, rounds: int) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--iterations", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
     torch.set_num_threads(1)
     for first in (1_000, 500_000):
         differences = []
-        for _ in range(options.rounds):
+        for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
-                ours = framework(options.iterations, first, Path(folder))
-            differences.append((ours - bare(options.iterations)) * 1e3)
+                ours = framework(iterations, first, Path(folder))
+            differences.append((ours - bare(iterations)) * 1e3)
         low, middle, high = min(differences), statistics.median(differences), max(differences)
         print(f"from iteration {first}: {middle:.3f} ms over a bare loop (rounds {low:.3f} to {high:.3f})")
-
-
-if __name__ == "__main__":
-    main()
