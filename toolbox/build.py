@@ -74,12 +74,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
                 raise ConfigError(str(error), key=f"model.{slot}") from error
             weight = model.get("adversarial", {}).get(slot, 1.0)
             adversaries[slot] = Adversary(variant, float(weight), int(model[slot].get("pool", 0)))
-    for network in networks.values():
-        make_instance_norm_safe(network)
-        if model.get("channels_last"):
-            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs)
-    own = {name: value for name, value in model.items() if name not in MODEL_KEYS and name not in algorithm.adversaries}
-    own = {name: value for name, value in own.items() if name not in algorithm.generators}
+    _finish(networks, model)
     degradation = None
     if model.get("degradation") is not None:
         degradation = build_component("degradations", model["degradation"], "model.degradation")
@@ -99,8 +94,32 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             phases=_phases(model, losses, adversaries),
             channels_last=model.get("channels_last", False),
         ),
-        **own,
+        **own_arguments(algorithm, model),
     )
+
+
+def build_generators(model: Mapping[str, Any]) -> Algorithm:
+    """Build the algorithm with its generators alone, to predict: no discriminators, objectives, losses or averages."""
+    algorithm: Any = registry("algorithms").get(model["type"])
+    networks = {slot: build_component("generators", model[slot], f"model.{slot}") for slot in algorithm.generators}
+    _finish(networks, model)
+    return algorithm(
+        Parts(networks=networks, channels_last=model.get("channels_last", False)), **own_arguments(algorithm, model)
+    )
+
+
+def own_arguments(algorithm: Any, model: Mapping[str, Any]) -> dict[str, Any]:
+    """What `model` holds beside networks and the keys of every algorithm: the constructor's own arguments."""
+    others = {*MODEL_KEYS, *algorithm.generators, *algorithm.adversaries}
+    return {name: value for name, value in model.items() if name not in others}
+
+
+def _finish(networks: Mapping[str, nn.Module], model: Mapping[str, Any]) -> None:
+    """What every network goes through once it is built and prepared."""
+    for network in networks.values():
+        make_instance_norm_safe(network)
+        if model.get("channels_last"):
+            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs)
 
 
 def variant_of(model: Mapping[str, Any], slot: str) -> Mapping[str, Any]:

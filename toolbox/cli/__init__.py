@@ -1,4 +1,4 @@
-"""The command line: `gan-toolbox train|test|infer|plugins`; each `tools/X.py` is the same function in a checkout.
+"""The command line: `gan-toolbox train|test|infer|…`; each `tools/X.py` is the same function in a checkout.
 
 Imports stay inside the functions: `plugins list` answers without torch, and a wrong config is refused before it.
 """
@@ -15,7 +15,9 @@ COMMANDS = {
     "train": "train a model from a YAML config",
     "test": "measure a checkpoint on the config's test data",
     "infer": "apply a trained network to images",
+    "export": "write the trained generators alone, with a description",
     "plugins": "list plugins, show what they register, check one",
+    "doctor": "look at the installation, the devices and what a config needs",
 }
 
 

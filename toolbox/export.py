@@ -1,0 +1,155 @@
+"""Trained generators without their training: one file of plain weights each, and a description that rebuilds them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize, remove_spectral_norm
+
+import toolbox
+from toolbox.algorithm import Algorithm
+from toolbox.build import build_generators, own_arguments
+from toolbox.check import Check
+from toolbox.config import Config, check_arguments, check_structure
+from toolbox.engine.checkpoint import read_checkpoint
+from toolbox.engine.state import load_portable_state
+from toolbox.errors import ConfigError, UserError, did_you_mean
+from toolbox.plugin_manager import manager
+from toolbox.weights_file import (
+    SUFFIXES,
+    description_file,
+    read_description,
+    read_weights,
+    write_description,
+    write_weights,
+)
+
+
+def export(config: Config, checkpoint: Path, target: Path) -> list[Path]:
+    """Write the generators of a checkpoint, their averages where it has any; returns the weights files.
+
+    One generator goes to `target`, several to `target` with their slot in the name: `style_generator_ab.safetensors`.
+    The keys are the network's own; parametrised weights (spectral norm) are written as the plain weights they give.
+    """
+    if target.suffix not in SUFFIXES:
+        raise UserError(f"-o {target}: is written as one of {' '.join(SUFFIXES)}; end its name so")
+    content = read_checkpoint(checkpoint)
+    state = content.get("state_dict")
+    if not isinstance(state, dict):
+        raise UserError(f"{checkpoint}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
+    model = config.data["model"]
+    algorithm = build_generators(model)
+    slots = list(algorithm.generators)
+    files = {slot: _file(target, slot if len(slots) > 1 else "") for slot in slots}
+    average = all(any(key.startswith(f"{slot}_ema.") for key in state) for slot in slots)
+    for slot in slots:
+        prefix = f"{slot}_ema." if average else f"{slot}."
+        own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        load_portable_state(getattr(algorithm, slot), own, f"{checkpoint} ({prefix[:-1]})")
+        fold(getattr(algorithm, slot))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"-o {target}: no folder can be made there ({error.strerror})") from None
+    hashes = {slot: write_weights(file, getattr(algorithm, slot).state_dict()) for slot, file in files.items()}
+    iteration = (content.get("meta") or {}).get("iter")
+    for slot, file in files.items():
+        network = getattr(algorithm, slot)
+        outputs = {name: list(chain) for name, chain in algorithm.outputs.items() if slot in chain[1:]}
+        description = {
+            "toolbox": toolbox.__version__,
+            "slot": slot,
+            "network": type(network).__name__,
+            "scale": int(getattr(network, "scale", 1)),
+            "outputs": outputs,
+            "average": average,
+            "iteration": iteration,
+            "sha256": hashes[slot],
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "files": {name: other.name for name, other in files.items()},
+            "metrics": _metrics(checkpoint, iteration),
+            "plugins": manager().versions(),
+            "model": model,
+        }
+        write_description(file, description)
+    return list(files.values())
+
+
+def load_exported(weights: Path, *, output: str | None = None, device: str | torch.device = "cpu") -> Algorithm:
+    """The generator of a file that `export` wrote, ready to `predict` the outputs that it takes part in.
+
+    Where an output passes several networks, the files of the others are read from the same folder.
+    """
+    description = read_description(weights)
+    config = Config({"model": description["model"]}, description_file(weights).resolve())
+    _check_networks(config)
+    algorithm: Any = build_generators(config.data["model"])
+    slot, files = description["slot"], description["files"]
+    outputs = {name: chain for name, chain in algorithm.outputs.items() if slot in chain[1:]}
+    if output is not None and output not in outputs:
+        others = {name: files.get(chain[1]) for name, chain in algorithm.outputs.items()}
+        elsewhere = f"; {others[output]} gives it" if others.get(output) else did_you_mean(output, outputs)
+        raise UserError(f"--output {output}: {weights.name} does not give it{elsewhere}")
+    outputs = {output: outputs[output]} if output else dict(list(outputs.items())[:1])
+    if not outputs:
+        raise UserError(f"{weights}: {config.data['model']['type']} makes no output with a network '{slot}'")
+    for name in dict.fromkeys(network for chain in outputs.values() for network in chain[1:]):
+        file = weights if name == slot else _beside(weights, files.get(name), name)
+        if name != slot:
+            read_description(file)
+        network = fold(getattr(algorithm, name))
+        load_portable_state(network, read_weights(file), str(file))
+    algorithm.outputs = outputs
+    return algorithm.to(device).eval()
+
+
+@torch.no_grad()
+def fold(network: nn.Module) -> nn.Module:
+    """Replace parametrised weights by the plain ones they give in evaluation, in place; returns the network."""
+    network.eval()  # in training, spectral norm would take a step
+    for module in list(network.modules()):
+        if parametrize.is_parametrized(module):
+            for name in list(module.parametrizations):  # pyright: ignore[reportArgumentType, reportCallIssue]
+                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+        elif hasattr(module, "weight_orig") and hasattr(module, "weight_u"):  # torch's older spectral norm
+            remove_spectral_norm(module)
+    return network
+
+
+def _file(target: Path, slot: str) -> Path:
+    file = target.with_name(f"{target.stem}_{slot}{target.suffix}") if slot else target
+    if file.exists() and not description_file(file).is_file():
+        raise UserError(f"-o {file}: is there already and was not written by export; choose another name")
+    return file
+
+
+def _beside(weights: Path, name: Any, slot: str) -> Path:
+    if not isinstance(name, str) or Path(name).name != name:
+        raise UserError(f"{description_file(weights)}: names no file for '{slot}', which the output needs too")
+    return weights.with_name(name)
+
+
+def _check_networks(config: Config) -> None:
+    """Check a description's networks as a config's are, before anything is built."""
+    check_structure(config)
+    check, model = Check(config), config.data["model"]
+    algorithm = check.find("algorithms", model["type"], "model.type")
+    for slot in algorithm.generators:
+        if slot not in model:
+            raise ConfigError(f"{model['type']} needs a network '{slot}'", file=config.source(""), key="model")
+        check.component("generators", model[slot], f"model.{slot}")
+    check_arguments(algorithm, own_arguments(algorithm, model), "model", config.source, skip=("parts",))
+
+
+def _metrics(checkpoint: Path, iteration: Any) -> dict[str, Any] | None:
+    """What the run's report, if it lies beside the checkpoint, says; and whether it is of this very checkpoint."""
+    try:
+        report = json.loads((checkpoint.parent / "report.json").read_text(encoding="utf-8"))
+        rows, protocols = report["rows"], report["protocols"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return None
+    return {"rows": rows, "protocols": protocols, "of_this_checkpoint": report.get("iterations") == iteration}

@@ -1,0 +1,111 @@
+"""Files that hold one network's weights and nothing else, and the description that lies beside each."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from toolbox.engine.checkpoint import file_hash, read_checkpoint, replace_text, write_checkpoint
+from toolbox.errors import RunFailed, UserError
+
+SUFFIXES = (".safetensors", ".pth")
+
+
+def description_file(weights: Path) -> Path:
+    """Where the description of a weights file lies: `x4.safetensors.json`."""
+    return weights.with_name(f"{weights.name}.json")
+
+
+def write_weights(path: Path, tensors: Mapping[str, Any]) -> str:
+    """Write a state dict, whole or not at all; returns the file's SHA-256.
+
+    Raises:
+        UserError: safetensors is not installed, or the network has state that is no tensor.
+        RunFailed: the disk refuses.
+    """
+    tensors = {key: value.detach().cpu().contiguous() if isinstance(value, Tensor) else value
+               for key, value in tensors.items()}  # fmt: skip
+    if path.suffix == ".pth":
+        write_checkpoint(tensors, path)
+        return file_hash(path)
+    other = [key for key, value in tensors.items() if not isinstance(value, Tensor)]
+    if other:
+        raise UserError(f"{path}: {other[0]} is no tensor, and safetensors holds nothing else; write a .pth file")
+    save = _safetensors(path).save
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(save({key: value.clone() for key, value in tensors.items()}, metadata={"format": "pt"}))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        return file_hash(path)
+    except OSError as error:
+        raise RunFailed(f"{path}: could not be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """Read a state dict onto the CPU; nothing in the file is run. Raises UserError where it cannot be read."""
+    if path.suffix != ".safetensors":
+        return read_checkpoint(path)
+    torch_files = _safetensors(path)
+    from safetensors import SafetensorError
+
+    try:
+        return torch_files.load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be read as weights ({' '.join(str(error).split())[:120]})") from None
+
+
+def write_description(weights: Path, description: Mapping[str, Any]) -> None:
+    """Write the description beside a weights file."""
+    try:
+        text = json.dumps(description, indent=2, allow_nan=False)
+    except ValueError:  # a metric that is infinite: JSON has no word for it
+        text = json.dumps(json.loads(json.dumps(description), parse_constant=str), indent=2)
+    try:
+        replace_text(description_file(weights), text + "\n")
+    except OSError as error:
+        raise RunFailed(f"{description_file(weights)}: could not be written ({error.strerror or error})") from error
+
+
+def read_description(weights: Path) -> dict[str, Any]:
+    """Read what `export` wrote beside a weights file, and compare the file with it.
+
+    Raises:
+        UserError: either is missing, the description is none, or the weights are not those that it describes.
+    """
+    if not weights.is_file():
+        raise UserError(f"{weights}: there is no such weights file")
+    file = description_file(weights)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{weights}: {file.name} must lie beside it, because it says which network this is; "
+            "`gan-toolbox export` writes both, and --config with --checkpoint needs neither"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{file}: cannot be read as JSON ({' '.join(str(error).split())[:120]})") from None
+    types = {"slot": str, "sha256": str, "model": dict, "files": dict}
+    wrong = [key for key, kind in types.items() if not isinstance(found, dict) or not isinstance(found.get(key), kind)]
+    if wrong:
+        raise UserError(f"{file}: is no description of weights (no '{wrong[0]}'); `gan-toolbox export` writes one")
+    if file_hash(weights) != found["sha256"]:
+        raise UserError(f"{weights}: is not the file that {file.name} describes, or is damaged (its SHA-256 differs)")
+    return found
+
+
+def _safetensors(path: Path) -> Any:
+    try:
+        import safetensors.torch
+    except ImportError:
+        raise UserError(f"{path}: needs another package: pip install safetensors; or use .pth") from None
+    return safetensors.torch
