@@ -35,8 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     check(config)
 
+    from toolbox.engine.distributed import leave_distributed
     from toolbox.runner import build_runner
 
     with naming_the_file(config):
         build_runner(config, splits=("test",)).test()
+    leave_distributed()
     return 0

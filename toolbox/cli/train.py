@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show(config)
         return 0
 
+    from toolbox.engine.distributed import leave_distributed
     from toolbox.runner import build_runner, work_dir_of
 
     if options.resume == "auto" and config.data.get("load_from"):  # where a first stage ended is no run to continue
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config.data["load_from" if started else "resume"] = None
     with naming_the_file(config):
         build_runner(config, amp=options.amp).train()
+    leave_distributed()
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
+import gc
 import os
 from collections.abc import Mapping
 from datetime import timedelta
@@ -30,8 +30,24 @@ def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) 
             torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=seconds))
         else:
             raise UserError(f"launcher: {launcher} needs GPUs; on CPU start with torchrun and --launcher pytorch")
-        atexit.register(torch.distributed.destroy_process_group)
+        _groups.append(launcher)
     return get_dist_info()
+
+
+_groups: list[str] = []
+"""The launcher of the group that this process joined here; none if somebody else joined it."""
+
+
+def leave_distributed() -> None:
+    """Wait for all ranks and leave the group that `start_distributed` joined.
+
+    A rank that exits while another still works takes gloo's threads down with it, and the process aborts.
+    """
+    if _groups and is_distributed():
+        _groups.clear()
+        gc.collect()  # the wrappers of networks hold on to the group
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 @torch.no_grad()
