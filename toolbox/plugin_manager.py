@@ -14,7 +14,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
@@ -210,6 +210,15 @@ def manager() -> PluginManager:
     if _current is None:
         _current = PluginManager()
     return _current
+
+
+def failure_of(call: Callable[[], Any]) -> Exception | None:
+    """Run a plugin author's code, which may raise anything; returns what it raised."""
+    try:
+        call()
+    except Exception as error:
+        return error
+    return None
 
 
 def use(plugins: PluginManager | None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolbox.errors import UserError, did_you_mean
-from toolbox.plugin_manager import manager, one_line
+from toolbox.plugin_manager import failure_of, manager, one_line
 from toolbox.registry import KINDS
 from toolbox.testing.components import (
     check_degradation,
@@ -82,17 +82,13 @@ def _check(kind: str, name: str, component: type) -> Result:
     build: Any = component if kind != "algorithms" else lambda: assemble(component, LeastSquares)  # pyright: ignore[reportArgumentType]
     file = getattr(sys.modules.get(component.__module__), "__file__", None)
     home = Path(file).parent if file else None
-    try:
-        made = build()
-    except (UserError, ValueError) as error:  # how a constructor refuses values: here its own defaults
+    made: list[Any] = []
+    error = failure_of(lambda: made.append(build()))
+    if isinstance(error, (UserError, ValueError)):  # how a constructor refuses values: here its own defaults
         reason = " ".join(str(error).split())
         return Result(kind, name, f"not run: needs other arguments than its defaults ({reason})", ran=False)
-    except Exception as error:
-        return Result(kind, name, "contract", one_line(error, home))
-    try:
-        CHECKS[kind](made)
-    except AssertionError as error:
-        return Result(kind, name, "contract", str(error))
-    except Exception as error:  # an author's code in the making may raise anything; the other components are next
-        return Result(kind, name, "contract", one_line(error, home))
+    error = error or failure_of(lambda: CHECKS[kind](made[0]))
+    if error is not None:
+        problem = str(error) if isinstance(error, AssertionError) else one_line(error, home)
+        return Result(kind, name, "contract", problem)
     return Result(kind, name, "keeps to the contract")
