@@ -34,7 +34,7 @@ def usable_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+    except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0].partition(". ")[0][:160]
         raise UserError(f"--device {name}: cannot be used here ({reason}); cpu always can") from None
     return device
