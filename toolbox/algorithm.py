@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from copy import copy, deepcopy
 from typing import Any, ClassVar
 
@@ -16,7 +17,16 @@ from toolbox.gan_variant import Logits, critic, sum_terms
 from toolbox.image_pool import ImagePool
 from toolbox.metric import DO_NOTHING
 from toolbox.moving_average import update_average
-from toolbox.network_call import at_least_float32, call_padded, frozen, judge, mixes_samples, unwrapped
+from toolbox.network_call import (
+    at_least_float32,
+    call_padded,
+    doubly_differentiable,
+    frozen,
+    judge,
+    mixes_samples,
+    unsynchronised,
+    unwrapped,
+)
 from toolbox.parts import Parts, Phase
 from toolbox.preprocessor import Preprocessor
 from toolbox.resize import resize_to
@@ -61,6 +71,8 @@ class Algorithm(BaseModel, ABC):
             setattr(self, slot, network)
         self.judged = {slot: names for slot, names in self.adversaries.items() if slot in parts.networks}
         self.apart = {slot for slot in self.judged if mixes_samples(parts.networks[slot])}
+        self.one_graph = self.judged.keys() - self.apart if parts.one_graph else set()
+        self.shared: dict[str, list[Logits]] = {}
         self.variants = nn.ModuleDict({slot: parts.adversaries[slot].variant for slot in self.judged})
         self.pools = nn.ModuleDict({slot: ImagePool(parts.adversaries[slot].pool) for slot in self.judged})
         self.losses = nn.ModuleDict(
@@ -145,14 +157,8 @@ class Algorithm(BaseModel, ABC):
         for slot, (real, fake) in self.judged.items():
             if active is not None and slot not in active:
                 continue
-            variant: Any = self.variants[slot]
-            with frozen(getattr(self, slot)):
-                if variant.needs_real:
-                    real_logits, fake_logits = self.judge(slot, values[real], values[fake])
-                else:
-                    real_logits, fake_logits = None, self.judge(slot, values[fake])[0]
-            name = slot.replace("discriminator", "g/adversarial")
-            terms[name] = variant.g_loss(fake_logits, real_logits) * self.parts.adversaries[slot].weight
+            adversarial = self.adversarial_once if slot in self.one_graph else self.adversarial
+            terms[slot.replace("discriminator", "g/adversarial")] = adversarial(slot, values[real], values[fake])
         for role, weighted_losses in self.parts.losses.items():
             if not self.wants(role):
                 continue
@@ -164,15 +170,41 @@ class Algorithm(BaseModel, ABC):
         logs.update({name: term.detach() for name, term in terms.items()})
         return sum_terms(terms.values())
 
+    def adversarial(self, slot: str, real: Tensor, fake: Tensor) -> Tensor:
+        """The generators' weighted term against one frozen discriminator, a scalar."""
+        variant: Any = self.variants[slot]
+        with frozen(getattr(self, slot)):
+            if variant.needs_real:
+                real_logits, fake_logits = self.judge(slot, real, fake)
+            else:
+                real_logits, fake_logits = None, self.judge(slot, fake)[0]
+        return variant.g_loss(fake_logits, real_logits) * self.parts.adversaries[slot].weight
+
+    def adversarial_once(self, slot: str, real: Tensor, fake: Tensor) -> Tensor:
+        """The same term, with logits that the discriminator's own step uses again (`model.one_graph`).
+
+        The gradient is taken to the fakes alone, so the discriminator gets none; a product with the fakes carries it
+        on to the generators, whose graph the discriminator's step then never sees.
+        """
+        variant: Any = self.variants[slot]
+        leaf = fake.detach().requires_grad_()
+        real_logits, fake_logits = self.shared[slot] = self.judge(slot, real, leaf)
+        term = variant.g_loss(fake_logits, real_logits if variant.needs_real else None)
+        term = term * self.parts.adversaries[slot].weight
+        (gradient,) = torch.autograd.grad(term, leaf, retain_graph=True)
+        carried = (fake * gradient).sum()
+        return term.detach() + carried - carried.detach()
+
     def discriminator_loss(self, slot: str, values: Values, logs: dict[str, Tensor]) -> Tensor:
         """One discriminator's loss on real images and detached fakes (from the pool), with its regularisation."""
         real, fake = (values[name].detach() for name in self.judged[slot])
         variant: Any = self.variants[slot]
-        real_logits, fake_logits = self.judge(slot, real, self.pools[slot](fake))
+        judged = self.shared.pop(slot, None)
+        real_logits, fake_logits = judged or self.judge(slot, real, self.pools[slot](fake))
         name = slot.replace("discriminator", "d")
         loss = variant.d_loss(real_logits, fake_logits)
-        with torch.autocast(real.device.type, enabled=False):  # penalties need float32
-            penalty = variant.regularize(getattr(self, slot), real, fake)
+        with torch.autocast(real.device.type, enabled=False), doubly_differentiable(getattr(self, slot)):
+            penalty = variant.regularize(getattr(self, slot), real, fake)  # in float32
         logs[f"{name}/adversarial"] = loss.detach()
         if penalty.requires_grad:
             logs[f"{name}/penalty"] = penalty.detach()
@@ -193,6 +225,10 @@ class Algorithm(BaseModel, ABC):
         for slot in self.generators:
             update_average(getattr(self, f"{slot}_ema"), unwrapped(getattr(self, slot)), decay)
         self.ema_updates += 1
+
+    def no_sync(self) -> AbstractContextManager[None]:
+        """Leave gradients of the forward passes within on their rank: all but the last of accumulated micro-batches."""
+        return unsynchronised(self.children())
 
     # ------------------------------------------------------------------ evaluation
 

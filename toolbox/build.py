@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import nn
 
 from toolbox.algorithm import Algorithm
 from toolbox.errors import ConfigError, UserError
-from toolbox.instance_norm import make_instance_norm_safe
+from toolbox.finishing import finish
 from toolbox.nested import nested_kinds
 from toolbox.parts import Adversary, Parts, Phase, WeightedLoss
 from toolbox.registry import registry
@@ -27,6 +26,9 @@ MODEL_KEYS: dict[str, Any] = {
     "ema": float | None,
     "phases": list[Any] | None,
     "channels_last": bool,
+    "checkpointing": dict[str, list[str]] | None,
+    "compile": dict[str, dict[str, Any]] | None,
+    "one_graph": bool,
 }
 """Keys of `model` that belong to every algorithm, and their types; the others are its networks and own arguments."""
 BESIDE = {"losses": ("type", "weight"), "discriminators": ("type", "pool")}
@@ -74,7 +76,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
                 raise ConfigError(str(error), key=f"model.{slot}") from error
             weight = model.get("adversarial", {}).get(slot, 1.0)
             adversaries[slot] = Adversary(variant, float(weight), int(model[slot].get("pool", 0)))
-    _finish(networks, model)
+    finish(networks, model)
     degradation = None
     if model.get("degradation") is not None:
         degradation = build_component("degradations", model["degradation"], "model.degradation")
@@ -93,6 +95,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             ema=model.get("ema"),
             phases=_phases(model, losses, adversaries),
             channels_last=model.get("channels_last", False),
+            one_graph=model.get("one_graph", False),
         ),
         **own_arguments(algorithm, model),
     )
@@ -102,7 +105,7 @@ def build_generators(model: Mapping[str, Any]) -> Algorithm:
     """Build the algorithm with its generators alone, to predict: no discriminators, objectives, losses or averages."""
     algorithm: Any = registry("algorithms").get(model["type"])
     networks = {slot: build_component("generators", model[slot], f"model.{slot}") for slot in algorithm.generators}
-    _finish(networks, model)
+    finish(networks, {"channels_last": model.get("channels_last")})  # the other switches are for training
     return algorithm(
         Parts(networks=networks, channels_last=model.get("channels_last", False)), **own_arguments(algorithm, model)
     )
@@ -112,14 +115,6 @@ def own_arguments(algorithm: Any, model: Mapping[str, Any]) -> dict[str, Any]:
     """What `model` holds beside networks and the keys of every algorithm: the constructor's own arguments."""
     others = {*MODEL_KEYS, *algorithm.generators, *algorithm.adversaries}
     return {name: value for name, value in model.items() if name not in others}
-
-
-def _finish(networks: Mapping[str, nn.Module], model: Mapping[str, Any]) -> None:
-    """What every network goes through once it is built and prepared."""
-    for network in networks.values():
-        make_instance_norm_safe(network)
-        if model.get("channels_last"):
-            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs)
 
 
 def variant_of(model: Mapping[str, Any], slot: str) -> Mapping[str, Any]:

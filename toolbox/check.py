@@ -12,6 +12,7 @@ from toolbox.config import Config, check_arguments, check_structure
 from toolbox.config.options import COMMAND_LINE
 from toolbox.config.values import misfit, show
 from toolbox.errors import ConfigError, UserError, did_you_mean
+from toolbox.finishing import COMPILE_OPTIONS
 from toolbox.nested import nested_components
 from toolbox.plugin_manager import manager
 from toolbox.registry import registry
@@ -111,6 +112,7 @@ class Check:
                 raise self.error(f"{model['type']} needs a network '{slot}'", "model")
         judged = [slot for slot in algorithm.adversaries if slot in model]
         self.objectives(model, judged)
+        self.switches(model, [slot for slot in slots if slot in model], judged)
         self.losses(model, algorithm)
         if model.get("degradation") is not None:
             if not algorithm.derived:
@@ -140,6 +142,25 @@ class Check:
         for slot in model.get("adversarial", {}):
             self.one_of(slot, judged, f"model.adversarial.{slot}", "discriminator")
             self.number(model["adversarial"][slot], f"model.adversarial.{slot}")
+
+    def switches(self, model: Mapping[str, Any], slots: list[str], judged: list[str]) -> None:
+        """Check the speed switches: each names networks, and a shared graph needs the same fakes in both steps."""
+        for switch in ("compile", "checkpointing"):
+            for slot in model.get(switch) or {}:
+                self.one_of(slot, slots, f"model.{switch}.{slot}", f"network of {model['type']}")
+        for slot, options in (model.get("compile") or {}).items():
+            for name, value in options.items():
+                key = f"model.compile.{slot}.{name}"
+                self.one_of(name, COMPILE_OPTIONS, key, "argument of torch.compile")
+                wrong = misfit(value, COMPILE_OPTIONS[name])
+                if wrong:
+                    raise self.error(str(wrong), key)
+        if model.get("one_graph") and not judged:
+            raise self.error("shares a discriminator's graph, and the model has none; leave it out", "model.one_graph")
+        for slot in judged if model.get("one_graph") else ():
+            if model[slot].get("pool"):
+                message = "model.one_graph judges the current fakes once for both steps; without it, a pool works"
+                raise self.error(message, f"model.{slot}.pool")
 
     def losses(self, model: Mapping[str, Any], algorithm: Any) -> None:
         """Check that every loss has a role the algorithm knows."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,23 @@ def frozen(network: nn.Module) -> Iterator[None]:
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
+
+
+@contextmanager
+def unsynchronised(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Forward passes within leave the ranks' gradients apart; the next one outside adds all of them up."""
+    with ExitStack() as stack:
+        for network in networks:
+            if isinstance(network, DistributedDataParallel):
+                stack.enter_context(network.no_sync())
+        yield
+
+
+def doubly_differentiable(network: nn.Module) -> AbstractContextManager[None]:
+    """Let gradients of gradients pass: torch compiles no second derivative, so a compiled network runs as it is."""
+    if unwrapped(network)._compiled_call_impl is None:  # pyright: ignore[reportAttributeAccessIssue]
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
 
 
 def mixes_samples(network: nn.Module) -> bool:

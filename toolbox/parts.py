@@ -50,3 +50,4 @@ class Parts:
     ema: float | None = None
     phases: list[Phase] = field(default_factory=lambda: [Phase("train")])
     channels_last: bool = False
+    one_graph: bool = False

@@ -17,6 +17,7 @@ from toolbox.engine.distributed import start_distributed
 from toolbox.engine.guard import GuardHook, check_work_dir
 from toolbox.engine.loops import TrainLoop
 from toolbox.engine.memory import keep_freed_memory
+from toolbox.engine.precision import set_tf32
 from toolbox.engine.progress import ProgressHook
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.reporting import ReportHook
@@ -50,7 +51,10 @@ def seed_of(config: Config) -> int:
 
 
 def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), amp: bool = False) -> ToolboxRunner:
-    """Put a run together: `splits` is ("train", "val") to train and ("test",) to test."""
+    """Put a run together: `splits` is ("train", "val") to train and ("test",) to test.
+
+    `amp` computes in bfloat16, unless `env_cfg.amp` names another type.
+    """
     data = config.data
     if "train" in splits:
         for key in ("train_dataloader", "train_cfg", "optim_wrapper"):
@@ -58,6 +62,7 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
                 raise ConfigError("training needs it", key=key)
     keep_freed_memory()
     env_cfg = data.get("env_cfg") or {}
+    set_tf32(env_cfg.get("tf32"))
     launcher = data.get("launcher") or "none"
     rank, world_size = start_distributed(launcher, env_cfg.get("dist_cfg"))
     sections: dict[str, Any] = {}
@@ -85,7 +90,7 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
     check_work_dir(work_dir, algorithm)
     runner = ToolboxRunner(
         algorithm=algorithm,
-        amp=amp,
+        amp=env_cfg.get("amp") or ("bfloat16" if amp else None),
         work_dir=str(work_dir),
         **sections,
         default_hooks=_default_hooks(data),

@@ -19,7 +19,7 @@ from toolbox.testing import assemble, batch_for
 ADAM = {name: {"optimizer": {"type": "Adam", "lr": 1e-3}} for name in ("generator", "discriminator")}
 
 
-def amp_optimizers(model: Any, *, amp: bool) -> Any:
+def amp_optimizers(model: Any, *, amp: str | None) -> Any:
     return build_optimizers(model, ADAM, amp=amp, device_type="cpu")
 
 
@@ -40,7 +40,7 @@ def test_bfloat16_trains_with_float32_weights_losses_and_penalties(algorithm: st
         return made
 
     model = assemble(algorithm_class(algorithm), watched, ema=0.9)
-    optimizers = amp_optimizers(model, amp=True)
+    optimizers = amp_optimizers(model, amp="bfloat16")
     for step in range(max(int(v.d_steps) for v in model.variants.values())):  # pyright: ignore[reportArgumentType]
         logs = model.train_step(batch_for(model, seed=step), optimizers)
         assert all(value.dtype == torch.float32 and torch.isfinite(value) for value in logs.values())
@@ -50,7 +50,7 @@ def test_bfloat16_trains_with_float32_weights_losses_and_penalties(algorithm: st
 
 def test_bfloat16_follows_float32_closely_over_a_few_steps() -> None:
     finals = []
-    for amp in (False, True):
+    for amp in (None, "bfloat16"):
         model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"])
         optimizers = amp_optimizers(model, amp=amp)
         for step in range(5):
@@ -87,12 +87,12 @@ def test_the_amp_flag_trains_and_resumes(tmp_path: Path) -> None:
 
 def test_optimizers_are_fused_unless_the_config_chooses() -> None:
     model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"])
-    wrapper: GuardedOptimWrapper = amp_optimizers(model, amp=False)["generator"]
+    wrapper: GuardedOptimWrapper = amp_optimizers(model, amp=None)["generator"]
     assert wrapper.fused
     plain = {name: {"optimizer": {"type": "Adam", "foreach": True}} for name in ADAM}
-    assert not build_optimizers(model, plain, amp=False, device_type="cpu")["generator"].fused
+    assert not build_optimizers(model, plain, amp=None, device_type="cpu")["generator"].fused
     other = {name: {"optimizer": {"type": "RMSprop"}} for name in ADAM}
-    assert not build_optimizers(model, other, amp=False, device_type="cpu")["discriminator"].fused
+    assert not build_optimizers(model, other, amp=None, device_type="cpu")["discriminator"].fused
 
 
 def test_freed_memory_is_kept_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

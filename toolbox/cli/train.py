@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made.add_argument("--dry-run", action="store_true", help="print the merged config and the networks, and stop")
     options = made.parse_args(arguments)
     config = read_config(options)
+    if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) and not options.resume:
+        options.resume = "auto"  # torchrun started the processes anew after one of them died
     if options.resume:
         config.data["resume"] = True
         if options.resume != "auto":

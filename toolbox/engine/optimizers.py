@@ -19,12 +19,13 @@ class GuardedOptimWrapper(OptimWrapper):
     """Steps only if every gradient is finite, and counts the steps it skipped.
 
     Fused optimizers are told on the device (torch's `found_inf`), so that no step waits for it. With `autocast`, the
-    forward pass computes in that type; bfloat16 needs no loss scaling.
+    forward pass computes in that type; bfloat16 needs no loss scaling, float16 gets it.
     """
 
     def __init__(self, *, autocast: tuple[str, torch.dtype] | None = None, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.autocast = autocast
+        self.scale = LossScale() if autocast is not None and autocast[1] == torch.float16 else None
         self.fused = bool(self.optimizer.defaults.get("fused"))
         self.one: Tensor | None = None
         self.bad: deque[Tensor] = deque(maxlen=10_000)
@@ -46,10 +47,12 @@ class GuardedOptimWrapper(OptimWrapper):
         parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         self.clip_func(parameters, **(self.clip_grad_kwargs or {}))
 
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        """Backpropagate, times float16's scale."""
+        super().backward(loss if self.scale is None else self.scale.times(loss), **kwargs)
+
     def step(self, **kwargs: Any) -> None:
-        """Clip, then step or skip."""
-        if self.clip_grad_kwargs:
-            self._clip_grad()
+        """Take off the scale and look for what is not finite, clip, then step or skip."""
         gradients = [p.grad for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         if not gradients:
             return
@@ -57,13 +60,30 @@ class GuardedOptimWrapper(OptimWrapper):
             self.one = torch.ones((), device=gradients[0].device)
         bad = torch.zeros_like(self.one)
         # one pass over all gradients, as GradScaler makes it; a scale of 1 leaves them as they are
-        torch._amp_foreach_non_finite_check_and_unscale_(gradients, bad, self.one)  # pyright: ignore[reportPrivateImportUsage]
+        inverse = self.one if self.scale is None else self.scale.value.reciprocal()
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, bad, inverse)  # pyright: ignore[reportPrivateImportUsage]
         self.bad.append(bad)
+        if self.scale is not None:
+            self.scale.update(bad)
+        if self.clip_grad_kwargs:
+            self._clip_grad()
         if self.fused:
             self.optimizer.found_inf = bad  # pyright: ignore[reportAttributeAccessIssue]
             self.optimizer.step(**kwargs)
         elif not bad:
             self.optimizer.step(**kwargs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimizer's state, and float16's scale."""
+        return super().state_dict() | ({} if self.scale is None else {"loss_scale": self.scale.state_dict()})
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore both; a run that begins with float16 now begins with a fresh scale."""
+        state = dict(state_dict)
+        scale = state.pop("loss_scale", None)
+        if self.scale is not None and scale is not None:
+            self.scale.load_state_dict(scale)
+        super().load_state_dict(state)
 
     def count_skipped(self) -> tuple[int, int]:
         """Steps skipped so far, and in a row up to now; reads the flags of all steps since the last call at once."""
@@ -73,6 +93,34 @@ class GuardedOptimWrapper(OptimWrapper):
             self.skipped += bool(flag)
             self.in_a_row = self.in_a_row + 1 if flag else 0
         return self.skipped, self.in_a_row
+
+
+class LossScale:
+    """The factor that keeps float16's gradients from vanishing, on the device: torch's GradScaler with its defaults.
+
+    It is halved by a step whose gradients overflow (the step is skipped) and doubled after 2000 good ones.
+    """
+
+    def __init__(self, start: float = 2.0**16, interval: int = 2000) -> None:
+        self.value, self.good, self.interval = torch.tensor(start), torch.tensor(0, dtype=torch.int32), interval
+
+    def times(self, loss: Tensor) -> Tensor:
+        """The scaled loss, in float32."""
+        if self.value.device != loss.device:
+            self.value, self.good = self.value.to(loss.device), self.good.to(loss.device)
+        return loss.float() * self.value
+
+    def update(self, bad: Tensor) -> None:
+        """Move the scale after a step; `bad` is 1 if it was skipped."""
+        torch._amp_update_scale_(self.value, self.good, bad, 2.0, 0.5, self.interval)  # pyright: ignore[reportPrivateImportUsage]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What a resumed run needs."""
+        return {"value": self.value, "good": self.good}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Continue."""
+        self.value, self.good = state["value"].clone(), state["good"].clone()
 
 
 def optimizer_class(name: str) -> type[torch.optim.Optimizer] | None:
@@ -93,9 +141,12 @@ def parameter_groups(algorithm: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 def build_optimizers(
-    algorithm: nn.Module, config: Mapping[str, Any], *, amp: bool, device_type: str
+    algorithm: nn.Module, config: Mapping[str, Any], *, amp: str | None, device_type: str
 ) -> OptimWrapperDict:
-    """Build one guarded optimizer for each group, fused where torch has that and the config leaves it open."""
+    """Build one guarded optimizer for each group, fused where torch has that and the config leaves it open.
+
+    `amp` is the type that forward passes compute in, `bfloat16` or `float16`, or None for the weights' own.
+    """
     wrappers = {}
     for name, parameters in parameter_groups(algorithm).items():
         if name not in config:
@@ -119,6 +170,6 @@ def build_optimizers(
             optimizer=built,
             accumulative_counts=group.get("accumulative_counts", 1),
             clip_grad=dict(group["clip_grad"]) if group.get("clip_grad") else None,
-            autocast=(device_type, torch.bfloat16) if amp else None,
+            autocast=(device_type, getattr(torch, amp)) if amp else None,
         )
     return OptimWrapperDict(**wrappers)

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import torch
+from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
@@ -60,7 +61,7 @@ class ProgressHook(Hook):
         self.counts[names] = self.counts.get(names, 0) + 1
 
     def means(self) -> dict[str, float]:
-        """The mean of each value over the iterations that logged it; starts the sums afresh."""
+        """The mean of each value over ranks and the iterations that logged it; starts the sums afresh."""
         sums: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
         for names, values in self.sums.items():
@@ -70,8 +71,10 @@ class ProgressHook(Hook):
         self.sums, self.counts = {}, {}
         if not sums:
             return {}
-        means = torch.stack([value / counts[name] for name, value in sums.items()]).tolist()
-        return dict(zip(sums, means, strict=True))
+        means = torch.stack([value / counts[name] for name, value in sums.items()])
+        if is_distributed():  # every rank logs the same names: they take the same turns
+            all_reduce(means, "mean")
+        return dict(zip(sums, means.tolist(), strict=True))
 
     def show(self, runner: Any, done: int) -> None:
         """Average, print and record."""

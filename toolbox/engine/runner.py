@@ -34,7 +34,7 @@ class ToolboxRunner(Runner):
     """Runs one algorithm. Differs from mmengine's Runner in what this class overrides, and in nothing else."""
 
     def __init__(
-        self, *, algorithm: Algorithm, amp: bool = False, model_wrapper_cfg: dict | None = None, **arguments: Any
+        self, *, algorithm: Algorithm, amp: str | None = None, model_wrapper_cfg: dict | None = None, **arguments: Any
     ) -> None:
         self.amp, self.algorithm = amp, algorithm
         self.model_wrapper_cfg = model_wrapper_cfg

@@ -43,7 +43,7 @@ class WGANGP(GanVariant):
 
     def regularize(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
         """The gradient penalty on interpolates between real and fake (B, C, H, W), a scalar."""
-        share = torch.rand(real.shape[0], 1, 1, 1, device=real.device)
+        share = torch.rand(real.shape[0], 1, 1, 1, device=real.device, dtype=real.dtype)
         images = torch.lerp(fake, real, share).requires_grad_()
         values = critic(discriminator(self.augment(images)))  # (B,)
         (gradient,) = torch.autograd.grad(values.sum(), images, create_graph=True)

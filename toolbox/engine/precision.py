@@ -1,0 +1,12 @@
+"""TensorFloat-32: ten bits of mantissa instead of 23 in float32 products on NVIDIA GPUs since 2020."""
+
+from __future__ import annotations
+
+import torch
+
+
+def set_tf32(on: bool | None) -> None:
+    """Allow or forbid TF32 in matrix products and convolutions; None leaves torch's own choice (convolutions only)."""
+    if on is not None:
+        torch.backends.cuda.matmul.allow_tf32 = on
+        torch.backends.cudnn.allow_tf32 = on
