@@ -1,4 +1,4 @@
-"""Losses of a prediction and its target: per pixel, and between the activations of a frozen network."""
+"""Losses of a prediction and its target: per pixel, on artefacts, and between the activations of a frozen network."""
 
 from toolbox import hookimpl
 from toolbox.hookspecs import Register
@@ -6,6 +6,7 @@ from toolbox.hookspecs import Register
 
 @hookimpl
 def register_losses(register: Register) -> None:
+    from .artifact import ArtifactLoss
     from .perceptual import PerceptualLoss
     from .pixel import CharbonnierLoss, L1Loss, MSELoss
 
@@ -13,3 +14,4 @@ def register_losses(register: Register) -> None:
     register("MSELoss", MSELoss)
     register("CharbonnierLoss", CharbonnierLoss)
     register("PerceptualLoss", PerceptualLoss)
+    register("ArtifactLoss", ArtifactLoss)

@@ -11,14 +11,32 @@ from toolbox.network import FeatureNetwork
 
 from .pixel import check_shapes
 
-CRITERIA = {"l1": F.l1_loss, "l2": F.mse_loss}
+
+def gram_distance(prediction: Tensor, target: Tensor) -> Tensor:
+    """Squared Frobenius distance of two Gram matrices, the mean over the batch; a scalar.
+
+    Gatys et al. 2016, normalised as Johnson et al. 2016, section 3.2: the products of activations (B, c, h, w) are
+    summed over positions and divided by c*h*w. Sizes may differ.
+    """
+    return (_gram(prediction) - _gram(target)).square().sum((1, 2)).mean()
+
+
+def _gram(features: Tensor) -> Tensor:
+    flat = features.flatten(2)  # (B, c, h*w)
+    with torch.autocast(features.device.type, enabled=False):  # sums over all positions need float32
+        return flat @ flat.transpose(1, 2) / flat[0].numel()  # (B, c, c)
+
+
+CRITERIA = {"l1": F.l1_loss, "l2": F.mse_loss, "gram": gram_distance}
 
 
 class PerceptualLoss(nn.Module):
     """The weighted sum, over layers, of the mean difference between two images' activations.
 
     Johnson et al. 2016; Ledig et al. 2017 for super-resolution. The defaults are ESRGAN's: VGG19's `conv5_4`, before
-    the ReLU, by L1. SRGAN's is `relu5_4` by `l2`. `layers` gives each layer its weight.
+    the ReLU, by L1. SRGAN's is `relu5_4` by `l2`. `layers` gives each layer its weight. With `gram`, which compares
+    which activations go together wherever they are, it is the style loss of Gatys et al. 2016; the target is then a
+    style image, of any size.
     """
 
     def __init__(
@@ -36,12 +54,13 @@ class PerceptualLoss(nn.Module):
             if weight <= 0:
                 raise UserError(f"layers.{layer} must be a weight above 0, got {weight}")
         if criterion not in CRITERIA:
-            raise UserError(f"criterion must be l1 or l2, got {criterion!r}")
+            raise UserError(f"criterion must be l1, l2 or gram, got {criterion!r}")
         self.features, self.layers, self.criterion = features, dict(layers), criterion
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Compare images (B, C, H, W) in [0, 1]; a float32 scalar. The target gets no gradient."""
-        check_shapes(prediction, target)
+        if self.criterion != "gram" or prediction.shape[:2] != target.shape[:2]:
+            check_shapes(prediction, target)
         names = list(self.layers)
         found = self.features(prediction.float(), layers=names)  # {name: (B, c, h, w)}
         with torch.no_grad():

@@ -1,0 +1,29 @@
+"""ESRGAN (Wang et al., 2018): SRGAN's training with a network of dense blocks, and a loss against artefacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolbox import hookimpl
+from toolbox.hookspecs import Register
+
+
+@hookimpl
+def register_algorithms(register: Register) -> None:
+    from .algorithm import ESRGAN
+
+    register("ESRGAN", ESRGAN)
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    from .rrdbnet import RRDBNet
+
+    register("RRDBNet", RRDBNet)
+
+
+@hookimpl
+def config_loaded(config: dict[str, Any]) -> None:
+    from .artifact_role import refuse_without_average
+
+    refuse_without_average(config)

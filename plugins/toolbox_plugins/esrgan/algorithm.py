@@ -1,0 +1,34 @@
+"""ESRGAN (Wang et al., 2018): SRGAN's flow, and LDL's role (Liang et al., 2022) for a loss against artefacts."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from toolbox.algorithm import Values
+from toolbox_plugins.srgan.algorithm import SRGAN
+
+
+class ESRGAN(SRGAN):
+    """`lr` (B, C, H, W) to `sr` (B, C, scale*H, scale*W), judged against `hr`, as SRGAN.
+
+    What makes it ESRGAN stands in the config: RRDBNet, the variant RaGAN, the perceptual loss before the ReLU. The
+    role `artifact` is called with `sr`, `hr` and `sr_ema`, the output of the generator's average, which needs
+    `model.ema`; a config without it is refused.
+    """
+
+    roles = {**SRGAN.roles, "artifact": [("sr", "hr", "sr_ema")]}
+
+    def translate(self, values: Values) -> None:
+        """Upscale, by the average too where a loss asks for it."""
+        super().translate(values)
+        if self.wants("artifact"):
+            values["sr_ema"] = self.upscale_by_average(values)
+
+    @torch.no_grad()
+    def upscale_by_average(self, values: Values) -> torch.Tensor:
+        """What the generator's average makes of `lr`; without one (in code, never from a config) `sr` itself."""
+        if self.parts.ema is None:
+            return values["sr"].detach()
+        average: nn.Module = self.generator_ema.eval()  # batch norm as in prediction, not by this batch
+        return average(values["lr"])
