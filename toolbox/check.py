@@ -157,6 +157,9 @@ class Check:
                     raise self.error(str(wrong), key)
         if model.get("one_graph") and not judged:
             raise self.error("shares a discriminator's graph, and the model has none; leave it out", "model.one_graph")
+        if model.get("one_graph") and (self.data.get("env_cfg") or {}).get("amp") == "float16":
+            message = "takes a gradient that float16's loss scale does not reach; use bfloat16, or leave it out"
+            raise self.error(message, "model.one_graph")
         for slot in judged if model.get("one_graph") else ():
             if model[slot].get("pool"):
                 message = "model.one_graph judges the current fakes once for both steps; without it, a pool works"

@@ -90,5 +90,5 @@ def compile_in_place(network: nn.Module, options: Mapping[str, Any], key: str = 
     ):
         raise ConfigError(f"needs a C++ compiler, and there is no {compiler}; install one, or leave it out", key=key)
     # torch's own tracer looks at the gradients of a network's inputs
-    warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf", category=UserWarning)
+    warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
     network.compile(**options)

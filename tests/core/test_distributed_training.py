@@ -1,4 +1,8 @@
-"""Two processes that train together stay identical, for every algorithm with every variant."""
+"""Two processes that train together stay identical, for every algorithm with every variant.
+
+Each cell runs ten iterations or more, with gradients accumulated over two micro-batches, all of a critic's steps, and a
+pool of old fakes on each rank.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +36,9 @@ def train_every_cell(folder: Path, rank: int) -> dict[str, Any]:
             parameter.data += 1  # the wrapper must make the ranks equal at the start
         wrapped = MMSeparateDistributedDataParallel(model, device_ids=None)
         torch.manual_seed(rank)
-        optimizers = optimizers_for(model)
+        optimizers = optimizers_for(model, accumulation=2)
         cycle = max(int(v.d_steps) for v in model.variants.values())  # pyright: ignore[reportArgumentType]
-        for step in range(2 * cycle):
+        for step in range(max(10, 4 * cycle)):
             wrapped.train_step(batch_for(model, seed=10 * step + rank), optimizers)
         name = variant if variant == "batch norm" else f"{algorithm} {variant}"
         finals[name] = torch.cat([p.detach().flatten() for p in model.parameters()])
