@@ -17,10 +17,11 @@ from runs import command, pictures, sr_config, weights, write_config
 TRAIN = Path(__file__).parents[2] / "tools" / "train.py"
 
 
-def torchrun(*arguments: object, processes: int = 2) -> None:
+def torchrun(*arguments: object, processes: int = 2, restarts: int = 0) -> None:
     """Run tools/train.py in several processes."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     launch = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
+    launch += [f"--max-restarts={restarts}"]
     launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(TRAIN), *map(str, arguments)]
     done = subprocess.run(
         [*launch, "--launcher", "pytorch"], env=environment, capture_output=True, text=True, timeout=240
@@ -62,3 +63,18 @@ def test_a_checkpoint_of_two_processes_continues_in_one(config: tuple[Path, dict
     after = weights(run / "iter_8.pth")
     assert before.keys() == after.keys()
     assert any(not torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_run_of_which_a_process_died_restarts_resumes_by_itself_and_ends_with_the_same_weights(
+    tmp_path: Path,
+) -> None:
+    config = sr_config(tmp_path, variant={"type": "WGANGP"})
+    config["custom_hooks"] = [{"type": "DyingRank"}]
+    file = write_config(config, tmp_path / "run.yaml")
+    plugin = ("-p", Path(__file__).with_name("dying_rank_plugin.py"))
+    torchrun(file, *plugin, "--work-dir", tmp_path / "died", restarts=1)
+    torchrun(file, *plugin, "--work-dir", tmp_path / "whole", "--cfg-options", "custom_hooks=[]")
+    whole, died = (weights(tmp_path / run / "iter_6.pth") for run in ("whole", "died"))
+    assert all(torch.equal(value, died[name]) for name, value in whole.items())
+    log = "".join(file.read_text() for file in (tmp_path / "died").rglob("*.log"))
+    assert "resumed" in log and "at iteration 4" in log
