@@ -94,3 +94,38 @@ def test_a_batch_of_unequal_images_is_refused_with_the_way_out() -> None:
 
     with pytest.raises(UserError, match=r"'hr' of unequal sizes \(4x6, 5x6\); add RandomCrop .* batch_size: 1"):
         next(iter(evaluation_loader({"batch_size": 2}, Unequal(2), 0, 1)))
+
+
+class SomeDamaged(Numbers):
+    """Samples 2 and 3 cannot be read."""
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+        if index in (2, 3):
+            raise UserError(f"{index}.png: damaged image")
+        return super().sample(index, rng)
+
+
+def test_damaged_samples_are_skipped_by_choice_named_once_and_alike_wherever_the_stream_is_entered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("WARNING", logger="toolbox")
+    stream = EndlessSamples(SomeDamaged(5), seed=1, skip_damaged=True)
+    first = [int(stream[position]["hr"][0, 0, 0]) for position in range(15)]
+    assert len(first) == 15 and set(first) == {0, 1, 4}
+    assert sorted(record.getMessage() for record in caplog.records) == [
+        "2.png: damaged image; skipped, as skip_damaged says", "3.png: damaged image; skipped, as skip_damaged says",
+    ]  # fmt: skip
+    later = EndlessSamples(SomeDamaged(5), seed=1, skip_damaged=True)
+    assert [int(later[position]["hr"][0, 0, 0]) for position in range(7, 15)] == first[7:]
+
+
+def test_damaged_samples_stop_the_run_unless_skipped_and_nothing_but_damage_does_so_too() -> None:
+    with pytest.raises(UserError, match=r"[23].png: damaged image$"):
+        [EndlessSamples(SomeDamaged(5), seed=1)[position] for position in range(5)]
+
+    class AllDamaged(Numbers):
+        def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
+            raise UserError(f"{index}.png: damaged image")
+
+    with pytest.raises(UserError, match="damaged image; so were 4 others before it"):
+        EndlessSamples(AllDamaged(5), seed=1, skip_damaged=True)[0]

@@ -58,7 +58,7 @@ _OPTIMIZER = {
 SECTIONS: dict[str, Any] = {
     "model": COMPONENT,
     "plugins": list[str],
-    "train_dataloader": _DATALOADER,
+    "train_dataloader": {**_DATALOADER, "skip_damaged": bool},  # an evaluation measures every image or none
     "val_dataloader": (_DATALOADER, None),
     "test_dataloader": (_DATALOADER, None),
     "train_cfg": {"max_iters": AtLeast(1), "val_interval": AtLeast(1), "val_begin": AtLeast(0)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +13,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from toolbox.dataset import ImageDataset
 from toolbox.errors import UserError
+
+logger = logging.getLogger("toolbox")
+MOST_SKIPPED = 100
+"""So many damaged samples in a row are no accident: the data are wrong, or the transforms."""
 
 
 class EndlessSamples(Dataset[dict[str, Any]]):
@@ -24,19 +29,33 @@ class EndlessSamples(Dataset[dict[str, Any]]):
     metainfo: dict[str, Any] = {}
     """mmengine warns where it is missing."""
 
-    def __init__(self, dataset: ImageDataset, seed: int) -> None:
+    def __init__(self, dataset: ImageDataset, seed: int, *, skip_damaged: bool = False) -> None:
+        """With `skip_damaged`, a sample that cannot be read is named once, and the one after it taken instead."""
         if len(dataset) == 0:
             raise UserError("train_dataloader.dataset: holds no images")
         self.dataset, self.seed = dataset, seed
+        self.tries = min(len(dataset), MOST_SKIPPED) if skip_damaged else 1
         self._epoch, self._order = -1, np.arange(0)
+        self._named: set[str] = set()
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         epoch, place = divmod(position, len(self.dataset))
         if epoch != self._epoch:
             self._epoch = epoch
             self._order = np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.dataset))
-        sample = self.dataset.sample(int(self._order[place]), np.random.default_rng((self.seed, 1, position)))
-        return as_tensors(sample)
+        for attempt in range(1, self.tries + 1):
+            try:
+                rng = np.random.default_rng((self.seed, 1, position))
+                return as_tensors(self.dataset.sample(int(self._order[place]), rng))
+            except UserError as error:
+                if attempt == self.tries:
+                    more = f"; so were {attempt - 1} others before it" if attempt > 1 else ""
+                    raise UserError(f"{error}{more}") from error
+                if str(error) not in self._named:
+                    self._named.add(str(error))
+                    logger.warning("%s; skipped, as skip_damaged says", error)
+                place = (place + 1) % len(self.dataset)
+        raise AssertionError("the last attempt returns or raises")
 
 
 class Positions(Sampler[int]):
@@ -91,7 +110,8 @@ class EveryNth(Sampler[int]):
 
 def train_loader(config: Mapping[str, Any], dataset: ImageDataset, seed: int, rank: int, world_size: int) -> DataLoader:
     """The endless loader of `train_dataloader`."""
-    return _loader(config, EndlessSamples(dataset, seed), Positions(rank, world_size), drop_last=True)
+    samples = EndlessSamples(dataset, seed, skip_damaged=config.get("skip_damaged", False))
+    return _loader(config, samples, Positions(rank, world_size), drop_last=True)
 
 
 def evaluation_loader(config: Mapping[str, Any], dataset: ImageDataset, rank: int, world_size: int) -> DataLoader:
