@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor
 
 from toolbox.algorithm import Values
 from toolbox_plugins.srgan.algorithm import SRGAN
@@ -26,9 +28,9 @@ class ESRGAN(SRGAN):
             values["sr_ema"] = self.upscale_by_average(values)
 
     @torch.no_grad()
-    def upscale_by_average(self, values: Values) -> torch.Tensor:
+    def upscale_by_average(self, values: Values) -> Tensor:
         """What the generator's average makes of `lr`; without one (in code, never from a config) `sr` itself."""
         if self.parts.ema is None:
             return values["sr"].detach()
-        average: nn.Module = self.generator_ema.eval()  # batch norm as in prediction, not by this batch
-        return average(values["lr"])
+        average: Any = self.generator_ema
+        return average.eval()(values["lr"])  # batch norm as in prediction, not by this batch

@@ -20,6 +20,15 @@ class Float32SpectralNorm(_SpectralNorm):
             return super().forward(weight)
 
 
+def normalize_spectrally(network: nn.Module) -> None:
+    """Parametrise the weight of every convolution and linear layer that is not parametrised already, in place."""
+    for module in list(network.modules()):
+        if isinstance(module, NORMALISED) and not hasattr(module, "parametrizations"):
+            spectral_norm(module)
+            for parametrization in module.parametrizations.weight:  # pyright: ignore[reportAttributeAccessIssue, reportGeneralTypeIssues]
+                parametrization.__class__ = Float32SpectralNorm
+
+
 class SpectralNorm(GanVariant):
     """Divides every convolution's and linear layer's weight by its largest singular value; the rest is `base`'s."""
 
@@ -32,11 +41,7 @@ class SpectralNorm(GanVariant):
 
     def prepare(self, discriminator: nn.Module) -> nn.Module:
         """Parametrise the weights, once, then let `base` prepare (and refuse)."""
-        for module in list(discriminator.modules()):
-            if isinstance(module, NORMALISED) and not hasattr(module, "parametrizations"):
-                spectral_norm(module)
-                for parametrization in module.parametrizations.weight:  # pyright: ignore[reportAttributeAccessIssue, reportGeneralTypeIssues]
-                    parametrization.__class__ = Float32SpectralNorm
+        normalize_spectrally(discriminator)
         return self.base.prepare(discriminator)
 
     def augment(self, images: Tensor) -> Tensor:

@@ -1,0 +1,20 @@
+"""Real-ESRGAN (Wang et al., 2021): ESRGAN for photographs whose damage is unknown."""
+
+from __future__ import annotations
+
+from toolbox import hookimpl
+from toolbox.hookspecs import Register
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    from .srvgg import SRVGGNetCompact
+
+    register("SRVGGNetCompact", SRVGGNetCompact)
+
+
+@hookimpl
+def register_discriminators(register: Register) -> None:
+    from .unet_discriminator import UNetDiscriminator
+
+    register("UNetDiscriminator", UNetDiscriminator)
