@@ -77,6 +77,11 @@ def register_hooks(register: Register) -> None:
 
 
 @hookspec
+def register_formats(register: Register) -> None:
+    """Published layouts of weight files. Contract: `toolbox.checkpoint_format.CheckpointFormat`."""
+
+
+@hookspec
 def config_loaded(config: dict[str, Any]) -> None:
     """See, check or change the merged config before anything is built. Raise `toolbox.errors.ConfigError` to refuse."""
 

@@ -23,6 +23,15 @@ def register_generators(register: Register) -> None:
 
 
 @hookimpl
+def register_formats(register: Register) -> None:
+    from .formats import RRDBNetBasicSR, RRDBNetOldArch, RRDBNetXinntao
+
+    register("RRDBNetBasicSR", RRDBNetBasicSR)
+    register("RRDBNetXinntao", RRDBNetXinntao)
+    register("RRDBNetOldArch", RRDBNetOldArch)
+
+
+@hookimpl
 def config_loaded(config: dict[str, Any]) -> None:
     from .artifact_role import refuse_without_average
 

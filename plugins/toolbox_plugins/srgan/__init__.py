@@ -23,3 +23,11 @@ def register_discriminators(register: Register) -> None:
     from .vgg_discriminator import VGGStyleDiscriminator
 
     register("VGGStyleDiscriminator", VGGStyleDiscriminator)
+
+
+@hookimpl
+def register_formats(register: Register) -> None:
+    from .formats import SRResNetBasicSR, SRResNetMMagic
+
+    register("SRResNetBasicSR", SRResNetBasicSR)
+    register("SRResNetMMagic", SRResNetMMagic)

@@ -1,0 +1,105 @@
+"""From what lies in a weight file to one network's plain state dict: unwrapping, prefixes, spectral norm, precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolbox.errors import UserError
+
+WRAPPERS = (
+    "params_ema", "params-ema", "ema_state_dict", "state_dict_ema", "params", "model_state_dict", "state_dict",
+    "generator_ema", "generator", "netG", "net_g", "model", "net",
+)  # fmt: skip
+"""Keys under which training codes keep the wanted state dict, the averages first."""
+AVERAGES = ("generator_ema.", "netG_ema.", "net_g_ema.", "ema_model.")
+NETWORKS = ("generator.", "netG.", "net_g.", "gen.")
+"""Prefixes of one network among others; what stands under other prefixes (discriminators, losses) is left out."""
+WHOLE = ("module.", "_orig_mod.", "model.", "net.", "network.")
+"""Prefixes that wrappers (DDP, torch.compile, Lightning) put before every key."""
+DEEPEST = 4
+
+
+def unwrapped_state(content: Any, source: str) -> dict[str, Tensor]:
+    """The state dict inside what a file holds; entries that are no tensors (counters, strings) are left out.
+
+    Raises:
+        UserError: there is none, or its tensors claim to be larger than what is stored.
+    """
+    for _ in range(DEEPEST):
+        if not isinstance(content, Mapping):
+            break
+        state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+        if state:
+            return {key: _whole(value, f"{source}: {key}") for key, value in state.items()}
+        inner = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping) and content[key]), None)
+        if inner is None:
+            found = ", ".join(sorted(map(str, content))[:8]) or "nothing"
+            raise UserError(
+                f"{source}: holds no state dict; it holds {found}, and {', '.join(WRAPPERS)} are looked for"
+            )
+        content = content[inner]
+    raise UserError(f"{source}: holds no state dict, only a {type(content).__name__}")
+
+
+def _whole(value: Tensor, place: str) -> Tensor:
+    """The tensor, in float32 if it is a floating one; one whose numbers are not all stored is refused."""
+    if value.layout is not torch.strided or value.is_complex() or value.is_quantized:
+        raise UserError(f"{place}: is a sparse, complex or quantised tensor, which no network here has")
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise UserError(f"{place}: claims shape {tuple(value.shape)} and stores less; the file is damaged or a trap")
+    return value.float() if value.is_floating_point() else value
+
+
+def readings(state: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """The ways to read a state dict, the one with the fewest prefixes taken off first.
+
+    Old-architecture ESRGAN and CycleGAN files begin their own keys with `model.`, so that only a format's key test can
+    tell whether it is a prefix.
+    """
+    current = without_spectral_norm({key.replace("._orig_mod.", "."): value for key, value in state.items()})
+    for _ in range(DEEPEST):
+        yield current
+        shorter = _without_prefix(current)
+        if shorter is None:
+            return
+        current = shorter
+
+
+def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor] | None:
+    for prefix in (*AVERAGES, *NETWORKS):
+        if any(key.startswith(prefix) for key in state):
+            chosen = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+            return {key: value for key, value in chosen.items() if key not in ("steps", "n_averaged")}
+    for prefix in WHOLE:
+        if state and all(key.startswith(prefix) for key in state if key not in ("steps", "n_averaged")):
+            return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+    return None
+
+
+def without_spectral_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Replace spectral norm's tensors by the weight that they give, for both of torch's ways to write them."""
+    result = dict(state)
+    for original, u, v, plain in (
+        ("weight_orig", "weight_u", "weight_v", "weight"),
+        ("parametrizations.weight.original", "parametrizations.weight.0._u", "parametrizations.weight.0._v", "weight"),
+    ):
+        for key in [key for key in result if key == original or key.endswith(f".{original}")]:
+            head = key[: -len(original)]
+            weight, left, right = result.pop(key), result.pop(head + u, None), result.pop(head + v, None)
+            if left is not None and right is not None:
+                weight = _normalised(weight, left, right, head)
+            result[head + plain] = weight
+    return result
+
+
+def _normalised(weight: Tensor, left: Tensor, right: Tensor, head: str) -> Tensor:
+    """The weight over its largest singular value u.Wv; transposed convolutions are unfolded along dimension 1."""
+    for dimension in range(min(weight.dim(), 2)):
+        matrix = weight.movedim(dimension, 0).flatten(1) if weight.dim() > 1 else weight[:, None]
+        if left.shape == matrix.shape[:1] and right.shape == matrix.shape[1:]:
+            return weight / torch.dot(left, torch.mv(matrix, right))
+    raise UserError(f"'{head}weight_u' and '{head}weight_v' do not fit its weight of shape {tuple(weight.shape)}")

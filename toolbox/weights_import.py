@@ -1,0 +1,179 @@
+"""Weight files that others published: read, recognised by their keys, and turned into a network of this toolbox.
+
+`.pth`, `.pt`, `.ckpt` (read without running code), `.safetensors`, and ncnn's `.param` beside its `.bin`. Which layouts
+are known is the plugins' business: `gan-toolbox plugins show formats`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from toolbox.checkpoint_format import CheckpointFormat, State
+from toolbox.errors import UserError
+from toolbox.registry import registry
+from toolbox.state_layout import readings, unwrapped_state
+from toolbox.weights_file import read_weights
+
+NCNN = (".param", ".bin")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a weight file turned out to hold."""
+
+    format: CheckpointFormat
+    config: dict[str, Any]
+    """The network as a config writes it: `{type: RRDBNet, blocks: 23, ...}`."""
+    state: State
+    """The network's own state dict."""
+
+
+def load_network(weights: Path) -> nn.Module:
+    """The network of a published weight file, on the CPU and in evaluation mode; it has `scale` and `multiple`.
+
+    Raises:
+        UserError: the file cannot be read, is of no known format, or does not fit the network that it names.
+    """
+    found = read_imported(weights)
+    network = registry("generators").get(found.config["type"])
+    arguments = {name: value for name, value in found.config.items() if name != "type"}
+    try:
+        with torch.device("meta"):  # the shapes are compared before memory is taken for them
+            problem = misfit(network(**arguments), found.state)
+        if problem:
+            raise UserError(problem)
+        with torch.random.fork_rng(devices=[]):  # its initial weights are thrown away: no random numbers are spent
+            built: nn.Module = network(**arguments)
+        built.load_state_dict(found.state)
+    except (UserError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{weights}: looks like {type(found.format).__name__} and is not: {reason}") from None
+    return built.eval()
+
+
+def import_generator_state(path: str | Path, network: nn.Module) -> State:
+    """The state dict for `network` from a file of any known format, for a warm start (`load_from`).
+
+    The file's network must be the same one: of the same class, blocks and width. Where `network` normalises a weight
+    spectrally, the plain weight of the file goes under the parametrisation's key, and the rest of it stays as it is.
+
+    Raises:
+        UserError: the file cannot be read, is of no known format, or holds another network.
+    """
+    found = read_imported(Path(path))
+    state = dict(found.state)
+    own = network.state_dict()
+    for key in [key for key in own if ".parametrizations." in key or key.startswith("parametrizations.")]:
+        head, _, tail = key.rpartition("parametrizations.")
+        name, _, part = tail.partition(".")
+        state[key] = state.pop(head + name, own[key]) if part == "original" else own[key]
+    problem = misfit(network, state)
+    if problem:
+        described = ", ".join(f"{name} {value}" for name, value in found.config.items() if name != "type")
+        raise UserError(
+            f"{path}: holds a {found.config['type']} ({described}), not this {type(network).__name__}: {problem}"
+        )
+    return state
+
+
+def read_imported(path: Path) -> Imported:
+    """Read a weight file and recognise what it holds.
+
+    Raises:
+        UserError: it cannot be read, or not exactly one format matches.
+    """
+    if path.suffix in NCNN and (path.suffix == ".param" or path.with_suffix(".param").is_file()):
+        return _recognise_graph(path)
+    state = unwrapped_state(read_weights(path), str(path))
+    if sum(value.numel() * value.element_size() for value in state.values()) > 4 * path.stat().st_size + (1 << 20):
+        raise UserError(f"{path}: its tensors claim far more than the file holds; it is damaged or a trap")
+    return recognise(state, str(path))
+
+
+def recognise(state: Mapping[str, Tensor], source: str) -> Imported:
+    """Find the one format that a state dict is of.
+
+    Raises:
+        UserError: none matches, or several do.
+    """
+    known = formats()
+    seen: dict[str, Tensor] = {}
+    try:
+        for reading in readings(state):
+            seen = reading
+            matching = {name: each for name, each in known.items() if each.matches(reading.keys())}
+            if matching:
+                return _convert(matching, reading, source)
+    except RuntimeError as error:  # tensors whose shapes cannot be computed with
+        raise UserError(f"{source}: cannot be read as weights ({' '.join(str(error).split())[:160]})") from None
+    raise UserError(_unknown(source, known, seen))
+
+
+def formats() -> dict[str, CheckpointFormat]:
+    """Every registered format, by name."""
+    each = registry("formats")
+    return {name: each.get(name)() for name in each.names()}
+
+
+def misfit(network: nn.Module, state: Mapping[str, Tensor]) -> str | None:
+    """What keeps a state dict from being the network's, in one line; None if it fits."""
+    try:
+        own = network.state_dict()
+        wrong = [f"missing {key}" for key in own if key not in state]
+        wrong += [f"unexpected {key}" for key in state if key not in own]
+        wrong += [
+            f"{key} has shape {tuple(state[key].shape)} instead of {tuple(value.shape)}"
+            for key, value in own.items()
+            if key in state and state[key].shape != value.shape
+        ]
+    except AttributeError:
+        return "its state holds more than tensors"
+    more = f", and {len(wrong) - 4} more" if len(wrong) > 4 else ""
+    return f"{'; '.join(wrong[:4])}{more}" if wrong else None
+
+
+def _convert(matching: Mapping[str, CheckpointFormat], state: State, source: str) -> Imported:
+    if len(matching) > 1:
+        raise UserError(
+            f"{source}: is of the formats {' and '.join(matching)} at once; leave the plugin of one out with -p no:NAME"
+        )
+    ((name, found),) = matching.items()
+    try:
+        return Imported(found, {"type": found.network, **found.arguments(state)}, found.convert(state))
+    except UserError as error:
+        raise UserError(f"{source}: is of the format {name}, but {error}") from None
+
+
+def _unknown(source: str, known: Mapping[str, CheckpointFormat], state: Mapping[str, Tensor]) -> str:
+    keys = sorted(state)
+    shown = ", ".join(keys[:6])[:300]
+    if not known:
+        return f"{source}: no plugin registers a checkpoint format; is one left out by -p no:NAME?"
+    return (
+        f"{source}: none of the known formats has these {len(keys)} keys ({shown}, ...); known: {', '.join(known)}; "
+        "a plugin can add one (register_formats), and a checkpoint of this toolbox needs --config and --checkpoint"
+    )
+
+
+def _recognise_graph(path: Path) -> Imported:
+    from toolbox.ncnn import read_ncnn
+
+    graph = read_ncnn(path)
+    known = formats()
+    for each in known.values():
+        try:
+            state = each.from_ncnn(graph)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+        if state is not None:
+            return _convert({type(each).__name__: each}, state, str(path))
+    families = ", ".join(
+        sorted({each.network for each in known.values() if type(each).from_ncnn is not CheckpointFormat.from_ncnn})
+    )
+    raise UserError(f"{path}: its graph ({graph.summary()}) is none of those that can be imported: {families}")
