@@ -243,9 +243,7 @@ class _Reader:
 
     def _finite(self, values: np.ndarray) -> Tensor:
         if not np.isfinite(values).all():
-            raise UserError(
-                f"{self.weights_file}: is damaged, it has numbers before byte {self.at} that are not finite"
-            )
+            raise UserError(f"{self.weights_file}: is damaged: not all numbers before byte {self.at} are finite")
         return torch.from_numpy(values)
 
     def _take(self, number: int) -> bytes:

@@ -23,3 +23,10 @@ def register_discriminators(register: Register) -> None:
     from .discriminator import PatchDiscriminator
 
     register("PatchDiscriminator", PatchDiscriminator)
+
+
+@hookimpl
+def register_formats(register: Register) -> None:
+    from .formats import ResnetGeneratorOfficial
+
+    register("ResnetGeneratorOfficial", ResnetGeneratorOfficial)
