@@ -18,3 +18,10 @@ def register_discriminators(register: Register) -> None:
     from .unet_discriminator import UNetDiscriminator
 
     register("UNetDiscriminator", UNetDiscriminator)
+
+
+@hookimpl
+def register_formats(register: Register) -> None:
+    from .formats import SRVGGNetCompactBasicSR
+
+    register("SRVGGNetCompactBasicSR", SRVGGNetCompactBasicSR)
