@@ -13,7 +13,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
-from toolbox.gan_variant import Logits, critic, sum_terms
+from toolbox.gan_variant import Logits, sum_terms, weighted
 from toolbox.image_pool import ImagePool
 from toolbox.metric import DO_NOTHING
 from toolbox.moving_average import update_average
@@ -22,6 +22,7 @@ from toolbox.network_call import (
     call_padded,
     doubly_differentiable,
     frozen,
+    in_float32,
     judge,
     mixes_samples,
     unsynchronised,
@@ -166,7 +167,7 @@ class Algorithm(BaseModel, ABC):
                 value = sum_terms(each.module(*(values[n] for n in names)) for names in self.roles[role])
                 name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
                 name = f"{name}.{number}" if name in terms else name  # two of one type count twice
-                terms[name] = value * each.weight
+                terms[name] = weighted(value, each.weight)
         logs.update({name: term.detach() for name, term in terms.items()})
         return sum_terms(terms.values())
 
@@ -178,7 +179,7 @@ class Algorithm(BaseModel, ABC):
                 real_logits, fake_logits = self.judge(slot, real, fake)
             else:
                 real_logits, fake_logits = None, self.judge(slot, fake)[0]
-        return variant.g_loss(fake_logits, real_logits) * self.parts.adversaries[slot].weight
+        return weighted(variant.g_loss(fake_logits, real_logits), self.parts.adversaries[slot].weight)
 
     def adversarial_once(self, slot: str, real: Tensor, fake: Tensor) -> Tensor:
         """The same term, with logits that the discriminator's own step uses again (`model.one_graph`).
@@ -190,7 +191,7 @@ class Algorithm(BaseModel, ABC):
         leaf = fake.detach().requires_grad_()
         real_logits, fake_logits = self.shared[slot] = self.judge(slot, real, leaf)
         term = variant.g_loss(fake_logits, real_logits if variant.needs_real else None)
-        term = term * self.parts.adversaries[slot].weight
+        term = weighted(term, self.parts.adversaries[slot].weight)
         (gradient,) = torch.autograd.grad(term, leaf, retain_graph=True)
         carried = (fake * gradient).sum()
         return term.detach() + carried - carried.detach()
@@ -203,14 +204,15 @@ class Algorithm(BaseModel, ABC):
         real_logits, fake_logits = judged or self.judge(slot, real, self.pools[slot](fake))
         name = slot.replace("discriminator", "d")
         loss = variant.d_loss(real_logits, fake_logits)
-        with torch.autocast(real.device.type, enabled=False), doubly_differentiable(getattr(self, slot)):
-            penalty = variant.regularize(getattr(self, slot), real, fake)  # in float32
         logs[f"{name}/adversarial"] = loss.detach()
+        with in_float32(real.device.type), doubly_differentiable(getattr(self, slot)):
+            penalty = variant.regularize(getattr(self, slot), real, fake)
         if penalty.requires_grad:
             logs[f"{name}/penalty"] = penalty.detach()
+            loss = loss + penalty
         for side, logits in (("real", real_logits), ("fake", fake_logits)):
-            logs[f"{name}/{side}"] = critic([scale.detach() for scale in logits]).mean()
-        return loss + penalty
+            logs[f"{name}/{side}"] = sum_terms(scale.detach().mean() for scale in logits)
+        return loss
 
     def judge(self, slot: str, *batches: Tensor) -> list[Logits]:
         """A discriminator's logits for each batch, in float32, after the variant's augmentation."""

@@ -63,6 +63,11 @@ def sum_terms(terms: Iterable[Tensor]) -> Tensor:
     return each[0] if len(each) == 1 else torch.stack(each).sum()
 
 
+def weighted(term: Tensor, weight: float) -> Tensor:
+    """A term times its weight; a weight of 1 costs no operation."""
+    return term if weight == 1 else term * weight
+
+
 def critic(logits: Logits) -> Tensor:
     """One value per sample (B,): the mean over a scale's patches, summed over scales."""
     values = [scale.flatten(1).mean(1) for scale in logits]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +52,12 @@ def doubly_differentiable(network: nn.Module) -> AbstractContextManager[None]:
     if unwrapped(network)._compiled_call_impl is None:  # pyright: ignore[reportAttributeAccessIssue]
         return nullcontext()
     return torch.compiler.set_stance("force_eager")
+
+
+def in_float32(device_type: str) -> AbstractContextManager[Any]:
+    """Compute in float32 within: penalties need it."""
+    on = torch.is_autocast_enabled(device_type)
+    return torch.autocast(device_type, enabled=False) if on else nullcontext()
 
 
 def mixes_samples(network: nn.Module) -> bool:

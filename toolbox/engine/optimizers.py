@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -32,20 +32,26 @@ class GuardedOptimWrapper(OptimWrapper):
         """One flag for each step that nobody has counted yet, on the device."""
         self.skipped = self.in_a_row = 0
 
+    def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:
+        """Autocast, if asked for; between the ranks, only the last micro-batch of a step exchanges gradients."""
+        if self.autocast is None and self._accumulative_counts == 1:
+            return nullcontext()
+        return self._autocast_apart(model)
+
     @contextmanager
-    def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast, if asked for."""
-        with super().optim_context(model):
-            if self.autocast is None:
-                yield
-            else:
-                with torch.autocast(self.autocast[0], dtype=self.autocast[1]):
-                    yield
+    def _autocast_apart(self, model: nn.Module) -> Iterator[None]:
+        kind, dtype = self.autocast or ("cpu", None)
+        with super().optim_context(model), torch.autocast(kind, dtype=dtype, enabled=self.autocast is not None):
+            yield
 
     def _clip_grad(self) -> None:
         """Clip; mmengine would also read the norm back."""
         parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         self.clip_func(parameters, **(self.clip_grad_kwargs or {}))
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """The loss's share of a step; mmengine would divide by 1 too."""
+        return loss if self._accumulative_counts == 1 else super().scale_loss(loss)
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Backpropagate, times float16's scale."""

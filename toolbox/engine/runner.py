@@ -12,7 +12,7 @@ from typing import Any
 import mmengine
 import torch
 from mmengine.device import get_device
-from mmengine.hooks import ParamSchedulerHook
+from mmengine.hooks import Hook, ParamSchedulerHook
 from mmengine.logging import MMLogger
 from mmengine.model import MMSeparateDistributedDataParallel
 from mmengine.optim import OptimWrapperDict
@@ -39,6 +39,8 @@ class ToolboxRunner(Runner):
         self.amp, self.algorithm = amp, algorithm
         self.model_wrapper_cfg = model_wrapper_cfg
         self.schedules: dict[str, Any] = {}
+        self.hooks_at: dict[str, list[Hook]] = {}
+        self.hooks_known = 0
         super().__init__(model=algorithm, default_scope="mmengine", **arguments)
 
     # ------------------------------------------------------------------ environment
@@ -93,6 +95,15 @@ class ToolboxRunner(Runner):
         """Only our hooks, already built: mmengine's defaults read every loss back in every iteration."""
         for hook in [ParamSchedulerHook(), *(default_hooks or []), *(custom_hooks or [])]:
             self.register_hook(hook)
+
+    def call_hook(self, fn_name: str, **arguments: Any) -> None:
+        """Call the hooks that do something at this point; mmengine's base class has an empty method for each."""
+        if len(self._hooks) != self.hooks_known:  # a hook was registered
+            self.hooks_at, self.hooks_known = {}, len(self._hooks)
+        if fn_name not in self.hooks_at:
+            self.hooks_at[fn_name] = [hook for hook in self._hooks if _acts(hook, fn_name)]
+        for hook in self.hooks_at[fn_name]:
+            getattr(hook, fn_name)(self, **arguments)
 
     def train(self) -> nn.Module:
         """Train; hooks that hold the terminal or the signals release them however it ends."""
@@ -246,3 +257,8 @@ class ToolboxRunner(Runner):
     def running(self) -> dict[str, list[Any]]:
         """The built schedules of each group."""
         return self.param_schedulers if isinstance(self.param_schedulers, dict) else {}
+
+
+def _acts(hook: Hook, point: str) -> bool:
+    """Whether a hook has a method of its own for a point of mmengine's, or any method for another."""
+    return point in hook.get_triggered_stages() if point in Hook.stages else hasattr(hook, point)
