@@ -83,6 +83,15 @@ def test_untrained_it_is_close_to_bilinear_enlargement():
     assert (SRResNet(blocks=2)(images) - bilinear).abs().max() < 1e-2
 
 
+def test_one_channel_is_added_to_each_of_several():
+    network = SRResNet(in_channels=1, out_channels=3, width=4, blocks=1, scale=2)
+    for parameter in network.conv_last.parameters():
+        parameter.data.fill_(0)
+    images = torch.rand(1, 1, 4, 5)
+    expected = F.interpolate(images, scale_factor=2, mode="bilinear").expand(1, 3, 8, 10)
+    assert torch.equal(network(images), expected)
+
+
 def test_gradients_reach_every_parameter():
     network = SRResNet(width=8, blocks=2)
     network(torch.rand(1, 3, 6, 6)).square().sum().backward()

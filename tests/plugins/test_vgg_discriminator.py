@@ -8,14 +8,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox.errors import UserError
+from toolbox.testing import check_discriminator
 from toolbox_plugins.srgan.vgg_discriminator import VGGStyleDiscriminator
 
 NORMALISED = [f"{stage}_{step}" for stage in range(5) for step in (0, 1)][1:]
 
 
-def judge(state: dict[str, Tensor], x: Tensor, norm: str) -> Tensor:
+def judge(state: dict[str, Tensor], x: Tensor, norm: str, stages: int = 5) -> Tensor:
     """The discriminator in evaluation mode, with functions only."""
-    for stage in range(5):
+    for stage in range(stages):
         for step in (0, 1):
             name = f"{stage}_{step}"
             x = F.conv2d(x, state[f"conv{name}.weight"], state.get(f"conv{name}.bias"), stride=1 + step, padding=1)
@@ -33,8 +34,8 @@ def judge(state: dict[str, Tensor], x: Tensor, norm: str) -> Tensor:
     return x @ state["linear2.weight"].T + state["linear2.bias"]
 
 
-def random_state(width: int, size: int, norm: str) -> dict[str, Tensor]:
-    widths = [width, 2 * width, 4 * width, 8 * width, 8 * width]
+def random_state(width: int, size: int, norm: str, stages: int = 5) -> dict[str, Tensor]:
+    widths = [width, 2 * width, 4 * width, 8 * width, 8 * width, 8 * width][:stages]
     state, into = {}, 3
     for stage, out in enumerate(widths):
         for step in (0, 1):
@@ -52,7 +53,7 @@ def random_state(width: int, size: int, norm: str) -> dict[str, Tensor]:
                 )
                 state[f"bn{name}.num_batches_tracked"] = torch.tensor(7)
             into = out
-    flat = into * (size // 32) ** 2
+    flat = into * (size // 2**stages) ** 2
     state["linear1.weight"], state["linear1.bias"] = torch.randn(100, flat) * flat**-0.5, torch.randn(100)
     state["linear2.weight"], state["linear2.bias"] = torch.randn(1, 100) * 0.1, torch.randn(1)
     return state
@@ -70,6 +71,39 @@ def test_a_file_of_basicsrs_layout_gives_what_its_description_computes(norm, siz
     (logits,) = network(images)
     assert logits.shape == (2, 1)
     torch.testing.assert_close(logits, judge(state, images, norm), atol=1e-5, rtol=1e-5)
+
+
+def test_a_sixth_stage_makes_it_basicsrs_for_256_pixels():
+    state = random_state(2, 128, "batch", stages=6)
+    network = VGGStyleDiscriminator(width=2, image_size=128, stages=6).eval()
+    network.load_state_dict(state, strict=True)
+    images = torch.rand(1, 3, 128, 128)
+    torch.testing.assert_close(network(images)[0], judge(state, images, "batch", 6), atol=1e-5, rtol=1e-5)
+    with torch.device("meta"):
+        large = VGGStyleDiscriminator(image_size=256, stages=6)
+    assert large.linear1.in_features == 512 * 4 * 4 and "bn5_1.weight" in large.state_dict()
+
+
+@pytest.mark.parametrize(("norm", "size"), [("batch", (33, 70)), ("instance", (64, 65)), ("none", (32, 128))])
+def test_the_pooled_head_judges_images_of_any_size(norm, size):
+    network = VGGStyleDiscriminator(width=4, norm=norm, head="pool")
+    assert network(torch.rand(2, 3, *size))[0].shape == (2, 1)
+    check_discriminator(network, size=size[1])
+
+
+def test_the_pooled_head_is_the_linear_one_where_the_last_stage_is_one_pixel():
+    state = random_state(4, 32, "none")
+    network = VGGStyleDiscriminator(width=4, norm="none", head="pool")
+    network.load_state_dict(state, strict=True)
+    images = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(network(images)[0], judge(state, images, "none"), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("norm", "smallest"), [("none", 32), ("instance", 64)])
+def test_the_pooled_head_refuses_images_that_leave_no_pixel_to_pool(norm, smallest):
+    network = VGGStyleDiscriminator(width=2, norm=norm, head="pool")
+    with pytest.raises(UserError, match=f"images of 128x{smallest - 1} .* needs {smallest}x{smallest} at least"):
+        network(torch.rand(1, 3, smallest - 1, 128))
 
 
 def test_it_has_the_published_number_of_parameters():
@@ -98,6 +132,9 @@ def test_images_of_another_size_are_refused_with_both_sizes(error):
         ({"image_size": 100}, "image_size must be a multiple of 32, got 100"),
         ({"image_size": 0}, "image_size must be a multiple of 32, got 0"),
         ({"image_size": 32, "norm": "instance"}, "image_size must be 64 or more"),
+        ({"image_size": 96, "stages": 6}, "image_size must be a multiple of 64, got 96"),
+        ({"head": "mean"}, "head must be linear or pool, got 'mean'"),
+        ({"stages": 0}, "stages must be at least 1, got 0"),
         ({"norm": "layer"}, "norm must be batch, instance or none, got 'layer'"),
         ({"width": 0}, "width must be at least 1, got 0"),
     ],

@@ -14,8 +14,10 @@ def register_algorithms(register: Register) -> None:
 @hookimpl
 def register_generators(register: Register) -> None:
     from .srresnet import SRResNet
+    from .srresnet_bn import SRResNetBN
 
     register("SRResNet", SRResNet)
+    register("SRResNetBN", SRResNetBN)
 
 
 @hookimpl

@@ -14,7 +14,7 @@ UPSAMPLING = {2: [2], 3: [3], 4: [2, 2], 8: [2, 2, 2]}
 
 
 class SRResNet(Generator):
-    """Images (B, C, H, W) in [0, 1] to (B, C, scale*H, scale*W), nominally in [0, 1].
+    """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W), nominally in [0, 1]; C is C' or 1.
 
     Ledig et al. 2017, figure 4, with BasicSR's changes: no batch norm, LeakyReLU instead of PReLU, one more 3x3
     convolution after the upsampling, 3x3 instead of 9x9 at both ends, and the bilinearly enlarged input added to the
@@ -31,10 +31,10 @@ class SRResNet(Generator):
         for name, value in (("in_channels", in_channels), ("width", width), ("blocks", blocks)):
             if value < 1:
                 raise UserError(f"{name} must be at least 1, got {value}")
-        if out_channels != in_channels:
+        if in_channels not in (1, out_channels):
             raise UserError(
                 f"out_channels must equal in_channels ({in_channels}), got {out_channels}: "
-                "the enlarged input is added to the output"
+                "the enlarged input is added to the output (one channel is added to each)"
             )
         self.scale = scale
         self.conv_first = nn.Conv2d(in_channels, width, 3, padding=1)
@@ -57,12 +57,12 @@ class SRResNet(Generator):
                     nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Enlarge images (B, C, H, W) in [0, 1] to (B, C, scale*H, scale*W); the output may leave [0, 1]."""
+        """Enlarge images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W); the output may leave [0, 1]."""
         features = self.body(F.leaky_relu(self.conv_first(images), 0.1))  # (B, width, H, W)
         for step, factor in enumerate(UPSAMPLING[self.scale], start=1):
             upconv = getattr(self, f"upconv{step}")
             features = F.leaky_relu(F.pixel_shuffle(upconv(features), factor), 0.1)  # (B, width, factor*H, factor*W)
-        output = self.conv_last(F.leaky_relu(self.conv_hr(features), 0.1))  # (B, C, scale*H, scale*W)
+        output = self.conv_last(F.leaky_relu(self.conv_hr(features), 0.1))  # (B, C', scale*H, scale*W)
         return output + F.interpolate(images, scale_factor=self.scale, mode="bilinear", align_corners=False)
 
 

@@ -1,0 +1,13 @@
+"""A U-Net that restores images at their own size: noise, blur, compression."""
+
+from __future__ import annotations
+
+from toolbox import hookimpl
+from toolbox.hookspecs import Register
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    from .restorer import UNetRestorer
+
+    register("UNetRestorer", UNetRestorer)
