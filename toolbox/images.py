@@ -48,14 +48,14 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     UserError, naming the file, for whatever is missing, damaged, cut short or larger than `max_pixels`.
     """
     path = Path(path)
-    with _naming(path), path.open("rb") as file:
-        with _open(file) as image:
-            problem = _problem(image, os.fstat(file.fileno()).st_size, max_pixels)
+    with naming(path), path.open("rb") as file:
+        with open_safely(file) as image:
+            problem = problem_of(image, os.fstat(file.fileno()).st_size, max_pixels)
             if problem:
                 raise UserError(f"{path}: {problem}")
             image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
         file.seek(0)
-        with _open(file) as image:
+        with open_safely(file) as image:
             upright = ImageOps.exif_transpose(image)
             if "transparency" in upright.info:  # Pillow warns on the direct way to RGB
                 upright = upright.convert("RGBA")
@@ -65,8 +65,8 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 def count_pixels(path: str | os.PathLike[str]) -> int:
     """Height times width, from the file's header alone. Raises UserError as `read_image` does."""
     path = Path(path)
-    with _naming(path), path.open("rb") as file, _open(file) as image:
-        problem = _problem(image, os.fstat(file.fileno()).st_size, MAX_PIXELS)
+    with naming(path), path.open("rb") as file, open_safely(file) as image:
+        problem = problem_of(image, os.fstat(file.fileno()).st_size, MAX_PIXELS)
         if problem:
             raise UserError(f"{path}: {problem}")
         return image.width * image.height
@@ -147,7 +147,7 @@ def tensor_to_image(image: Tensor) -> np.ndarray:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Turn whatever Pillow and the disk raise into one line that names the file."""
     try:
         yield
@@ -160,7 +160,7 @@ def _naming(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: damaged image ({reason}); replace or remove the file") from error
 
 
-def _open(file: object) -> Image.Image:
+def open_safely(file: object) -> Image.Image:
     """Open without Pillow's own pixel limit, which at one size warns and at twice the size raises: ours does both."""
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -170,14 +170,14 @@ def _open(file: object) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _problem(image: Image.Image, size: int, max_pixels: int) -> str | None:
-    """Why an opened file of `size` bytes should not be decoded, by its header alone."""
+def problem_of(image: Image.Image, size: int, max_pixels: int, *, deep: bool = False) -> str | None:
+    """Why an opened file of `size` bytes should not be decoded, by its header alone. `deep`: 16 bits are welcome."""
     pixels = image.width * image.height
     if pixels > max_pixels:
         return f"{pixels:,} pixels are more than the limit of {max_pixels:,} (max_pixels)"
     if max(image.size) > _MAX_SIDE:
         return f"a side of {max(image.size):,} pixels is longer than {_MAX_SIDE:,}; cut it into pieces"
-    if _is_beyond_8_bit(image):
+    if not deep and _is_beyond_8_bit(image):
         return "more than 8 bits per channel is not supported; convert it to 8 bits"
     if image.format in _PROGRAMS:
         return f"{image.format} is drawn by a program, not decoded; convert it to PNG"

@@ -1,0 +1,139 @@
+"""How far a network looks: measured, so that tiles overlap by what is needed and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from toolbox.network_call import call_padded
+
+FEATHERED = 32
+"""Overlap of networks that look at the whole image."""
+
+_EXACT = 96
+"""A reach up to this is used as it is; beyond, what lies further out is weighed by how much it changes."""
+_DEAR = 3e11
+"""Multiplications beyond which the exact reach is not looked for that far out."""
+_TRIED = (16, 32, 48, 64)
+_TOLERANCE = 2.5e-4
+"""Largest change of an output value, in [0, 1], that is left to what lies outside a tile's halo."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """`halo` in input pixels; `local`: tiles with this halo equal the whole image (within 1e-3)."""
+
+    halo: int
+    local: bool
+
+
+_measured: WeakKeyDictionary[nn.Module, Reach] = WeakKeyDictionary()
+
+
+def reach(network: nn.Module, *, channels: int, scale: int, multiple: int) -> Reach:
+    """The reach of a network in evaluation, measured once for each network object.
+
+    First exactly, from the outputs that become NaN where one block of an input is NaN: convolutions, pooling and
+    normalisation pass it on wherever they look. A network that looks far but weighs little what is far (an RRDB of
+    23 blocks reaches 350 pixels) is then asked how much its output changes when its surroundings are cut off.
+    """
+    found = _measured.get(network)
+    if found is None:
+        with torch.inference_mode():
+            found = _exact(network, channels, scale, multiple) or _felt(network, channels, multiple)
+        _measured[network] = found or Reach(_aligned(FEATHERED, multiple), local=False)
+    return _measured[network]
+
+
+def _exact(network: nn.Module, channels: int, scale: int, multiple: int) -> Reach | None:
+    """The furthest output that a block of `multiple`² pixels touches, in input pixels; None beyond `_EXACT`.
+
+    The block covers every position relative to strides, so the reach holds for all of them.
+    """
+    for limit in (_EXACT // 3, _EXACT):
+        margin = _aligned(limit, multiple) + multiple
+        if sum(each.numel() for each in network.parameters()) * (2 * margin + multiple) ** 2 > _DEAR:
+            return None
+        images = _noise(channels, 2 * margin + multiple, network)
+        images[..., margin : margin + multiple, margin : margin + multiple] = torch.nan
+        touched = call_padded(network, images).isnan()[0].any(0)
+        if not touched.any():
+            return None  # NaN is stopped somewhere: this network cannot be measured so
+        furthest = 0
+        for lines in (touched.any(0), touched.any(1)):
+            where = lines.nonzero().flatten()
+            first, last = int(where[0]) // scale, int(where[-1]) // scale  # input pixels whose outputs are touched
+            furthest = max(furthest, margin + multiple - (first + 1), last - margin)
+        if furthest <= limit:
+            return Reach(_aligned(furthest, multiple), local=True)
+    return None
+
+
+def _felt(network: nn.Module, channels: int, multiple: int) -> Reach | None:
+    """The smallest halo with which a tile equals the whole, on noise; None if none does."""
+    core = _aligned(16, multiple)
+    halos = sorted({_aligned(halo, multiple) for halo in _TRIED})
+    side = core + 2 * (halos[-1] + core)
+    images = _noise(channels, side, network)
+    whole = call_padded(network, images)
+    scale = whole.shape[-1] // side
+    middle = halos[-1] + core
+    for halo in halos:
+        cut = images[..., middle - halo : middle + core + halo, middle - halo : middle + core + halo]
+        part = call_padded(network, cut)[
+            ..., halo * scale : (halo + core) * scale, halo * scale : (halo + core) * scale
+        ]
+        wanted = whole[..., middle * scale : (middle + core) * scale, middle * scale : (middle + core) * scale]
+        if float((part - wanted).abs().max()) <= _TOLERANCE:
+            return Reach(halo, local=True)
+    return None
+
+
+def memory_per_pixel(network: Callable[[Tensor], Tensor], parts: nn.Module, images: Tensor) -> float:
+    """Bytes that a call needs for each input pixel, estimated: four times the largest layer's input and output."""
+    largest = 0
+
+    def look(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+        nonlocal largest
+        tensors = [each for each in (*inputs, output) if isinstance(each, Tensor)]
+        largest = max(largest, sum(each.numel() * each.element_size() for each in tensors))
+
+    leaves = [module for module in parts.modules() if not any(module.children())]
+    handles = [leaf.register_forward_hook(look) for leaf in leaves]
+    try:
+        network(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return 4 * max(largest, images.numel() * images.element_size()) / (images.shape[-2] * images.shape[-1])
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can be had now: of the GPU, or of the machine and the control group that this process is in."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    free: list[int] = []
+    try:
+        with open("/proc/meminfo") as file:
+            free += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable")]
+        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
+            free.append(int(limit.read()) - int(used.read()))
+    except (OSError, ValueError):  # another system, no control group, or one without a limit
+        pass
+    return min(free, default=4 << 30)
+
+
+def _aligned(length: int, multiple: int) -> int:
+    return ceil(length / multiple) * multiple
+
+
+def _noise(channels: int, side: int, network: nn.Module) -> Tensor:
+    """Noise (1, channels, side, side) in [0, 1], the same each time, on the network's device."""
+    weights = next(network.parameters(), torch.empty(0))
+    images = torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0))
+    return images.to(weights.device)
