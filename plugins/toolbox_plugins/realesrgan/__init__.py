@@ -7,6 +7,13 @@ from toolbox.hookspecs import Register
 
 
 @hookimpl
+def register_algorithms(register: Register) -> None:
+    from .algorithm import RealESRGAN
+
+    register("RealESRGAN", RealESRGAN)
+
+
+@hookimpl
 def register_generators(register: Register) -> None:
     from .srvgg import SRVGGNetCompact
 

@@ -1,0 +1,63 @@
+"""Real-ESRGAN (Wang et al., 2021): ESRGAN's flow with sharpened targets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from toolbox.algorithm import Values
+from toolbox.degradation import Degradation
+from toolbox.parts import Parts
+from toolbox_plugins.degradations.sharpen import usm_sharpen
+from toolbox_plugins.esrgan.algorithm import ESRGAN
+
+
+class RealESRGAN(ESRGAN):
+    """`lr` (B, C, H, W) to `sr` (B, C, scale*H, scale*W), judged against `hr`, trained towards a sharpened `hr`.
+
+    Section 3.4 of the paper: the input is made from the sharpened image, losses other than the adversarial one
+    compare with it (`hr_sharp`), and the discriminator sees the image as it is, so that the output is crisp without
+    halos. The degradation should therefore not sharpen itself. `sharpen: false` leaves all that out. Validation makes
+    its input in the same way and compares with what the config's metrics name, `hr` as a rule.
+
+    The published code keeps 180 degraded pairs and draws its batches from them, because it draws one set of random
+    parameters for each batch. Here every sample has its own, so there is no such pool.
+    """
+
+    roles = {
+        "pixel": [("sr", "hr_sharp")],
+        "perceptual": [("sr", "hr_sharp")],
+        "artifact": [("sr", "hr_sharp", "sr_ema")],
+    }
+
+    def __init__(self, parts: Parts, *, sharpen: bool = True) -> None:
+        if sharpen and parts.degradation is not None:
+            parts = replace(parts, degradation=SharpenedFirst(parts.degradation))
+        super().__init__(parts)
+        self.sharpen = sharpen
+
+    def translate(self, values: Values) -> None:
+        """Upscale, and sharpen the target."""
+        super().translate(values)
+        if any(self.wants(role) for role in self.roles):
+            values["hr_sharp"] = self.sharpened(values["hr"]) if self.sharpen else values["hr"]
+
+    @torch.no_grad()
+    def sharpened(self, images: Tensor) -> Tensor:
+        """The target of images (B, C, H, W) in [0, 1]."""
+        with torch.autocast(images.device.type, enabled=False):  # bfloat16 would round the target to 8 bits
+            return usm_sharpen(images)
+
+
+class SharpenedFirst(Degradation):
+    """Another degradation of the sharpened images."""
+
+    def __init__(self, degradation: Degradation) -> None:
+        super().__init__()
+        self.degradation, self.scale = degradation, degradation.scale
+
+    def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Sharpen and damage images (B, C, H, W) in [0, 1]."""
+        return self.degradation(usm_sharpen(images), rng)
