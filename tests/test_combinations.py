@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runs import command, sr_config, write_config
+from runs import command, sr_config, style_config, write_config
 
 GENERATORS: dict[str, dict[str, Any]] = {
     "SRResNet": {"type": "SRResNet", "width": 8, "blocks": 1, "scale": 2},
@@ -23,6 +23,30 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "WGAN-GP": {"type": "WGANGP", "d_steps": 2},
     "SN-LSGAN": {"type": "SpectralNorm", "base": {"type": "LSGAN"}},
 }
+MORE_GENERATORS: dict[str, dict[str, Any]] = {
+    "SRResNetBN": {"type": "SRResNetBN", "width": 4, "blocks": 1, "scale": 2},
+    "RRDBNet": {"type": "RRDBNet", "width": 4, "blocks": 1, "growth": 2, "scale": 2},
+    "SRVGGNetCompact": {"type": "SRVGGNetCompact", "width": 4, "convs": 1, "scale": 2},
+    "EDSR": {"type": "EDSR", "width": 4, "blocks": 1, "scale": 2},
+}
+MORE_DISCRIMINATORS: dict[str, dict[str, Any]] = {
+    "VGG-style, pooled": {"type": "VGGStyleDiscriminator", "width": 4, "head": "pool", "norm": "none"},
+    "U-Net": {"type": "UNetDiscriminator", "width": 4},
+}
+MORE_VARIANTS: dict[str, dict[str, Any]] = {
+    "RaGAN": {"type": "RaGAN"},
+    "SN-RaGAN": {"type": "SpectralNorm", "base": {"type": "RaGAN"}},
+}
+# Each generator with each discriminator once, and each pair of a discriminator and a variant once: what does not get
+# on would show in a pair, and the whole product would take minutes.
+ALL_DISCRIMINATORS, ALL_VARIANTS = DISCRIMINATORS | MORE_DISCRIMINATORS, VARIANTS | MORE_VARIANTS
+PAIRS = [(generator, judge, "RaGAN") for generator in MORE_GENERATORS for judge in ALL_DISCRIMINATORS]
+PAIRS += [
+    ("RRDBNet", judge, variant)
+    for judge in ALL_DISCRIMINATORS
+    for variant in ALL_VARIANTS
+    if (judge in MORE_DISCRIMINATORS or variant in MORE_VARIANTS) and variant != "RaGAN"
+]
 PLUGIN = '''
 """A third party's generator in one file."""
 from torch import nn
@@ -67,3 +91,22 @@ def test_a_combination_trains_from_yaml_alone(
         file = write_config(config, tmp_path / "run.yaml")
     assert command("train", file, "-p", plugin) == 0
     assert (tmp_path / "run" / "iter_2.pth").is_file()
+
+
+@pytest.mark.parametrize(("generator", "discriminator", "variant"), PAIRS)
+def test_each_pair_of_a_newer_component_trains_from_yaml_alone(
+    generator: str, discriminator: str, variant: str, tmp_path: Path
+) -> None:
+    judge, objective = ALL_DISCRIMINATORS[discriminator], ALL_VARIANTS[variant]
+    config = sr_config(tmp_path, generator=MORE_GENERATORS[generator], discriminator=judge, variant=objective)
+    config["train_cfg"] = {"max_iters": 2, "val_interval": 2}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    assert (tmp_path / "run" / "iter_2.pth").is_file()
+
+
+def test_a_network_for_restoration_trains_from_yaml_alone(tmp_path: Path) -> None:
+    config = style_config(tmp_path)
+    for slot in ("generator_ab", "generator_ba"):
+        config["model"][slot] = {"type": "UNetRestorer", "width": 4, "levels": 2}
+    config["train_cfg"] = {"max_iters": 2, "val_interval": 2}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
