@@ -180,7 +180,7 @@ def test_what_is_missing_damaged_or_not_described_is_refused(
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     assert "SHA-256 differs" in refused(capsys, *infer, "--weights", file)
     described.unlink()
-    assert "x2.safetensors.json must lie beside it" in refused(capsys, *infer, "--weights", file)
+    assert command(*infer, "--weights", file) == 0, "without its description, the keys say what it is"
     export = ["export", sr / "run.yaml", sr / "run/iter_6.pth", "-o"]
     assert "was not written by export" in refused(capsys, *export, sr / "run/iter_6.pth")
     assert ".safetensors .pth" in refused(capsys, *export, tmp_path / "x.onnx")

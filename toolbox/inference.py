@@ -1,21 +1,91 @@
-"""Applying a trained network to images of any size."""
+"""Applying a trained network to pictures: `load("x4.pth")(array)`, or many files with reading and writing alongside."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from math import lcm, prod
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
 from toolbox.algorithm import Algorithm
 from toolbox.config import Config
 from toolbox.engine.checkpoint import read_checkpoint
 from toolbox.engine.state import load_portable_state
 from toolbox.errors import UserError, did_you_mean
-from toolbox.images import find_images, images_to_float, read_image, tensor_to_image, write_image
+from toolbox.images import find_images
+from toolbox.inference_options import Options
+from toolbox.network_call import unwrapped
+from toolbox.picture import FORMATS, Picture, read_picture
+from toolbox.picture_write import write_picture
+from toolbox.predictor import Predictor
 from toolbox.runner import seeded_algorithm
+from toolbox.weights_file import description_file
+
+__all__ = ["Job", "Options", "Predictor", "jobs", "load", "load_algorithm", "translate", "usable_device"]
+
+_LARGE = 256 << 20
+"""A result of more bytes is written before the next is computed, so that two are never held at once."""
+
+
+class Output(nn.Module):
+    """One output of an algorithm as a network: its (averaged) generators, one after the other."""
+
+    def __init__(self, algorithm: Algorithm, output: str | None = None) -> None:
+        super().__init__()
+        if output is not None and output not in algorithm.outputs:
+            raise UserError(f"--output {output}: the model has no such output{did_you_mean(output, algorithm.outputs)}")
+        self.algorithm, self.output = algorithm, output or next(iter(algorithm.outputs))
+        chain = [unwrapped(getattr(algorithm, slot)) for slot in algorithm.outputs[self.output][1:]]
+        self.scale = prod(int(getattr(network, "scale", 1)) for network in chain)
+        self.multiple = lcm(*(int(getattr(network, "multiple", 1)) for network in chain))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W) in [0, 1]."""
+        return self.algorithm.predict(images, self.output)
+
+
+def load(
+    weights: str | Path | None = None,
+    *,
+    config: Config | None = None,
+    checkpoint: str | Path | None = None,
+    output: str | None = None,
+    device: str | torch.device = "cpu",
+    options: Options | None = None,
+    note: Callable[[str], None] = warnings.warn,
+) -> Predictor:
+    """A trained network as a function of arrays (H, W, C): `load("x4.pth")(array)`.
+
+    `weights` alone names everything: a file of `export`, known by the description beside it, or one published
+    elsewhere whose keys a plugin recognises. `config` with its `checkpoint` is the other way.
+
+    Raises:
+        UserError: neither is given, a file is missing or not understood, or an option is out of place.
+    """
+    if weights is None and (config is None or checkpoint is None):
+        raise UserError("--weights, or --config with --checkpoint, must name a trained network")
+    if weights is None:
+        assert config is not None and checkpoint is not None
+        network: nn.Module = Output(load_algorithm(config, checkpoint), output)
+    elif description_file(Path(weights)).is_file() or not Path(weights).is_file():
+        from toolbox.export import load_exported
+
+        network = Output(load_exported(Path(weights), output=output), output)
+    else:
+        from toolbox.weights_import import load_network
+
+        if output is not None:
+            raise UserError(f"--output {output}: {Path(weights).name} holds one network, which has one output")
+        network = load_network(Path(weights))
+    return Predictor(network, device=device, options=options, note=note)
 
 
 def load_algorithm(config: Config, checkpoint: str | Path, *, device: str | torch.device = "cpu") -> Algorithm:
@@ -42,16 +112,21 @@ def usable_device(name: str) -> torch.device:
 
 @dataclass(frozen=True)
 class Job:
-    """One image to translate and where the result goes."""
+    """One picture to translate and where the result goes."""
 
     source: Path
     target: Path
 
 
-def jobs(inputs: list[Path], folder: Path, suffix: str = "") -> list[Job]:
-    """What to do for images and folders; the tree below an input folder is kept below `folder`, which is made."""
+def jobs(inputs: list[Path], folder: Path, suffix: str = "", file_format: str = "auto") -> list[Job]:
+    """What to do for pictures and folders; the tree below an input folder is kept below `folder`, which is made.
+
+    `file_format` is one of `FORMATS`, or `auto`: each input's own.
+    """
     if Path(suffix).name != suffix and suffix:
         raise UserError(f"--suffix {suffix}: is added to a file's name, and a name holds no folder")
+    if file_format not in (*FORMATS, "auto"):
+        raise UserError(f"--format {file_format}: is unknown{did_you_mean(file_format, (*FORMATS, 'auto'))}")
     made = []
     for given in inputs:
         if given.is_dir():
@@ -60,7 +135,9 @@ def jobs(inputs: list[Path], folder: Path, suffix: str = "") -> list[Job]:
             sources = [(given, Path(given.name))]
         else:
             raise UserError(f"{given}: there is no such image or folder")
-        made += [Job(path, folder / name.with_name(f"{name.stem}{suffix}.png")) for path, name in sources]
+        for path, name in sources:
+            ending = path.suffix if file_format == "auto" else f".{file_format}"
+            made.append(Job(path, folder / name.with_name(f"{name.stem}{suffix}{ending}")))
     targets = {}
     for job in made:
         if job.target in targets:
@@ -82,21 +159,88 @@ def jobs(inputs: list[Path], folder: Path, suffix: str = "") -> list[Job]:
     return made
 
 
-def translate(algorithm: Algorithm, todo: list[Job], *, output: str | None = None) -> Iterator[tuple[Job, str | None]]:
-    """Translate one image after the other; yields each job with its problem, or None. A bad file stops nothing."""
-    if output is not None and output not in algorithm.outputs:
-        raise UserError(f"--output {output}: the model has no such output{did_you_mean(output, algorithm.outputs)}")
-    device = next(algorithm.parameters()).device
-    for job in todo:
+def translate(
+    predictor: Predictor,
+    todo: Sequence[Job],
+    *,
+    batch: int = 1,
+    quality: int = 95,
+    done: Callable[[float], None] | None = None,
+) -> Iterator[tuple[Job, str | None]]:
+    """Translate pictures, up to `batch` of one size and kind together; yields each job with its problem, or None.
+
+    The next picture is read and the last one written while one is computed. A bad file stops nothing.
+
+    Args:
+        done: called, while a batch is computed, with the part of all pictures that is done, in [0, 1].
+    """
+    if batch < 1:
+        raise UserError(f"--batch {batch}: must be 1 or more")
+    finished = 0
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        writing: list[tuple[Job, Future[None]]] = []
+        for group, problem in _groups(todo, reader, batch):
+            results: list[Picture] = []
+            if problem is None:
+                before, share = finished, len(group) / len(todo)
+                tell = None if done is None else lambda part, a=before, b=share: done(a / len(todo) + part * b)
+                try:
+                    results = predictor.translate([picture for _, picture in group], done=tell)
+                except (UserError, RuntimeError, ValueError, MemoryError) as error:  # memory, impossible sizes, NaN
+                    problem = (str(error) or type(error).__name__).splitlines()[0]
+            for job, future in writing:
+                yield job, _problem_of(job, future)
+            writing = []
+            finished += len(group)
+            for (job, _), result in zip(group, results, strict=False):
+                writing.append((job, writer.submit(write_picture, job.target, result, quality=quality)))
+            if problem is not None:
+                for job, _ in group:
+                    yield job, problem if problem.startswith(str(job.source)) else f"{job.source}: {problem}"
+            if sum(result.array.nbytes for result in results) > _LARGE:
+                for job, future in writing:
+                    yield job, _problem_of(job, future)
+                writing = []
+        for job, future in writing:
+            yield job, _problem_of(job, future)
+
+
+def _groups(
+    todo: Sequence[Job], reader: ThreadPoolExecutor, batch: int
+) -> Iterator[tuple[list[tuple[Job, Picture]], str | None]]:
+    """Pictures that can be computed together; or one that cannot be read, with the reason."""
+    waiting: dict[object, list[tuple[Job, Picture]]] = defaultdict(list)
+    nothing = Picture(np.empty((0, 0, 0), np.uint8))
+    coming = reader.submit(read_picture, todo[0].source) if todo else None
+    for number, job in enumerate(todo):
+        assert coming is not None
+        reading = coming
+        wait([reading])
+        if number + 1 < len(todo):
+            coming = reader.submit(read_picture, todo[number + 1].source)
         try:
-            images = images_to_float(torch.from_numpy(read_image(job.source))[None].permute(0, 3, 1, 2))
-            result = algorithm.predict(images.to(device), output)
-            write_image(job.target, tensor_to_image(result[0]))
+            picture = reading.result()
         except UserError as error:
-            yield job, str(error)
-        except OSError as error:
-            yield job, f"{job.target}: cannot be written ({error.strerror or error})"
-        except (RuntimeError, ValueError) as error:  # too little memory, an impossible size, a NaN
-            yield job, f"{job.source}: {str(error).splitlines()[0]}"
+            yield [(job, nothing)], str(error)
         else:
-            yield job, None
+            kind = (picture.array.shape, picture.array.dtype, picture.alpha)
+            waiting[kind].append((job, picture))
+        full = [kind for kind, group in waiting.items() if len(group) >= batch]
+        if not full and sum(map(len, waiting.values())) >= 2 * batch:  # many sizes: do not hold them all
+            full = [next(iter(waiting))]
+        for kind in full:
+            yield waiting.pop(kind), None
+    for group in waiting.values():
+        yield group, None
+
+
+def _problem_of(job: Job, writing: Future[None]) -> str | None:
+    try:
+        writing.result()
+    except UserError as error:
+        return str(error)
+    except OSError as error:
+        return f"{job.target}: cannot be written ({error.strerror or error})"
+    except (ValueError, RuntimeError, MemoryError) as error:
+        return f"{job.target}: cannot be written ({' '.join(str(error).split())[:120]})"
+    return None

@@ -197,7 +197,7 @@ def _read_tiff(path: Path, max_pixels: int) -> Picture:
     if array.ndim != 3 or array.dtype not in (np.uint8, np.uint16, np.float32):
         raise UserError(f"{path}: {array.dtype} {array.shape} is not kept; convert it to uint8, uint16 or float32")
     if photometric == 0 and array.dtype != np.float32:
-        array = ~array  # white is zero
+        array = np.invert(array)  # pyright: ignore[reportArgumentType]  # white is zero
     orientation = int(tags.get(274, 1) or 1)
     return Picture(
         array=_upright(np.ascontiguousarray(array), orientation),

@@ -1,4 +1,4 @@
-"""`infer INPUT… -o DIR (--config CONFIG --checkpoint FILE | --weights FILE)`: apply a trained network to images."""
+"""`infer INPUT… -o DIR (--weights FILE | --config CONFIG --checkpoint FILE)`: apply a trained network to pictures."""
 
 from __future__ import annotations
 
@@ -11,20 +11,8 @@ from toolbox.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Translate every image; returns 0, or 1 if some could not be translated."""
-    made = parser("infer", "Apply a trained network to images; a file that cannot be read is named and passed over.")
-    made.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="images or folders")
-    made.add_argument(
-        "-o", dest="folder", type=Path, required=True, metavar="DIR", help="where results are written, as PNG"
-    )
-    made.add_argument("--config", metavar="CONFIG", help="the YAML file the model was trained with")
-    made.add_argument("--checkpoint", metavar="FILE", help="a checkpoint of that config")
-    made.add_argument("--weights", type=Path, metavar="FILE", help="instead of both: a file that `export` wrote")
-    made.add_argument("--output", metavar="NAME", help="which of the model's outputs (fake_a); the first by default")
-    made.add_argument("--suffix", default="", help="added to each file's name")
-    made.add_argument("--device", help="cpu, cuda, cuda:1; a GPU if there is one")
-    add_config_options(made)
-    options = made.parse_args(arguments)
+    """Translate every picture; returns 0, or 1 if some could not be translated."""
+    options = _parser().parse_args(arguments)
     _one_of_two_ways(options)
     config = None if options.weights else read_config(options)
     use_plugins(options.plugins, config)
@@ -33,33 +21,122 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         check(config)
 
+    from contextlib import nullcontext
+
     import torch
-    from rich.progress import track
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from toolbox.console import console, errors
-    from toolbox.inference import jobs, load_algorithm, translate, usable_device
+    from toolbox.engine.memory import keep_freed_memory
+    from toolbox.inference import Options, jobs, load, translate, usable_device
 
-    todo = jobs(options.inputs, options.folder, options.suffix)
+    keep_freed_memory()
+    chosen = Options(
+        tile=options.tile,
+        overlap=options.tile_overlap,
+        precision=options.precision,
+        alpha=options.alpha,
+        outscale=options.outscale,
+        tileable=options.tileable,
+        white=options.white,
+    )
+    if not 1 <= options.quality <= 100:
+        raise UserError(f"--quality {options.quality}: must be from 1 to 100")
+    found = jobs(options.inputs, options.folder, options.suffix, options.format)
+    todo = [job for job in found if not (options.skip_existing and job.target.exists())]
     device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if config:
-        with naming_the_file(config):
-            algorithm = load_algorithm(config, options.checkpoint, device=device)
-    else:
-        from toolbox.export import load_exported
 
-        algorithm = load_exported(options.weights, output=options.output, device=device)
+    def note(line: str) -> None:
+        errors.print(f"note: {line}", markup=False, soft_wrap=True)
+
+    with naming_the_file(config) if config else nullcontext():
+        predictor = load(
+            options.weights, config=config, checkpoint=options.checkpoint, output=options.output,
+            device=device, options=chosen, note=note,
+        )  # fmt: skip
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    times = (TextColumn("done"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     problems = []
-    steps = translate(algorithm, todo, output=options.output)
-    for _, problem in track(steps, "translating", total=len(todo), console=console, disable=not console.is_terminal):
-        if problem:
-            problems.append(problem)
-            errors.print(f"error: {problem}", markup=False, soft_wrap=True)
-    console.print(f"{len(todo) - len(problems)} of {len(todo)} images written to {options.folder}")
+    with Progress(*columns, *times, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("translating", total=1.0)
+        steps = translate(
+            predictor, todo, batch=options.batch, quality=options.quality,
+            done=lambda part: progress.update(task, completed=part),
+        )  # fmt: skip
+        for _, problem in steps:
+            if problem:
+                problems.append(problem)
+                errors.print(f"error: {problem}", markup=False, soft_wrap=True)
+    console.print(f"{len(todo) - len(problems)} of {len(found)} images written to {options.folder}")
+    if len(found) > len(todo):
+        console.print(f"{len(found) - len(todo)} were there already")
     return 1 if problems else 0
 
 
+def _parser() -> argparse.ArgumentParser:
+    made = parser("infer", "Apply a trained network to images; a file that cannot be read is named and passed over.")
+    add = made.add_argument
+    add("inputs", nargs="+", type=Path, metavar="INPUT", help="images or folders")
+    add("-o", dest="folder", type=Path, required=True, metavar="DIR", help="where results are written")
+    network = made.add_argument_group("the network")
+    add = network.add_argument
+    add("--weights", type=Path, metavar="FILE", help="a file that `export` wrote, or one published elsewhere")
+    add("--config", metavar="CONFIG", help="instead: the YAML file the model was trained with")
+    add("--checkpoint", metavar="FILE", help="and a checkpoint of that config")
+    add("--output", metavar="NAME", help="which of the model's outputs (fake_a); the first by default")
+    add_config_options(made)
+    files = made.add_argument_group("files")
+    add = files.add_argument
+    add("--format", default="auto", metavar="auto|png|jpg|webp|tif", help="of the results; auto: as each input's")
+    add("--quality", type=int, default=95, metavar="N", help="of JPEG and WebP, 1 to 100 (95)")
+    add("--suffix", default="", help="added to each file's name")
+    add("--skip-existing", action="store_true", help="pass over results that are there already")
+    pixels = made.add_argument_group("pixels")
+    add = pixels.add_argument
+    add(
+        "--outscale",
+        type=float,
+        metavar="S",
+        help="size of the result over the input's (3.5); bicubic from the network's",
+    )
+    add("--alpha", default="network", metavar="network|resize|drop", help="how transparency is enlarged (network)")
+    add("--tileable", action="store_true", help="borders wrap around: a texture that tiles still does")
+    add("--white", type=float, metavar="V", help="the value that is white: 4095 for 12 bits in 16; the type's highest")
+    speed = made.add_argument_group("memory and speed")
+    add = speed.add_argument
+    add("--tile", type=_tile, default=None, metavar="N|auto|0", help="side of a tile; 0: never; auto: as memory allows")
+    add(
+        "--tile-overlap",
+        type=int,
+        metavar="N",
+        help="pixels a tile sees around itself; by default as the network needs",
+    )
+    add("--batch", type=int, default=1, metavar="N", help="pictures of equal size computed together (1)")
+    add(
+        "--precision", default="fp32", metavar="fp32|bf16|fp16", help="bf16 and fp16 are faster where hardware has them"
+    )
+    add("--device", help="cpu, cuda, cuda:1; a GPU if there is one")
+    return made
+
+
+def _tile(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"--tile {text}: must be auto, 0 (never) or the side of a tile in pixels") from None
+
+
 def _one_of_two_ways(options: argparse.Namespace) -> None:
-    """A config with its checkpoint, or exported weights: never both, never half."""
+    """A config with its checkpoint, or weights alone: never both, never half."""
     others = [name for name in ("config", "checkpoint", "cfg_options") if getattr(options, name)]
     if options.weights and others:
         flag = f"--{others[0].replace('_', '-')}"

@@ -1,0 +1,281 @@
+"""A trained network as a function of pictures: whatever their size, type, channels and transparency."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from math import ceil, isqrt
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from toolbox.errors import UserError
+from toolbox.inference_options import PRECISIONS, Options
+from toolbox.network_call import call_padded
+from toolbox.picture import Picture
+from toolbox.reach import Reach, free_memory, memory_per_pixel, reach
+from toolbox.resize import resize_to
+from toolbox.tiling import SMALLEST, halving, tiled
+
+_LEVELS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65_535.0, np.dtype(np.float32): 1.0}
+
+
+class Predictor:
+    """Applies a network to pictures and arrays.
+
+    Args:
+        network: images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W), with its `scale` and `multiple`.
+        device: where it computes.
+        note: is told, in one line, what a user should know; by default a warning.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        device: str | torch.device = "cpu",
+        options: Options | None = None,
+        note: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        self.options, self.device, self.note = options or Options(), torch.device(device), note
+        if self.options.precision == "fp16" and self.device.type == "cpu":
+            raise UserError("--precision fp16: is for GPUs; bf16 is the CPU's short float")
+        self.network = network.to(self.device, memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
+        self.scale = int(getattr(network, "scale", 1))
+        self.multiple = int(getattr(network, "multiple", 1))
+        self.channels = self._channels()
+        self.tile = self.options.tile
+        """The side of a tile; smaller than asked for once memory has run out."""
+        self._noted = False
+        self._bytes: float | None = None
+
+    def __call__(self, array: np.ndarray, *, alpha: bool = False) -> np.ndarray:
+        """Pixels (H, W) or (H, W, C) of type uint8, uint16 or float32 to pixels of the same type."""
+        gray = array.ndim == 2
+        made = self.translate([Picture(array[..., None] if gray else array, alpha=alpha)])[0].array
+        return made[..., 0] if gray and made.shape[2] == 1 else made
+
+    def translate(self, pictures: Sequence[Picture], *, done: Callable[[float], None] | None = None) -> list[Picture]:
+        """Pictures of one size and kind, computed as one batch. `done` hears the part that is done after each tile.
+
+        Raises:
+            UserError: the network does not take that many channels.
+            ValueError: the result holds NaN.
+        """
+        first = pictures[0]
+        gray, alpha = self._way_in(first)
+        images = torch.from_numpy(np.stack([self._floats(picture, gray, alpha) for picture in pictures]))
+        images = images.flatten(0, 1)  # colours, and transparency as further images
+        dtype, white = first.array.dtype, self.options.white or _LEVELS[first.array.dtype]
+        resized = self.options.outscale not in (None, self.scale)
+        kept = np.dtype(np.uint16) if resized and dtype != np.float32 else dtype
+        levels = _LEVELS[kept] if kept != dtype else white
+        made = self._run(images, len(pictures), gray, kept, levels, done)
+        if resized:
+            made = [self._outscaled(each, first.array.shape, levels, dtype, white) for each in made]
+        results = []
+        for picture, array in zip(pictures, made, strict=True):
+            if picture.alpha and self.options.alpha == "resize" and not self._takes_all(picture):
+                plane = torch.from_numpy(picture.array[..., -1].astype(np.float32) / white)
+                plane = resize_to(plane[None, None], array.shape[:2]).clamp(0, 1)[0, 0].numpy()
+                array = np.concatenate([array, _typed(plane[..., None], white, dtype)], axis=2)
+            kept_alpha = self.options.alpha != "drop" or self._takes_all(picture)
+            has_alpha = picture.alpha and kept_alpha and array.shape[2] in (2, 4)
+            results.append(picture.with_pixels(array, alpha=has_alpha))
+        return results
+
+    # ------------------------------------------------------------------ channels
+
+    def _channels(self) -> int:
+        """How many channels the network takes: 3 if it can, else 1 or 4, or what its first convolution has."""
+        convolutions = [m.in_channels for m in self.network.modules() if isinstance(m, nn.Conv2d)]
+        side = ceil(24 / self.multiple) * self.multiple * (2 if self.multiple > 12 else 1)
+        for channels in dict.fromkeys([3, 1, 4, *convolutions[:1]]):
+            try:
+                with torch.inference_mode():
+                    call_padded(self.network, torch.zeros(1, channels, side, side, device=self.device))
+            except (RuntimeError, ValueError):
+                continue
+            return channels
+        raise UserError("the network takes neither 1, 3 nor 4 channels; it cannot be applied to pictures")
+
+    def _takes_all(self, picture: Picture) -> bool:
+        """Whether transparency is simply one of the network's channels."""
+        return self.channels == picture.array.shape[2]
+
+    def _way_in(self, picture: Picture) -> tuple[bool, bool]:
+        """Whether gray is repeated for the network and averaged behind it; whether alpha goes through apart."""
+        if self._takes_all(picture):
+            return False, False
+        gray = picture.colours == 1
+        if not gray and picture.colours != self.channels:
+            has = f"{picture.colours} channel{'s' * (picture.colours != 1)}"
+            raise UserError(f"the picture has {has}, and the network takes {self.channels}")
+        return gray and self.channels != 1, picture.alpha and self.options.alpha == "network"
+
+    def _floats(self, picture: Picture, gray: bool, alpha: bool) -> np.ndarray:
+        """(1 or 2, C, H, W) float32 in [0, 1]: the colours, and the transparency in every channel."""
+        white = self.options.white or _LEVELS[picture.array.dtype]
+        planes = np.moveaxis(picture.array, -1, 0)
+        colours = planes if self._takes_all(picture) else planes[: picture.colours]
+        parts = [colours.repeat(self.channels, 0) if gray else colours]
+        if alpha:
+            parts.append(planes[-1:].repeat(self.channels, 0))
+        floats = np.stack(parts).astype(np.float32)
+        floats /= white
+        return floats.clip(0, 1, out=floats)
+
+    # ------------------------------------------------------------------ computing
+
+    def _run(
+        self,
+        images: Tensor,
+        count: int,
+        gray: bool,
+        dtype: np.dtype,
+        levels: float,
+        done: Callable[[float], None] | None,
+    ) -> list[np.ndarray]:
+        """The results (H', W', C') of `count` pictures; parts are rounded to their type as they are made."""
+        height, width = images.shape[-2:]
+        each = len(images) // count  # 1, or 2 with transparency
+        known = self._reach() if self._may_tile(images) or self.options.tileable else None
+        margin = known.halo if known and self.options.tileable else 0
+        images = _aligned(_wrapped(images, margin), self.multiple)
+        result: list[np.ndarray] = []
+
+        def store(y: int, x: int, part: Tensor) -> None:
+            part = part.float().cpu()
+            if bool(part.isnan().any()):
+                raise ValueError("the result holds NaN: half precision overflowed (try fp32), or the weights diverged")
+            colours = part[::each].mean(1, keepdim=True) if gray else part[::each]
+            planes = torch.cat([colours, part[1::each].mean(1, keepdim=True)], 1) if each == 2 else colours
+            if not result:
+                shape = (count, height * self.scale, width * self.scale, planes.shape[1])
+                result.append(np.empty(shape, dtype))
+            y, x = y - margin * self.scale, x - margin * self.scale
+            top, left = max(0, -y), max(0, -x)
+            pixels = _typed(planes[..., top:, left:].permute(0, 2, 3, 1).numpy(), levels, dtype)
+            there = result[0][:, y + top : y + top + pixels.shape[1], x + left : x + left + pixels.shape[2]]
+            there[...] = pixels[:, : there.shape[1], : there.shape[2]]
+
+        def work(tile: int) -> None:
+            halo, feather = self._overlap(known) if tile else (0, False)
+            with torch.inference_mode(), self._precision():
+                tiled(
+                    self._call, images, store,
+                    tile=tile, halo=halo, scale=self.scale, multiple=self.multiple, feather=feather, done=done,
+                )  # fmt: skip
+
+        tile = self._side(images, known)
+        if self.options.tile == 0:
+            work(0)
+        else:
+            reduced = halving(work, tile, whole=max(images.shape[-2:]))
+            if reduced != tile:
+                self.tile = reduced
+                self.note(f"memory ran out; going on in tiles of {reduced}")
+        return list(result[0])
+
+    def _call(self, images: Tensor) -> Tensor:
+        images = images.to(self.device, memory_format=torch.channels_last)
+        return self.network(images)
+
+    def _precision(self) -> AbstractContextManager[object]:
+        dtype = PRECISIONS[self.options.precision]
+        return torch.autocast(self.device.type, dtype) if dtype else nullcontext()
+
+    # ------------------------------------------------------------------ tiles
+
+    def _reach(self) -> Reach:
+        return reach(self.network, channels=self.channels, scale=self.scale, multiple=self.multiple)
+
+    def _largest(self) -> int:
+        return 512 if self.device.type == "cpu" else 1024
+
+    def _may_tile(self, images: Tensor) -> bool:
+        """Whether the reach is worth measuring: an image that is small for its tiles is computed whole."""
+        if self.options.tile == 0:
+            return False
+        side = self.tile if self.tile else self._largest()
+        return max(images.shape[-2:]) > side or len(images) * self._memory() * images[0, 0].numel() > self._budget(
+            images
+        )
+
+    def _memory(self) -> float:
+        """Bytes for each input pixel."""
+        if self._bytes is None:
+            side = ceil(48 / self.multiple) * self.multiple
+            sample = torch.zeros(1, self.channels, side, side)
+            with torch.inference_mode(), self._precision():
+                self._bytes = memory_per_pixel(self._call, self.network, sample)
+        return self._bytes
+
+    def _budget(self, images: Tensor) -> float:
+        """Bytes for the tile that is being computed: half of what the result leaves free."""
+        result = 0 if self.device.type == "cuda" else images.numel() * self.scale**2 * 2
+        return max(0.0, (free_memory(self.device) - result) / 2)
+
+    def _side(self, images: Tensor, known: Reach | None) -> int:
+        """The tile's side for these images; 0 for the whole at once."""
+        if self.tile is not None or known is None:
+            side = self.tile or 0
+            return 0 if side and max(images.shape[-2:]) <= side else side and max(side, 4 * self.multiple)
+        pixels = self._budget(images) / (self._memory() * len(images))
+        if not known.local and images[0, 0].numel() <= pixels:
+            return 0
+        halo, _ = self._overlap(known)
+        side = min(self._largest(), isqrt(int(pixels)) - 2 * halo) // self.multiple * self.multiple
+        side = max(side, SMALLEST, 4 * self.multiple)
+        return 0 if max(images.shape[-2:]) <= side else side
+
+    def _overlap(self, known: Reach | None) -> tuple[int, bool]:
+        """The halo, and whether tiles are blended because they do not equal the whole."""
+        known = known or self._reach()
+        halo = known.halo if self.options.overlap is None else self.options.overlap
+        exact = known.local and halo >= known.halo
+        if not known.local and not self._noted:
+            self._noted = True
+            self.note(
+                "the network looks at the whole image (instance norm, attention): its tiles are blended, and differ "
+                "from the whole; --tile 0 computes it whole"
+            )
+        return halo, not exact
+
+    def _outscaled(
+        self, array: np.ndarray, shape: tuple[int, ...], levels: float, dtype: np.dtype, white: float
+    ) -> np.ndarray:
+        """The network's result resized to `outscale` times the input, a channel at a time to spare memory."""
+        size = tuple(max(1, round(side * (self.options.outscale or 1))) for side in shape[:2])
+        made = np.empty((*size, array.shape[2]), dtype)
+        for channel in range(array.shape[2]):
+            plane = torch.from_numpy(array[..., channel].astype(np.float32)).div_(levels)
+            plane = resize_to(plane[None, None], (size[0], size[1])).clamp_(0, 1)[0, 0].numpy()
+            made[..., channel] = _typed(plane, white, dtype)
+        return made
+
+
+def _typed(floats: np.ndarray, levels: float, dtype: np.dtype) -> np.ndarray:
+    """Values in [0, 1] as levels of a type: clamped, and rounded to the nearest where it holds integers."""
+    values = np.clip(floats, 0, 1) * np.float32(levels)
+    return values if dtype == np.float32 else np.rint(values, out=values).astype(dtype)
+
+
+def _wrapped(images: Tensor, margin: int) -> Tensor:
+    """Continue images on every side by their opposite side, however small they are."""
+    for dim in (-2, -1) if margin else ():
+        length = images.shape[dim]
+        images = images.index_select(dim, torch.arange(-margin, length + margin) % length)
+    return images
+
+
+def _aligned(images: Tensor, multiple: int) -> Tensor:
+    """Pad right and below to multiples, as a call of the whole image does."""
+    height, width = images.shape[-2:]
+    right, below = -width % multiple, -height % multiple
+    if not (right or below):
+        return images
+    return pad(images, (0, right, 0, below), mode="reflect" if right < width and below < height else "replicate")
