@@ -75,7 +75,7 @@ def load(
     if weights is None:
         assert config is not None and checkpoint is not None
         network: nn.Module = Output(load_algorithm(config, checkpoint), output)
-    elif description_file(Path(weights)).is_file() or not Path(weights).is_file():
+    elif description_file(Path(weights)).is_file():
         from toolbox.export import load_exported
 
         network = Output(load_exported(Path(weights), output=output), output)

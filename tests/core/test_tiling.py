@@ -1,0 +1,186 @@
+"""Tiles equal the whole: borders and corners included, whatever the size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from toolbox import reach as reach_module
+from toolbox.reach import Reach, free_memory, memory_per_pixel, reach
+from toolbox.tiling import halving, is_out_of_memory, ramp, spans, tiled
+from toolbox_plugins.cyclegan.generator import ResnetGenerator
+from toolbox_plugins.srgan.srresnet import SRResNet
+from toolbox_plugins.unet.restorer import UNetRestorer
+
+
+def together(network: Callable[[Tensor], Tensor], images: Tensor, **how: int | bool) -> Tensor:
+    """The output put together from tiles; every pixel must be stored, and once."""
+    scale = int(how.get("scale", 1))
+    size = (images.shape[-2] * scale, images.shape[-1] * scale)
+    result, times = torch.zeros(*images.shape[:-2], *size), torch.zeros(size)
+
+    def store(y: int, x: int, part: Tensor) -> None:
+        there = (..., slice(y, y + part.shape[-2]), slice(x, x + part.shape[-1]))
+        result[there], times[there[0], there[1], there[2]] = part, times[there] + 1
+
+    with torch.inference_mode():
+        tiled(network, images, store, **how)  # pyright: ignore[reportArgumentType]
+    assert bool((times == 1).all()), "a pixel was stored twice, or never"
+    return result
+
+
+@pytest.mark.parametrize("size", [(427, 641), (333, 97), (1, 131)], ids=str)
+@pytest.mark.parametrize("tile", [48, 100])
+def test_tiles_with_the_networks_reach_equal_the_whole_up_to_the_borders(size: tuple[int, int], tile: int) -> None:
+    network = SRResNet(width=4, blocks=1, scale=2).eval()
+    found = reach(network, channels=3, scale=2, multiple=1)
+    images = torch.rand(1, 3, *size)
+    with torch.inference_mode():
+        whole = network(images)
+    assert found.local and found.halo < 16
+    parts = together(network, images, tile=tile, halo=found.halo, scale=2)
+    assert float((parts - whole).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 7])
+def test_the_reach_of_convolutions_is_half_their_kernels(kernel: int) -> None:
+    layers = [nn.Conv2d(3, 3, kernel, padding=kernel // 2) for _ in range(3)]
+    assert reach(nn.Sequential(*layers), channels=3, scale=1, multiple=1) == Reach(3 * (kernel // 2), local=True)
+    dilated = nn.Conv2d(3, 3, 3, padding=5, dilation=5)
+    assert reach(dilated, channels=3, scale=1, multiple=1) == Reach(5, local=True)
+
+
+def test_the_reach_covers_every_phase_of_a_strided_network() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2, padding=1),
+        nn.Upsample(scale_factor=4), nn.Conv2d(8, 3, 3, padding=1),
+    )  # fmt: skip
+    found = reach(network, channels=3, scale=1, multiple=4)
+    assert found.local and found.halo % 4 == 0
+    images = torch.rand(2, 3, 64, 92)
+    with torch.inference_mode():
+        whole = network(images)
+    assert float((together(network, images, tile=20, halo=found.halo, multiple=4) - whole).abs().max()) < 1e-5
+
+
+def test_a_network_that_looks_at_the_whole_image_is_found_out() -> None:
+    normalised = ResnetGenerator(width=4, blocks=1).eval()
+    assert not reach(normalised, channels=3, scale=1, multiple=4).local
+
+
+def test_a_deep_network_that_weighs_little_what_is_far_gets_the_overlap_that_it_feels() -> None:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 3, 3, padding=1) for _ in range(100)]
+    for layer in layers:
+        with torch.no_grad():
+            layer.weight.mul_(0.05)
+            layer.weight[range(3), range(3), 1, 1] = 1.0
+    network = nn.Sequential(*layers)
+    found = reach(network, channels=3, scale=1, multiple=1)
+    assert found.local and found.halo < 100
+    images = torch.rand(1, 3, 150, 170)
+    with torch.inference_mode():
+        whole = network(images)
+    assert float((together(network, images, tile=64, halo=found.halo) - whole).abs().max()) < 1e-3
+
+
+def test_the_reach_of_a_network_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = nn.Conv2d(3, 3, 3, padding=1)
+    first = reach(network, channels=3, scale=1, multiple=1)
+    monkeypatch.setattr(reach_module, "_exact", None)
+    assert reach(network, channels=3, scale=1, multiple=1) is first
+
+
+@pytest.mark.parametrize(("length", "tile", "multiple"), [(641, 64, 1), (10, 3, 1), (96, 64, 32), (7, 100, 1)])
+def test_spans_cover_a_side_once_and_start_at_multiples(length: int, tile: int, multiple: int) -> None:
+    found = spans(length, tile, 5, multiple)
+    assert [s.start for s in found[1:]] == [s.stop for s in found[:-1]]
+    assert (found[0].start, found[-1].stop) == (0, length)
+    assert all(s.start % multiple == 0 and 0 < s.stop - s.start <= max(tile, multiple) for s in found)
+    assert all(s.first == max(0, s.start - -(-5 // multiple) * multiple) for s in found)
+    assert (found[0].first, found[-1].last) == (0, length), "nothing is added at the image's border"
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_feathered_weights_are_never_zero_and_add_up_to_one(scale: int) -> None:
+    total = torch.zeros(100 * scale)
+    for span in spans(100, 30, 6):
+        weights = ramp(span, scale)
+        assert float(weights.min()) > 0
+        total[span.first * scale : span.last * scale] += weights
+    assert float((total - 1).abs().max()) < 1e-6
+    assert float(ramp(spans(100, 30, 6)[0], scale)[0]) == 1, "the first row counts in full"
+
+
+@pytest.mark.parametrize("size", [(70, 91), (33, 200), (5, 64)], ids=str)
+def test_feathering_changes_nothing_where_tiles_agree(size: tuple[int, int]) -> None:
+    images = torch.rand(2, 3, *size)
+    doubled = together(lambda x: x.repeat_interleave(2, -1).repeat_interleave(2, -2), images, tile=20, halo=8, scale=2,
+                       feather=True)  # fmt: skip
+    assert torch.allclose(doubled, images.repeat_interleave(2, -1).repeat_interleave(2, -2), atol=1e-6)
+
+
+def test_feathering_turns_a_step_between_tiles_into_a_slope() -> None:
+    levels = iter([0.0, 1.0])
+    result = together(
+        lambda x: torch.full_like(x, next(levels)), torch.zeros(1, 1, 40, 80), tile=40, halo=10, feather=True
+    )
+    steps = result[0, 0, 0].diff().abs()
+    assert (
+        float(steps.max()) <= 1 / 20 + 1e-6 and float(result[..., 0].max()) == 0 and float(result[..., -1].min()) == 1
+    )
+
+
+def test_a_network_whose_output_has_another_size_is_named() -> None:
+    with pytest.raises(ValueError, match="scale 2 promises"):
+        together(lambda x: x, torch.zeros(1, 3, 8, 8), tile=0, halo=0, scale=2)
+
+
+def test_halving_goes_on_until_memory_suffices_and_raises_at_the_smallest_tile() -> None:
+    tried: list[int] = []
+
+    def work(tile: int, limit: int) -> None:
+        tried.append(tile)
+        if (tile or 1000) > limit:
+            raise RuntimeError(
+                "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+            )
+
+    assert halving(lambda tile: work(tile, 150), 0, whole=1000) == 125
+    assert tried == [0, 500, 250, 125]
+    with pytest.raises(RuntimeError, match="can't allocate"):
+        halving(lambda tile: work(tile, 10), 512, whole=1000)
+    assert tried[-1] == 32
+
+
+def test_only_a_want_of_memory_is_answered_with_smaller_tiles() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")) and is_out_of_memory(
+        MemoryError()
+    )
+    assert not is_out_of_memory(RuntimeError("Given groups=1, weight of size [3, 3, 3, 3]"))
+
+    def wrong(tile: int) -> None:
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        halving(wrong, 512, whole=1000)
+
+
+def test_memory_is_estimated_by_the_largest_layer() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 3, 3, padding=1))
+    assert memory_per_pixel(network, network, torch.zeros(1, 3, 16, 16)) == 4 * (64 + 64) * 4
+    assert free_memory(torch.device("cpu")) > 1 << 20
+
+
+def test_a_unet_of_many_levels_is_tiled_at_its_multiples() -> None:
+    network = UNetRestorer(width=4, levels=2).eval()
+    multiple = network.multiple
+    found = reach(network, channels=3, scale=1, multiple=multiple)
+    images = torch.rand(1, 3, 24 * multiple, 17 * multiple)
+    with torch.inference_mode():
+        whole = network(images)
+    parts = together(network, images, tile=12 * multiple, halo=found.halo, multiple=multiple, feather=not found.local)
+    assert float((parts - whole).abs().max()) < (1e-3 if found.local else 1)
