@@ -38,9 +38,7 @@ def unwrapped_state(content: Any, source: str) -> dict[str, Tensor]:
         inner = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping) and content[key]), None)
         if inner is None:
             found = ", ".join(sorted(map(str, content))[:8]) or "nothing"
-            raise UserError(
-                f"{source}: holds no state dict; it holds {found}, and {', '.join(WRAPPERS)} are looked for"
-            )
+            raise UserError(f"{source}: holds no state dict but {found}; {', '.join(WRAPPERS)} are looked for")
         content = content[inner]
     raise UserError(f"{source}: holds no state dict, only a {type(content).__name__}")
 

@@ -6,6 +6,7 @@ are known is the plugins' business: `gan-toolbox plugins show formats`.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from toolbox.state_layout import readings, unwrapped_state
 from toolbox.weights_file import read_weights
 
 NCNN = (".param", ".bin")
+DAMAGE = (LookupError, AttributeError, TypeError, AssertionError, ArithmeticError, MemoryError, RecursionError,
+          struct.error)  # fmt: skip
+"""What torch's safe reader raises for damaged files, beside what `read_checkpoint` names."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,12 @@ def read_imported(path: Path) -> Imported:
         path = cached_model(str(path)) or path
     if path.suffix in NCNN and (path.suffix == ".param" or path.with_suffix(".param").is_file()):
         return _recognise_graph(path)
-    state = unwrapped_state(read_weights(path), str(path))
+    try:
+        content = read_weights(path)
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"{path}: is damaged or no weight file ({reason})") from None
+    state = unwrapped_state(content, str(path))
     if sum(value.numel() * value.element_size() for value in state.values()) > 4 * path.stat().st_size + (1 << 20):
         raise UserError(f"{path}: its tensors claim far more than the file holds; it is damaged or a trap")
     return recognise(state, str(path))
