@@ -13,7 +13,7 @@ from torch import nn
 from toolbox.algorithm import Algorithm
 from toolbox.errors import ConfigError, UserError
 from toolbox.finishing import finish
-from toolbox.nested import nested_kinds
+from toolbox.nested import is_named, nested_kinds
 from toolbox.parts import Adversary, Parts, Phase, WeightedLoss
 from toolbox.registry import registry
 
@@ -55,6 +55,8 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
 def _build_nested(kind: str, value: Any, key: str) -> Any:
     if isinstance(value, list):
         return [_build_nested(kind, item, f"{key}.{i}") for i, item in enumerate(value)]
+    if is_named(value):
+        return {name: _build_nested(kind, item, f"{key}.{name}") for name, item in value.items()}
     return build_component(kind, value, key) if isinstance(value, Mapping) else value
 
 

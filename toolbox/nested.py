@@ -59,9 +59,16 @@ def nested_components(kind: str, config: Component, key: str) -> Iterator[tuple[
     """Every component written inside another's arguments: (kind, config, key path)."""
     for name, inner in nested_kinds(registry(kind).get(config["type"])).items():
         value = config.get(name)
-        items = (
-            [(f"{key}.{name}", value)]
-            if not isinstance(value, list)
-            else [(f"{key}.{name}.{i}", item) for i, item in enumerate(value)]
-        )
-        yield from ((inner, item, place) for place, item in items if isinstance(item, Mapping))  # pyright: ignore[reportReturnType]
+        place = f"{key}.{name}"
+        if isinstance(value, list):
+            items = {f"{place}.{i}": item for i, item in enumerate(value)}
+        elif is_named(value):
+            items = {f"{place}.{each}": item for each, item in dict(value or {}).items()}
+        else:
+            items = {place: value}
+        yield from ((inner, item, where) for where, item in items.items() if isinstance(item, Mapping))  # pyright: ignore[reportReturnType]
+
+
+def is_named(value: Any) -> bool:
+    """Whether a value holds several components by name (`dict[str, Degradation]`), rather than being one."""
+    return isinstance(value, Mapping) and not isinstance(value.get("type"), str)
