@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils import spectral_norm as old_spectral_norm
@@ -249,13 +250,19 @@ def test_export_refuses_what_it_cannot_translate(tmp_path: Path, capsys: pytest.
 
 @pytest.fixture(scope="module")
 def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return saved({"params": STATE}, tmp_path_factory.mktemp("official") / "whole.pth")
+    folder = tmp_path_factory.mktemp("official")
+    torch.save({"params": STATE}, folder / "old.pth", _use_new_zipfile_serialization=False)
+    return saved({"params": STATE}, folder / "new.pth")
 
 
 @settings(fuzz, max_examples=150)
-@given(changes=bytewise)
-def test_damaged_files_are_refused_in_one_line_or_read(official: Path, changes) -> None:
+@given(changes=bytewise, whole=st.sampled_from(["new.pth", "old.pth"]))
+def test_damaged_files_are_refused_in_one_line_or_read(official: Path, changes, whole: str) -> None:
     file = official.with_name("official.pth")
-    file.write_bytes(scrambled(official.read_bytes(), changes, [b"conv_first", b"\x80\x02", b"PK\x03\x04", b"9999999"]))
+    file.write_bytes(
+        scrambled(
+            official.with_name(whole).read_bytes(), changes, [b"conv_first", b"\x80\x02", b"PK\x03\x04", b"9999999"]
+        )
+    )
     with refused_quickly("official.pth"):
         load_network(file)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -178,7 +179,7 @@ def take_member(archive: Path, member: str, target: Path, *, sha256: str, size: 
         os.replace(part, target)
     except KeyError:
         raise UserError(f"{archive}: has no {member}") from None
-    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{archive}: {member} cannot be taken out of it ({error})") from None
     finally:
         part.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from toolbox.checkpoint_format import CheckpointFormat, State
 from toolbox.errors import UserError
@@ -23,6 +24,7 @@ from toolbox.state_layout import readings, unwrapped_state
 from toolbox.weights_file import read_weights
 
 NCNN = (".param", ".bin")
+FILLING = ("normal_", "uniform_", "trunc_normal_", "mul_", "fill_", "zero_", "ones_", "zeros_")
 DAMAGE = (LookupError, AttributeError, TypeError, AssertionError, ArithmeticError, MemoryError, RecursionError,
           struct.error)  # fmt: skip
 """What torch's safe reader raises for damaged files, beside what `read_checkpoint` names."""
@@ -46,20 +48,38 @@ def load_network(weights: Path) -> nn.Module:
         UserError: the file cannot be read, is of no known format, or does not fit the network that it names.
     """
     found = read_imported(weights)
-    network = registry("generators").get(found.config["type"])
-    arguments = {name: value for name, value in found.config.items() if name != "type"}
     try:
-        with torch.device("meta"):  # the shapes are compared before memory is taken for them
-            problem = misfit(network(**arguments), found.state)
-        if problem:
-            raise UserError(problem)
-        with torch.random.fork_rng(devices=[]):  # its initial weights are thrown away: no random numbers are spent
-            built: nn.Module = network(**arguments)
-        built.load_state_dict(found.state)
+        network = _built(registry("generators").get(found.config["type"]), found)
     except (UserError, ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{weights}: looks like {type(found.format).__name__} and is not: {reason}") from None
-    return built.eval()
+    return network.eval()
+
+
+def _built(component: type, found: Imported) -> nn.Module:
+    """The network with the file's weights; the shapes are compared before memory is taken for them."""
+    arguments = {name: value for name, value in found.config.items() if name != "type"}
+    with torch.device("meta"), _Unfilled():
+        outline: nn.Module = component(**arguments)
+    problem = misfit(outline, found.state)
+    if problem:
+        raise UserError(problem)
+    outline.load_state_dict(found.state, assign=True)
+    if not any(tensor.is_meta for tensor in (*outline.parameters(), *outline.buffers())):
+        return outline
+    with torch.random.fork_rng(devices=[]):  # it holds more than its state: built anew, without spending random numbers
+        whole: nn.Module = component(**arguments)
+    whole.load_state_dict(found.state)
+    return whole
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves initial weights out, which would be thrown away: two seconds for RRDBNet of 23 blocks."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.__name__ in FILLING and args and isinstance(args[0], Tensor) and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def import_generator_state(path: str | Path, network: nn.Module) -> State:
