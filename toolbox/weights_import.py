@@ -114,7 +114,10 @@ def read_imported(path: Path) -> Imported:
         UserError: it cannot be read, or not exactly one format matches.
     """
     if not path.exists():
-        path = cached_model(str(path)) or path
+        found = cached_model(str(path))
+        if found is None and path.suffix not in NCNN:
+            raise UserError(f"{path}: there is no such weights file, and no official model of that name (models list)")
+        path = found or path
     if path.suffix in NCNN and (path.suffix == ".param" or path.with_suffix(".param").is_file()):
         return _recognise_graph(path)
     try:
