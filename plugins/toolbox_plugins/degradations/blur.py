@@ -68,7 +68,7 @@ class Blur(Stage):
         if self.spread == "variance":
             sigma_x, sigma_y = sigma_x.sqrt(), sigma_y.sqrt()
         isotropic = shape % 2 == 0
-        return {
+        draws = {
             "size": sizes,
             "family": torch.where(sinc, 3, shape // 2),  # Gaussian, generalised, plateau, sinc
             "sigma_x": sigma_x,
@@ -77,6 +77,7 @@ class Blur(Stage):
             "beta": torch.where(shape // 2 == 2, plateau, gaussian),
             "cutoff": cutoff,
         }
+        return draws | {"kernel": self.kernels(draws)}
 
     def kernels(self, draws: Draws) -> Tensor:
         """The kernels (B, k, k) of these draws."""
@@ -98,7 +99,7 @@ class Blur(Stage):
         return kernels
 
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
-        return filter_images(images, self.kernels(draws).to(images.device))
+        return filter_images(images, draws["kernel"].to(images.device))
 
     def extra_repr(self) -> str:
         return f"sigma={self.sigma}, probability={self.probability}"
@@ -120,11 +121,11 @@ class SincFilter(Stage):
         self.cutoff = check_bounds("cutoff", cutoff, low=0.1, high=3.1416)
 
     def draw(self, count: int, rng: torch.Generator) -> Draws:
-        return {"size": _draw_sizes(count, self.sizes, rng), "cutoff": uniform(count, self.cutoff, rng)}
+        sizes, cutoff = _draw_sizes(count, self.sizes, rng), uniform(count, self.cutoff, rng)
+        return {"size": sizes, "cutoff": cutoff, "kernel": sinc_kernels(cutoff, sizes=sizes, width=self.width)}
 
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
-        kernels = sinc_kernels(draws["cutoff"], sizes=draws["size"], width=self.width)
-        return filter_images(images, kernels.to(images.device))
+        return filter_images(images, draws["kernel"].to(images.device))
 
     def extra_repr(self) -> str:
         return f"cutoff={self.cutoff}, probability={self.probability}"
@@ -139,10 +140,11 @@ class DefocusBlur(Stage):
         self.width = 2 * int(radius[1] + 1) + 1
 
     def draw(self, count: int, rng: torch.Generator) -> Draws:
-        return {"radius": uniform(count, self.radius, rng)}
+        radius = uniform(count, self.radius, rng)
+        return {"radius": radius, "kernel": disk_kernels(radius, width=self.width)}
 
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
-        return filter_images(images, disk_kernels(draws["radius"], width=self.width).to(images.device))
+        return filter_images(images, draws["kernel"].to(images.device))
 
 
 class MotionBlur(Stage):
@@ -154,11 +156,11 @@ class MotionBlur(Stage):
         self.width = 2 * int(length[1] / 2 + 1) + 1
 
     def draw(self, count: int, rng: torch.Generator) -> Draws:
-        return {"length": uniform(count, self.length, rng), "theta": uniform(count, (0, pi), rng)}
+        length, theta = uniform(count, self.length, rng), uniform(count, (0, pi), rng)
+        return {"length": length, "theta": theta, "kernel": motion_kernels(length, theta, width=self.width)}
 
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
-        kernels = motion_kernels(draws["length"], draws["theta"], width=self.width)
-        return filter_images(images, kernels.to(images.device))
+        return filter_images(images, draws["kernel"].to(images.device))
 
 
 def _check_sizes(sizes: Sequence[int]) -> tuple[tuple[int, int], int]:

@@ -29,7 +29,7 @@ class GaussianNoise(Stage):
 
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
         noise = normal_fields(images, draws["seed"], draws["gray"])
-        return torch.addcmul(images, noise, per_sample(draws["sigma"] / 255, images)).clamp(0, 1)
+        return torch.addcmul(images, noise, per_sample(draws["sigma"] / 255, images)).clamp_(0, 1)
 
     def extra_repr(self) -> str:
         return f"sigma={self.sigma}, gray_probability={self.gray_probability}, probability={self.probability}"
@@ -57,13 +57,16 @@ class PoissonNoise(Stage):
         return {"strength": strength, "gray": gray, "seed": seeds(count, rng)}
 
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
-        noise = torch.empty_like(images)
-        for gray in (False, True):
-            at = (draws["gray"] == gray).nonzero().flatten()
-            if len(at):
-                some = images.detach() if len(at) == len(images) else images.detach()[at.to(images.device)]
-                noise[at.to(images.device)] = _shot_noise(luminance(some) if gray else some, draws["seed"][at])
-        return torch.addcmul(images, noise, per_sample(draws["strength"], images)).clamp(0, 1)
+        gray, found = draws["gray"], images.detach()
+        if gray.any() and not gray.all():
+            noise = torch.empty_like(found)
+            for at in (gray.nonzero().flatten(), (~gray).nonzero().flatten()):
+                some = found[at.to(images.device)]
+                some = luminance(some) if gray[at[0]] else some
+                noise[at.to(images.device)] = _shot_noise(some, draws["seed"][at]).expand(-1, images.shape[1], -1, -1)
+        else:
+            noise = _shot_noise(luminance(found) if gray.any() else found, draws["seed"])
+        return torch.addcmul(images, noise, per_sample(draws["strength"], images)).clamp_(0, 1)
 
     def extra_repr(self) -> str:
         return f"scale={self.strength}, gray_probability={self.gray_probability}, probability={self.probability}"
@@ -86,7 +89,7 @@ class CorrelatedNoise(Stage):
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
         noise = normal_fields(images, draws["seed"], torch.zeros(len(images), dtype=torch.bool))
         roots = torch.stack([_root(images.shape[1], seed) for seed in draws["seed"].tolist()]) * (self.sigma / 255)
-        return (images + torch.einsum("bij,bjhw->bihw", roots.to(images), noise)).clamp(0, 1)
+        return (images + torch.einsum("bij,bjhw->bihw", roots.to(images), noise)).clamp_(0, 1)
 
 
 class Quantize(Stage):

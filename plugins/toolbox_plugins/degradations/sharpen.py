@@ -7,7 +7,7 @@ from torch import Tensor
 
 from toolbox.errors import UserError
 
-from .filtering import filter_images
+from .filtering import filter_separable
 from .stage import Draws, Stage
 
 
@@ -18,12 +18,12 @@ def usm_sharpen(images: Tensor, *, weight: float = 0.5, radius: int = 50, thresh
     through a mask of where the difference exceeds `threshold` (in 8-bit levels), which is blurred to be soft. The
     Gaussian spans `radius` pixels, made odd (51), with OpenCV's sigma for that size, 8.0.
     """
-    kernel = _gaussian(radius + 1 - radius % 2)[None].to(images.device)
-    residual = images - filter_images(images, kernel)
-    mask = (residual.abs() * 255 > threshold).to(images.dtype)
-    soft = filter_images(mask, kernel)
-    sharp = (images + weight * residual).clamp(0, 1)
-    return soft * sharp + (1 - soft) * images
+    line = _gaussian(radius + 1 - radius % 2)
+    residual = images - filter_separable(images, line)
+    mask = residual.detach().abs().gt_(threshold / 255)  # 0 or 1
+    soft = filter_separable(mask, line)
+    sharp = torch.add(images, residual, alpha=weight).clamp_(0, 1)
+    return torch.lerp(images, sharp, soft)
 
 
 class Sharpen(Stage):
@@ -50,8 +50,7 @@ class Sharpen(Stage):
 
 
 def _gaussian(size: int) -> Tensor:
-    """The Gaussian (size, size) that OpenCV takes where no sigma is given."""
+    """The Gaussian (size,) that OpenCV takes where no sigma is given."""
     sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
     line = torch.exp(-0.5 * ((torch.arange(size, dtype=torch.float64) - size // 2) / sigma) ** 2)
-    line = line / line.sum()
-    return line[:, None] * line
+    return line / line.sum()

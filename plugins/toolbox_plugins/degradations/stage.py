@@ -92,7 +92,7 @@ def in_batches(samples: list[Tensor], draws: Draws, function: Callable[[Tensor, 
         batches[-1].append(i)
     results = list(samples)
     for indices in (batch for batches in groups.values() for batch in batches):
-        images = torch.stack([samples[i] for i in indices])
+        images = torch.stack([samples[i] for i in indices]) if len(indices) > 1 else samples[indices[0]][None]
         for i, result in zip(indices, function(images, pick(draws, torch.tensor(indices))), strict=True):
             results[i] = result
     return results
