@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train a model from a YAML config",
     "test": "measure a checkpoint on the config's test data",
     "infer": "apply a trained network to images",
+    "preview": "show what a config's degradation does to images",
     "export": "write the trained generators alone, with a description",
     "models": "list, download and verify official weights",
     "plugins": "list plugins, show what they register, check one",
