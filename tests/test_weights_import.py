@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from fuzzing import bytewise, fuzz, refused_quickly, scrambled
 from runs import command
 from toolbox.checkpoint_format import CheckpointFormat
 from toolbox.errors import UserError
+from toolbox.images import images_to_float, read_image, tensor_to_image, write_image
 from toolbox.plugin_manager import PluginManager, use
 from toolbox.state_layout import without_spectral_norm
 from toolbox.weights_import import import_generator_state, load_network, read_imported, recognise
@@ -230,6 +232,17 @@ def test_export_translates_a_published_file(suffix: str, tmp_path: Path) -> None
     if suffix == ".pth":
         assert set(torch.load(back, weights_only=True)) == {"params"}
         assert "model.1.sub.1.RDB3.conv5.0.weight" in torch.load(old, weights_only=True)
+
+
+def test_the_file_alone_is_enough_to_infer(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 256, (9, 13, 3), np.uint8)
+    write_image(tmp_path / "in.png", array)
+    file = saved({"params_ema": STATE}, tmp_path / "official.pth")
+    assert command("infer", tmp_path / "in.png", "-o", tmp_path / "out", "--weights", file) == 0
+    with torch.no_grad():
+        wanted = rrdbnet().eval()(images_to_float(torch.from_numpy(array)[None].permute(0, 3, 1, 2)))
+    difference = read_image(tmp_path / "out" / "in.png").astype(int) - tensor_to_image(wanted[0]).astype(int)
+    assert difference.shape == (36, 52, 3) and abs(difference).max() <= 1
 
 
 def test_export_refuses_what_it_cannot_translate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,3 +127,33 @@ def test_running_statistics_that_old_cyclegan_files_carry_are_left_out() -> None
         "model.2.num_batches_tracked": torch.tensor(3),
     }
     assert same(recognise(old, "old.pth").state, network.state_dict())
+
+
+def even(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights that anybody can compute: 0.05 sin(0.7 j + i) for number j of the i-th key in the alphabet."""
+    return {
+        key: 0.05 * torch.sin(torch.arange(value.numel(), dtype=torch.float64) * 0.7 + i).reshape(value.shape).float()
+        for i, (key, value) in enumerate(sorted(state.items()))
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "wanted"),
+    [
+        ("RRDBNetBasicSR", {"scale": 4}, [-0.03660168, 0.0161617, -0.01649616, -0.0094251, -0.0345667, 0.03618469]),
+        ("RRDBNetXinntao", {"scale": 2}, [-0.1419964, -0.0482815, 0.1380437, 0.04589849, -0.03413432, 0.1155125]),
+        ("RRDBNetOldArch", {"scale": 1}, [-0.05394292, -0.050184, -0.01033131, -0.002748818, -0.034231, 0.0212003]),
+        ("SRVGGNetCompactBasicSR", {"scale": 4}, [0.964529, 0.2758946, 0.4803683, 0.2290223, 0.5030449, 0.3560139]),
+    ],
+)
+def test_networks_of_known_weights_give_what_spandrel_gave(name: str, arguments, wanted, tmp_path: Path) -> None:
+    """Four pixels, mean and deviation, computed by spandrel 0.4.2 from the same state dict."""
+    sizes = {"convs": 3} if "Compact" in name else {"growth": 32, "blocks": 1}
+    found, network = network_of(name, {"width": 8, **sizes, **arguments})
+    network.load_state_dict(even(network.state_dict()))
+    images = (torch.cos(torch.arange(192, dtype=torch.float64) * 0.9).reshape(1, 3, 8, 8).float() + 1) / 2
+    with torch.no_grad():
+        output = load_network(file_of(found, network, tmp_path / "a.pth"))(images)
+    flat = output.flatten()
+    given = [flat[0], flat[len(flat) // 3 + 5], flat[len(flat) // 2 + 2], flat[-1], output.mean(), output.std()]
+    assert [value.item() for value in given] == pytest.approx(wanted, abs=1e-5)
