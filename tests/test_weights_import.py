@@ -17,9 +17,10 @@ from torch.nn.utils import spectral_norm as old_spectral_norm
 from torch.nn.utils.parametrizations import spectral_norm
 
 from fuzzing import bytewise, fuzz, refused_quickly, scrambled
-from runs import command
+from runs import command, sr_config, write_config
 from toolbox.checkpoint_format import CheckpointFormat
 from toolbox.errors import UserError
+from toolbox.export import load_exported
 from toolbox.images import images_to_float, read_image, tensor_to_image, write_image
 from toolbox.plugin_manager import PluginManager, use
 from toolbox.state_layout import without_spectral_norm
@@ -33,11 +34,10 @@ from toolbox import hookimpl
 from toolbox.checkpoint_format import CheckpointFormat
 
 class Greedy(CheckpointFormat):
-    """Takes everything."""
+    """Takes every network with a first convolution."""
     network = "RRDBNet"
     layout = "greedy"
-    def matches(self, keys):
-        return True
+    needs = ("conv_first.weight",)
 
 @hookimpl
 def register_formats(register):
@@ -165,6 +165,12 @@ def test_a_file_of_no_known_format_lists_its_keys_and_the_formats(tmp_path: Path
         load_network(file)
 
 
+def test_a_file_of_a_network_that_is_almost_known_names_the_nearest_format(tmp_path: Path) -> None:
+    state = {key: value for key, value in STATE.items() if "conv_up2" not in key}
+    with pytest.raises(UserError, match=r"nearest is RRDBNetBasicSR, which has conv_up2\.weight too; known"):
+        load_network(saved(state, tmp_path / "x2.pth"))
+
+
 def test_a_file_without_a_state_dict_says_what_it_holds(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no state dict but epoch, loss"):
         load_network(saved({"epoch": 1, "loss": 0.5}, tmp_path / "a.pth"))
@@ -243,6 +249,21 @@ def test_the_file_alone_is_enough_to_infer(tmp_path: Path) -> None:
         wanted = rrdbnet().eval()(images_to_float(torch.from_numpy(array)[None].permute(0, 3, 1, 2)))
     difference = read_image(tmp_path / "out" / "in.png").astype(int) - tensor_to_image(wanted[0]).astype(int)
     assert difference.shape == (36, 52, 3) and abs(difference).max() <= 1
+
+
+def test_a_trained_generator_is_exported_in_a_published_layout_and_read_back(tmp_path: Path) -> None:
+    network = {"type": "RRDBNet", "width": 4, "growth": 2, "blocks": 2}
+    write_config(sr_config(tmp_path, generator=network), tmp_path / "run.yaml")
+    saved({"state_dict": prefixed(STATE, "generator."), "meta": {"iter": 3}}, tmp_path / "iter_3.pth")
+    file = tmp_path / "x4.pth"
+    export = ("export", tmp_path / "run.yaml", tmp_path / "iter_3.pth", "-o", file, "--layout")
+    assert command(*export, "xinntao") == 0
+    assert "RRDB_trunk.1.RDB3.conv5.bias" in torch.load(file, weights_only=True)
+    described = load_exported(file)
+    file.with_name("x4.pth.json").unlink()
+    alone = load_network(file)
+    assert same(described.generator.state_dict(), STATE) and same(alone.state_dict(), STATE)  # type: ignore[operator]
+    assert command(*export, "cyclegan") == 2
 
 
 def test_export_refuses_what_it_cannot_translate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

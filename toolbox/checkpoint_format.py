@@ -29,12 +29,14 @@ class CheckpointFormat:
     """The registered generator that such a file holds."""
     layout: ClassVar[str]
     """Whose layout it is, as `export --layout` names it: `basicsr`."""
+    needs: ClassVar[tuple[str, ...]]
+    """Keys that every file of this layout has, and together no other; messages about unknown files compare them."""
     wrapper: ClassVar[str | None] = None
     """The key under which published .pth files of this layout keep their state dict; None where they are bare."""
 
     def matches(self, keys: Collection[str]) -> bool:
-        """Whether a state dict of these keys is of this layout."""
-        raise NotImplementedError
+        """Whether a state dict of these keys is of this layout; by default, whether it has all that it `needs`."""
+        return set(self.needs) <= set(keys)
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """The network's constructor arguments (blocks, width, scale, ...), from the shapes of a matching state dict.

@@ -191,9 +191,20 @@ def _unknown(source: str, known: Mapping[str, CheckpointFormat], state: Mapping[
     if not known:
         return f"{source}: no plugin registers a checkpoint format; is one left out by -p no:NAME?"
     return (
-        f"{source}: none of the known formats has these {len(keys)} keys ({shown}, ...); known: {', '.join(known)}; "
-        "a plugin can add one (register_formats), and a checkpoint of this toolbox needs --config and --checkpoint"
+        f"{source}: none of the known formats has these {len(keys)} keys ({shown}, ...); "
+        f"{_nearest(known, state)}known: {', '.join(known)}; a plugin can add one (register_formats), "
+        "and a checkpoint of this toolbox needs --config and --checkpoint"
     )
+
+
+def _nearest(known: Mapping[str, CheckpointFormat], state: Mapping[str, Tensor]) -> str:
+    """Which format shares most of the keys that it needs, and which one it misses; nothing where none shares any."""
+    shared = {name: sum(key in state for key in each.needs) / len(each.needs) for name, each in known.items()}
+    name = max(shared, key=lambda each: shared[each])
+    lacking = [key for key in known[name].needs if key not in state]
+    if not shared[name]:
+        return ""
+    return f"nearest is {name}, which {f'has {lacking[0]} too' if lacking else 'has fewer other keys'}; "
 
 
 def _recognise_graph(path: Path) -> Imported:

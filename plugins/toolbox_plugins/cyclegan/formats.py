@@ -21,11 +21,12 @@ class ResnetGeneratorOfficial(CheckpointFormat):
 
     network = "ResnetGenerator"
     layout = "cyclegan"
+    needs = ("model.1.weight", "model.4.weight", "model.7.weight")
 
     def matches(self, keys: Collection[str]) -> bool:
         """The first residual block stands at place 10, as `conv_block` (others write `block`, and are told so)."""
         ours = any(key.startswith((f"model.{BLOCKS}.conv_block.", f"model.{BLOCKS}.block.")) for key in keys)
-        return ours and {"model.1.weight", "model.4.weight", "model.7.weight"} <= set(keys)
+        return ours and super().matches(keys)
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """Batch norm is known by its weights and running statistics; instance norm here has neither.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import count as counter
 from typing import Any
 
@@ -47,10 +47,7 @@ class RRDBNetBasicSR(CheckpointFormat):
     network = "RRDBNet"
     layout = "basicsr"
     wrapper = "params"
-
-    def matches(self, keys: Collection[str]) -> bool:
-        """No other network has `rdb1` in its blocks."""
-        return {"conv_first.weight", "body.0.rdb1.conv1.weight", "conv_up2.weight", "conv_last.weight"} <= set(keys)
+    needs = ("conv_first.weight", "body.0.rdb1.conv1.weight", "conv_up2.weight", "conv_last.weight")
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """At x2 and x1 the first convolution sees 4 and 16 times the channels that the last gives; else it is x4."""
@@ -96,10 +93,7 @@ class RRDBNetXinntao(RRDBNetBasicSR):
 
     layout = "xinntao"
     wrapper = None
-
-    def matches(self, keys: Collection[str]) -> bool:
-        """No other layout has `RRDB_trunk`."""
-        return {"conv_first.weight", "RRDB_trunk.0.RDB1.conv1.weight", "upconv2.weight"} <= set(keys)
+    needs = ("conv_first.weight", "RRDB_trunk.0.RDB1.conv1.weight", "upconv2.weight", "conv_last.weight")
 
     def convert(self, state: Mapping[str, Tensor]) -> State:
         """To BasicSR's keys."""
@@ -118,10 +112,7 @@ class RRDBNetOldArch(RRDBNetXinntao):
     """The community's ESRGAN files: `model.0`, `model.1.sub.{i}.RDB{1-3}.conv{1-5}.0`, ... `model.10`; a bare dict."""
 
     layout = "old-arch"
-
-    def matches(self, keys: Collection[str]) -> bool:
-        """Only x4 (and x2 and x1 that fold their input) has its last convolution at place 10."""
-        return {"model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight"} <= set(keys)
+    needs = ("model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight")
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """Files of other scales have more or fewer than two enlarging convolutions, and so other places."""

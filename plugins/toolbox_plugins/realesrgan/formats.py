@@ -21,12 +21,11 @@ class SRVGGNetCompactBasicSR(CheckpointFormat):
     network = "SRVGGNetCompact"
     layout = "basicsr"
     wrapper = "params"
+    needs = ("body.0.weight", "body.2.weight")
 
     def matches(self, keys: Collection[str]) -> bool:
         """Nothing but `body.{i}.weight` and `body.{i}.bias`."""
-        return {"body.0.weight", "body.2.weight"} <= set(keys) and all(
-            key.count(".") == 2 and key.startswith("body.") for key in keys
-        )
+        return super().matches(keys) and all(key.count(".") == 2 and key.startswith("body.") for key in keys)
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """`convs` counts the convolutions between the first and the last, as Real-ESRGAN does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -26,10 +26,7 @@ class SRResNetBasicSR(CheckpointFormat):
     network = "SRResNet"
     layout = "basicsr"
     wrapper = "params"
-
-    def matches(self, keys: Collection[str]) -> bool:
-        """EDSR has such blocks too, and neither `upconv1` nor `conv_hr`."""
-        return {"conv_first.weight", "body.0.conv1.weight", "upconv1.weight", "conv_hr.weight"} <= set(keys)
+    needs = ("conv_first.weight", "body.0.conv1.weight", "upconv1.weight", "conv_hr.weight")  # EDSR has blocks alike
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """One convolution before a pixel shuffle is x2 or x3, by its width; two are x4, three x8."""
@@ -64,11 +61,7 @@ class SRResNetMMagic(SRResNetBasicSR):
 
     layout = "mmagic"
     wrapper = "state_dict"
-
-    def matches(self, keys: Collection[str]) -> bool:
-        """No other layout has `trunk_net` and `upsample_conv`."""
-        wanted = {"conv_first.weight", "trunk_net.0.conv1.weight", "upsample1.upsample_conv.weight", "conv_hr.weight"}
-        return wanted <= set(keys)
+    needs = ("conv_first.weight", "trunk_net.0.conv1.weight", "upsample1.upsample_conv.weight", "conv_hr.weight")
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """As BasicSR's, whose shapes are the same."""
