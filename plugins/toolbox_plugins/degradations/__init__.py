@@ -10,6 +10,7 @@ def register_degradations(register: Register) -> None:
     from .bicubic import BicubicDegradation
     from .blur import Blur, DefocusBlur, MotionBlur, SincFilter
     from .bsrgan import BSRGANDegradation
+    from .damage import Dust, Folds, MissingRegions, Scratches
     from .jpeg_stage import JPEG
     from .noise import CorrelatedNoise, GaussianNoise, PoissonNoise, Quantize
     from .real_esrgan import RealESRGANDegradation
@@ -25,4 +26,6 @@ def register_degradations(register: Register) -> None:
     for stage in (Blur, SincFilter, DefocusBlur, MotionBlur, RandomResize, FinalResize, Sharpen):
         register(stage.__name__, stage)
     for stage in (GaussianNoise, PoissonNoise, CorrelatedNoise, JPEG, Quantize):
+        register(stage.__name__, stage)
+    for stage in (Scratches, Dust, Folds, MissingRegions):
         register(stage.__name__, stage)
