@@ -1,7 +1,7 @@
 """The published weight files that `gan-toolbox models` knows: where they lie, their SHA-256, size and licence.
 
 Hashes of files in PyPI wheels were computed from the wheels, whose own are PyPI's. Those of GitHub releases were not
-computed here: each is the one that at least three public repositories state, and so are the sizes.
+computed here: each is the one that at least three public repositories state, each size one that at least two do.
 """
 
 from __future__ import annotations
