@@ -58,6 +58,8 @@ class Algorithm(BaseModel, ABC):
     """Discriminator slots that a config may leave out."""
     roles: ClassVar[Mapping[str, list[tuple[str, ...]]]] = {}
     """What losses can be given for: every loss of a role is called with each tuple of values and summed."""
+    averaged_roles: ClassVar[tuple[str, ...]] = ()
+    """Roles whose values come from the generators' averages: a config that fills one needs `model.ema`."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(

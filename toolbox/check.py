@@ -169,6 +169,9 @@ class Check:
         """Check that every loss has a role the algorithm knows."""
         for role, each in model.get("losses", {}).items():
             self.one_of(role, algorithm.roles, f"model.losses.{role}", f"role of {model['type']}")
+            if role in algorithm.averaged_roles and model.get("ema") is None:
+                message = "compares with the generator's average, and there is none; write model.ema: 0.999"
+                raise self.error(message, f"model.losses.{role}")
             for i, loss in enumerate(each if isinstance(each, list) else [each]):
                 key = f"model.losses.{role}.{i}" if isinstance(each, list) else f"model.losses.{role}"
                 self.component("losses", loss, key)

@@ -68,7 +68,7 @@ def test_the_role_needs_an_average(algorithm: str, tmp_path: Path, capsys: pytes
     config = sr_config(tmp_path, type=algorithm, losses=losses, ema=None)
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 2
     error = capsys.readouterr().err
-    assert "model.losses.artifact: compares the generator with its average" in error and "model.ema: 0.999" in error
+    assert "model.losses.artifact: compares with the generator's average" in error and "model.ema: 0.999" in error
 
 
 def test_it_trains_from_yaml_with_rrdbnet_ragan_and_the_loss_against_artefacts(tmp_path: Path):

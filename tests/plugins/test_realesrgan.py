@@ -98,4 +98,4 @@ def test_it_trains_from_yaml_with_its_networks(sharpen: bool, tmp_path: Path):
 def test_its_artefact_role_needs_an_average_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     config = sr_config(tmp_path, type="RealESRGAN", losses={"artifact": {"type": "ArtifactLoss"}}, ema=None)
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 2
-    assert "model.losses.artifact: compares the generator with its average" in capsys.readouterr().err
+    assert "model.losses.artifact: compares with the generator's average" in capsys.readouterr().err

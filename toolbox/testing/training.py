@@ -78,7 +78,8 @@ def assemble(
 ) -> Algorithm:
     """An algorithm with tiny networks: one loss of weight 1 for each role, one variant for each discriminator.
 
-    `generator` is called with the scale it must have, `networks` replaces single slots.
+    Roles that need the generators' averages have a loss only with `ema`. `generator` is called with the scale it must
+    have, `networks` replaces single slots.
     """
     torch.manual_seed(seed)
     scale = 2 if algorithm.derived else 1
@@ -88,11 +89,12 @@ def assemble(
     adversaries = {slot: Adversary(variant(), 1.0, pool) for slot in algorithm.adversaries}
     for slot, adversary in adversaries.items():
         built[slot] = adversary.variant.prepare(built[slot])
+    roles = [role for role in algorithm.roles if ema is not None or role not in algorithm.averaged_roles]
     made = algorithm(
         Parts(
             networks=built,
             adversaries=adversaries,
-            losses={role: [WeightedLoss("distance", _Distance())] for role in algorithm.roles} if losses else {},
+            losses={role: [WeightedLoss("distance", _Distance())] for role in roles} if losses else {},
             degradation=TinyDegradation() if algorithm.derived else None,
             ema=ema,
         ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from toolbox import hookimpl
 from toolbox.hookspecs import Register
 
@@ -29,10 +27,3 @@ def register_formats(register: Register) -> None:
     register("RRDBNetBasicSR", RRDBNetBasicSR)
     register("RRDBNetXinntao", RRDBNetXinntao)
     register("RRDBNetOldArch", RRDBNetOldArch)
-
-
-@hookimpl
-def config_loaded(config: dict[str, Any]) -> None:
-    from .artifact_role import refuse_without_average
-
-    refuse_without_average(config)

@@ -20,6 +20,7 @@ class ESRGAN(SRGAN):
     """
 
     roles = {**SRGAN.roles, "artifact": [("sr", "hr", "sr_ema")]}
+    averaged_roles = ("artifact",)
 
     def translate(self, values: Values) -> None:
         """Upscale, by the average too where a loss asks for it."""
@@ -29,8 +30,6 @@ class ESRGAN(SRGAN):
 
     @torch.no_grad()
     def upscale_by_average(self, values: Values) -> Tensor:
-        """What the generator's average makes of `lr`; without one (in code, never from a config) `sr` itself."""
-        if self.parts.ema is None:
-            return values["sr"].detach()
+        """What the generator's average makes of `lr`."""
         average: Any = self.generator_ema
         return average.eval()(values["lr"])  # batch norm as in prediction, not by this batch
