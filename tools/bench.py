@@ -2,6 +2,7 @@
 
 python tools/bench.py step     [--size 128] [--rounds 7]        the training step against the published one
 python tools/bench.py data     [--folder FOLDER] [--rounds 5]   crops per second against Pillow
+python tools/bench.py degrade  [--batch 16] [--rounds 20]       second-order degradation against numpy and OpenCV
 python tools/bench.py overhead [--iterations 2000] [--rounds 5] the framework's own cost per iteration
 """
 
@@ -22,6 +23,10 @@ def main() -> None:
     data.add_argument("--folder", type=Path, help="images to read (default: 2040x1356 PNGs made of the demo's photos)")
     data.add_argument("--rounds", type=int, default=5, help="how often the loaders take turns (default: 5)")
     data.add_argument("--crop", type=int, default=256, help="side of a crop in pixels (default: 256)")
+    degrade = commands.add_parser("degrade", help="second-order degradation of patches: numpy against the toolbox")
+    degrade.add_argument("--batch", type=int, default=16, help="patches at once (default: 16)")
+    degrade.add_argument("--rounds", type=int, default=20, help="how often the two take turns (default: 20)")
+    degrade.add_argument("--processes", type=int, default=2, help="processes of one thread, one a core (default: 2)")
     overhead = commands.add_parser("overhead", help="a trivial GAN under the Runner against a bare loop")
     overhead.add_argument("--iterations", type=int, default=2000, help="iterations of each loop (default: 2000)")
     overhead.add_argument("--rounds", type=int, default=5, help="how often the loops take turns (default: 5)")
@@ -35,6 +40,10 @@ def main() -> None:
         import bench_data
 
         bench_data.main(options.folder, options.rounds, options.crop)
+    elif options.command == "degrade":
+        import bench_degrade
+
+        bench_degrade.main(options.batch, options.rounds, options.processes)
     else:
         import bench_overhead
 

@@ -19,9 +19,9 @@ def usm_sharpen(images: Tensor, *, weight: float = 0.5, radius: int = 50, thresh
     Gaussian spans `radius` pixels, made odd (51), with OpenCV's sigma for that size, 8.0.
     """
     line = _gaussian(radius + 1 - radius % 2)
-    residual = images - filter_separable(images, line)
+    residual = images - filter_separable(images, line, line)
     mask = residual.detach().abs().gt_(threshold / 255)  # 0 or 1
-    soft = filter_separable(mask, line)
+    soft = filter_separable(mask, line, line)
     sharp = torch.add(images, residual, alpha=weight).clamp_(0, 1)
     return torch.lerp(images, sharp, soft)
 

@@ -10,6 +10,17 @@ def register_transforms(register: Register) -> None:
     from .geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
     from .naming import Copy
     from .oracle import InkOracle, PaletteOracle
+    from .video import VideoCompression
 
-    for transform in (CenterCrop, Copy, InkOracle, ModCrop, PaletteOracle, RandomCrop, RandomFlip, Resize):
+    for transform in (
+        CenterCrop,
+        Copy,
+        InkOracle,
+        ModCrop,
+        PaletteOracle,
+        RandomCrop,
+        RandomFlip,
+        Resize,
+        VideoCompression,
+    ):
         register(transform.__name__, transform)
