@@ -6,7 +6,6 @@ are known is the plugins' business: `gan-toolbox plugins show formats`.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from toolbox.checkpoint_format import CheckpointFormat, State
+from toolbox.engine.checkpoint import DAMAGE
 from toolbox.errors import UserError
 from toolbox.models import cached_model
 from toolbox.registry import registry
@@ -25,9 +25,6 @@ from toolbox.weights_file import read_weights
 
 NCNN = (".param", ".bin")
 FILLING = ("normal_", "uniform_", "trunc_normal_", "mul_", "fill_", "zero_", "ones_", "zeros_")
-DAMAGE = (LookupError, AttributeError, TypeError, AssertionError, ArithmeticError, MemoryError, RecursionError,
-          struct.error)  # fmt: skip
-"""What torch's safe reader raises for damaged files, beside what `read_checkpoint` names."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import struct
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from toolbox.engine.state import plain
 from toolbox.errors import RunFailed, UserError
 
 LAST = "last_checkpoint"
+DAMAGE = (RuntimeError, ValueError, OSError, zipfile.BadZipFile, LookupError, AttributeError, TypeError, AssertionError,
+          ArithmeticError, MemoryError, EOFError, struct.error)  # fmt: skip
+"""What torch's safe reader raises for damaged files; RuntimeError holds RecursionError."""
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -42,7 +46,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             f"{path}: refused, because it holds more than tensors and plain values and reading it would run code "
             f"({reason[:160]}); save a plain state_dict instead"
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
+    except DAMAGE as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{path}: is damaged or no checkpoint ({reason})") from None
     if not isinstance(content, dict):

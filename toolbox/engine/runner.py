@@ -27,7 +27,9 @@ from toolbox.engine.random_state import seed_all
 from toolbox.engine.schedules import completed, restore_schedules
 from toolbox.engine.state import load_portable_state, message_hub_state, portable_state, rank_states
 from toolbox.errors import ConfigError, UserError
+from toolbox.network_call import unwrapped
 from toolbox.plugin_manager import manager
+from toolbox.weights_import import import_generator_state
 
 
 class ToolboxRunner(Runner):
@@ -213,8 +215,29 @@ class ToolboxRunner(Runner):
             if not found:
                 self.logger.warning("%s holds no checkpoint to resume: starting from the beginning", self.work_dir)
         elif self._load_from is not None:
-            self.load_checkpoint(self._load_from, partly=True)
+            self.start_from(self._load_from)
             self.algorithm.restart()
+
+    def start_from(self, filename: str) -> None:
+        """Begin with the weights of a checkpoint, or of one network that somebody published in any known format.
+
+        Networks that the file does not hold keep their initial weights; an average begins at its network's.
+        """
+        if Path(filename).suffix == ".pth" and Path(filename).is_file():
+            checkpoint = read_checkpoint(filename)
+            if "algorithm" in (checkpoint.get("meta") or {}):
+                self._take(checkpoint, filename, partly=True)
+                return
+        if len(self.algorithm.generators) > 1:
+            slots = ", ".join(self.algorithm.generators)
+            raise UserError(f"{filename}: is no checkpoint of this toolbox, and holds one network of {slots}: which?")
+        (slot,) = self.algorithm.generators
+        network = unwrapped(getattr(self.algorithm, slot))
+        network.load_state_dict(import_generator_state(filename, network))
+        if self.algorithm.parts.ema is not None:
+            getattr(self.algorithm, f"{slot}_ema").load_state_dict(network.state_dict())
+        self._has_loaded = True
+        self.logger.info("began with %s", filename)
 
     def resume(self, filename: str, **_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Continue a run: weights, optimizers, schedules, counters, logs and random state."""
