@@ -20,7 +20,7 @@ ADAM: dict[str, Any] = {"lr": 1e-4, "betas": (0.9, 0.99)}
 
 
 def build(**switches: Any) -> Any:
-    """RRDBNet of 4 blocks, the U-Net discriminator, VGG19's conv5_4 with random weights; Real-ESRGAN's objective."""
+    """RRDBNet of 4 blocks, the U-Net discriminator, VGG19's conv5_4 with random weights; ESRGAN's objective."""
     with tempfile.TemporaryDirectory() as folder:
         vgg19 = {"type": "VGG19", "weights": str(random_vgg19(Path(folder)))}
         return build_algorithm(
@@ -28,10 +28,10 @@ def build(**switches: Any) -> Any:
                 "type": "ESRGAN",
                 "generator": {"type": "RRDBNet", "blocks": 4, "scale": SCALE},
                 "discriminator": {"type": "UNetDiscriminator"},
-                "variant": {"type": "Vanilla"},
-                "adversarial": {"discriminator": 0.1},
+                "variant": {"type": "RaGAN"},
+                "adversarial": {"discriminator": 5e-3},
                 "losses": {
-                    "pixel": {"type": "L1Loss"},
+                    "pixel": {"type": "L1Loss", "weight": 1e-2},
                     "perceptual": {"type": "PerceptualLoss", "features": vgg19},
                 },
                 **switches,
@@ -71,9 +71,9 @@ def reference_step(size: int) -> Callable[[], Any]:
     batch = pairs(size)
     low, high = batch["lr"], batch["hr"]
 
-    def judged(images: Tensor, target: float) -> Tensor:
-        logits = discriminator(images)[0]
-        return binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+    def relative(logits: Tensor, others: Tensor, target: float) -> Tensor:
+        difference = logits - others.mean()
+        return 0.5 * binary_cross_entropy_with_logits(difference, torch.full_like(difference, target))
 
     def learnable(network: nn.Module, yes: bool) -> None:
         for parameter in network.parameters():
@@ -83,13 +83,16 @@ def reference_step(size: int) -> Callable[[], Any]:
         learnable(discriminator, False)
         adam_g.zero_grad()
         output = generator(low)
-        loss = l1_loss(output, high) + perceptual(output, high) + 0.1 * judged(output, 1.0)
+        real, fake = discriminator(high)[0].detach(), discriminator(output)[0]
+        adversarial = relative(real, fake, 0.0) + relative(fake, real, 1.0)
+        loss = 1e-2 * l1_loss(output, high) + perceptual(output, high) + 5e-3 * adversarial
         loss.backward()
         adam_g.step()
         learnable(discriminator, True)
         adam_d.zero_grad()
-        judged(high, 1.0).backward()
-        judged(output.detach(), 0.0).backward()
+        fake, real = discriminator(output)[0].detach(), discriminator(high)[0]
+        relative(real, fake, 1.0).backward()
+        relative(discriminator(output.detach())[0], real.detach(), 0.0).backward()
         adam_d.step()
         with torch.no_grad():
             for mean, parameter in zip(average.parameters(), generator.parameters(), strict=True):
@@ -98,9 +101,9 @@ def reference_step(size: int) -> Callable[[], Any]:
     return step
 
 
-def toolbox_step(size: int, *, amp: str | None) -> Callable[[], Any]:
+def toolbox_step(size: int, *, amp: str | None, one_graph: bool = False) -> Callable[[], Any]:
     """The same step by the toolbox: channels-last, fused Adam, foreach average, D on both at once."""
-    model = build(channels_last=True, ema=0.999)
+    model = build(channels_last=True, ema=0.999, one_graph=one_graph)
     wrapper = {"optimizer": {"type": "Adam", **ADAM}}
     optimizers = build_optimizers(model, {"generator": wrapper, "discriminator": wrapper}, amp=amp, device_type="cpu")
     batch = pairs(size)
