@@ -154,6 +154,8 @@ def main(batch: int, rounds: int, processes: int) -> None:
     workers = [context.Process(target=measure, args=(batch, rounds, together, send)) for _, send in pipes]
     for worker in workers:
         worker.start()
+    for _, send in pipes:
+        send.close()  # or a worker that failed would be waited for
     for _ in range(rounds):
         found += [receive.recv() for receive, _ in pipes]
     for worker in workers:

@@ -80,5 +80,7 @@ def _normalised(kernels: Tensor, sizes: Tensor) -> Tensor:
     """Cut kernels (B, width, width) to their sizes and bring their sums to 1, in float32."""
     y, x = _grid(kernels.shape[-1], kernels.device)
     inside = torch.maximum(x.abs(), y.abs()) <= (sizes[:, None, None] // 2)
-    kernels = kernels * inside
+    kernels = kernels * inside / (kernels * inside).sum((-2, -1), keepdim=True)
+    # Below float's precision beside the rest: 0, because subnormal numbers make products a hundred times slower.
+    kernels = torch.where(kernels.abs() > 1e-9, kernels, 0.0)
     return (kernels / kernels.sum((-2, -1), keepdim=True)).float()
