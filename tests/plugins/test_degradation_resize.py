@@ -32,6 +32,16 @@ def test_lanczos_is_pillows(size: tuple[int, int]) -> None:
     assert np.abs(ours - reference).max() < 1e-4
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(13, 31), (50, 24), (1, 7)])
+def test_the_fast_way_gives_torchs_numbers(mode: str, size: tuple[int, int]) -> None:
+    images = torch.rand(2, 3, 29, 33)
+    reference = torch.nn.functional.interpolate(images, size, mode=mode, align_corners=False)
+    assert torch.allclose(resize(images, size, mode=mode), reference, atol=1e-5)
+    channels_last = images.contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(resize(channels_last, size, mode=mode), reference, atol=1e-5)
+
+
 def test_area_by_a_whole_factor_is_the_mean_of_the_pixels() -> None:
     images = torch.rand(1, 1, 12, 12)
     assert torch.allclose(resize(images, (4, 4), mode="area"), torch.nn.functional.avg_pool2d(images, 3))

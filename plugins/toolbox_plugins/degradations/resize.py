@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
+import cv2
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -14,6 +15,8 @@ from toolbox.errors import UserError, did_you_mean
 from .stage import Draws, Size, Stage, check_bounds, check_weights, choice, uniform
 
 MODES = ("area", "bilinear", "bicubic", "lanczos")
+OPENCV = {"bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
+"""Filters that OpenCV computes as torch does; its area filter is another."""
 
 
 def resize(images: Tensor, size: Size, *, mode: str) -> Tensor:
@@ -27,7 +30,18 @@ def resize(images: Tensor, size: Size, *, mode: str) -> Tensor:
     if mode == "lanczos":
         rows, columns = (_lanczos(old, new).to(images) for old, new in zip(images.shape[-2:], size, strict=True))
         return rows @ images @ columns.T
+    if mode in OPENCV and images.device.type == "cpu" and images.dtype == torch.float32 and not images.requires_grad:
+        return _by_opencv(images, size, OPENCV[mode])
     return F.interpolate(images, size, mode=mode, align_corners=None if mode == "area" else False)
+
+
+def _by_opencv(images: Tensor, size: Size, interpolation: int) -> Tensor:
+    """The same numbers as torch's (tested), several times faster."""
+    resized = images.new_empty(*images.shape[:2], *size)
+    planes = zip(images.flatten(0, 1).contiguous().numpy(), resized.flatten(0, 1).numpy(), strict=True)
+    for plane, result in planes:
+        cv2.resize(plane, size[::-1], dst=result, interpolation=interpolation)
+    return resized
 
 
 class RandomResize(Stage):

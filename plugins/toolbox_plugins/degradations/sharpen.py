@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -49,6 +51,7 @@ class Sharpen(Stage):
         return f"weight={self.weight}, radius={self.radius}, threshold={self.threshold}"
 
 
+@cache
 def _gaussian(size: int) -> Tensor:
     """The Gaussian (size,) that OpenCV takes where no sigma is given."""
     sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
