@@ -6,6 +6,11 @@ from toolbox.hookspecs import Register
 
 @hookimpl
 def register_features(register: Register) -> None:
+    from .efficientnet_lite0 import EfficientNetLite0
+    from .lpips_trunks import VGG16, AlexNet
     from .vgg19 import VGG19
 
     register("VGG19", VGG19)
+    register("VGG16", VGG16)
+    register("AlexNet", AlexNet)
+    register("EfficientNetLite0", EfficientNetLite0)

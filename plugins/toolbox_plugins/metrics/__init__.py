@@ -1,4 +1,4 @@
-"""Metrics of an image against its reference."""
+"""Metrics of an image against its reference, and of an image alone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from toolbox.hookspecs import Register, hookimpl
 
 @hookimpl
 def register_metrics(register: Register) -> None:
+    from .feature_distance import FeatureDistance
+    from .lpips import LPIPS
     from .luminance import LuminanceCorrelation
+    from .msssim import MSSSIM
+    from .niqe import NIQE
     from .psnr import PSNR
     from .ssim import SSIM
 
     register("PSNR", PSNR)
     register("SSIM", SSIM)
+    register("MSSSIM", MSSSIM)
+    register("NIQE", NIQE)
+    register("LPIPS", LPIPS)
+    register("FeatureDistance", FeatureDistance)
     register("LuminanceCorrelation", LuminanceCorrelation)

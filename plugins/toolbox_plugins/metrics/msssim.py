@@ -1,0 +1,44 @@
+"""Structural similarity at five scales."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from .fidelity import FidelityMetric
+from .ssim import MARGIN
+
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Exponents of the scales, the finest first (Wang et al. 2003, section 3.2)."""
+
+
+class MSSSIM(FidelityMetric):
+    """Multi-scale structural similarity (Wang et al. 2003), per image, 1 for equal images. More is better.
+
+    Contrast and structure at five scales, halved by 2x2 means (an odd last row or column is dropped), luminance at
+    the coarsest alone. Windows as in `SSIM`, and only where they lie inside the image, so that the coarsest scale
+    must have 11 pixels and the image 176. A mean below 0, whose power is no number, counts as 0.
+    """
+
+    name = "ms_ssim"
+    smallest = (2 * MARGIN + 1) * 2 ** (len(WEIGHTS) - 1)
+
+    @property
+    def protocol(self) -> str:
+        return f"ms_ssim[{self.setting},gauss11,valid,{len(WEIGHTS)}scales]"
+
+    def measure(self, prediction: Tensor, reference: Tensor) -> float:
+        """Compare two images (C, H, W) in [0, 1]."""
+        first, second = self.prepare(prediction, reference)  # (1, C', H', W')
+        product = 1.0
+        for weight in WEIGHTS[:-1]:
+            # torchmetrics cuts this map to the windows inside the image, but not the other one
+            _, contrast = structural_similarity_index_measure(
+                first, second, data_range=255.0, return_contrast_sensitivity=True
+            )
+            product *= max(float(contrast), 0.0) ** weight
+            first, second = F.avg_pool2d(first, 2), F.avg_pool2d(second, 2)
+        _, coarsest = structural_similarity_index_measure(first, second, data_range=255.0, return_full_image=True)
+        last = float(coarsest[..., MARGIN:-MARGIN, MARGIN:-MARGIN].mean())
+        return product * max(last, 0.0) ** WEIGHTS[-1]
