@@ -16,6 +16,7 @@ COMMANDS = {
     "test": "measure a checkpoint on the config's test data",
     "infer": "apply a trained network to images",
     "preview": "show what a config's degradation does to images",
+    "evaluate": "price a folder of images, from any program, against references",
     "export": "write the trained generators alone, with a description",
     "models": "list, download and verify official weights",
     "plugins": "list plugins, show what they register, check one",

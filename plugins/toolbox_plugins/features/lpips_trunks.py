@@ -41,7 +41,8 @@ class Trunk(FeatureNetwork):
         try:
             given = read_tensors(find_weights(weights, sha256=sha256))
         except UserError as error:
-            raise UserError(f"{error}; torchvision's {name} is {self.official}") from error
+            hint = "" if weights == self.official else f"; torchvision's {name} is {self.official}"
+            raise UserError(f"{error}{hint}") from error
         needed = self.state_dict()
         for key, value in needed.items():
             if key not in given or given[key].shape != value.shape:

@@ -18,6 +18,11 @@ from .fidelity import Y601
 
 BLOCK = 96
 SIGMA, RADIUS = 7 / 6, 3
+FLAT = 1e-9
+"""What is left by rounding where an image is flat; its sign, which the fits look at, would be chance.
+
+Without it the figure of a photo with black areas moves by 0.06; with it, it is within 0.001 of BasicSR's.
+"""
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """Neighbours whose products are looked at: across, down, and both diagonals."""
 SHAPES = torch.arange(0.2, 10.0005, 0.001, dtype=torch.float64)
@@ -85,6 +90,7 @@ class NIQE(SingleMetric):
         mean = F.conv2d(padded, self.window)
         deviation = (F.conv2d(padded.square(), self.window) - mean.square()).abs().sqrt()
         normal = (image[None] - mean) / (deviation + 1)  # equation 1
+        normal = torch.where(normal.abs() < FLAT, 0, normal)
         blocks = normal[0, 0].unfold(0, block, block).unfold(1, block, block).reshape(-1, block, block)
         shape, left, right = fit(blocks)
         numbers = [shape, (left + right) / 2]

@@ -1,0 +1,61 @@
+"""`evaluate PRED_DIR REF_DIR`: price a folder of images, from any program, against references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from toolbox.cli.arguments import parser, use_plugins
+from toolbox.errors import RunFailed, UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print one table and write it where asked; returns 0."""
+    made = parser(
+        "evaluate",
+        "Price a folder of images, from any program, against references: images are paired by name, every column "
+        "states its protocol. By default PSNR and SSIM on Y, and lite0_distance where its weights are installed.",
+    )
+    made.add_argument("predictions", type=Path, metavar="PRED_DIR", help="the images to judge")
+    made.add_argument("references", type=Path, metavar="REF_DIR", help="what they should look like")
+    made.add_argument(
+        "--metric", dest="metrics", action="append", default=[], metavar="METRIC",
+        help="a registered metric, as often as you like: NIQE, or '{type: PSNR, channel: RGB, crop: 4}'",
+    )  # fmt: skip
+    made.add_argument(
+        "--crop", type=int, metavar="N", help="pixels cut from every side (papers: the scale; default: 0)"
+    )
+    made.add_argument("--channel", choices=("Y", "RGB"), help="of the metrics that can do both (default: Y)")
+    made.add_argument("--suffix", default="", metavar="TEXT", help="what predictions' names end in: x4 for babyx4.png")
+    made.add_argument("--reference-suffix", default="", metavar="TEXT", help="the same of the references: _HR")
+    made.add_argument("--mod-crop", action="store_true", help="cut the larger of two images at its right and bottom")
+    made.add_argument("--partial", action="store_true", help="leave out images that have no partner")
+    made.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write the table: .csv, .json or .md")
+    options = made.parse_args(arguments)
+    if options.crop is not None and options.crop < 0:
+        raise UserError(f"--crop: must be 0 or more, got {options.crop}")
+    if options.output and options.output.suffix.lower() not in (".csv", ".json", ".md"):
+        raise UserError(f"-o: {options.output}: name a .csv, .json or .md file")
+    use_plugins(options.plugins)
+
+    from toolbox.config.yaml_loader import parse_value
+    from toolbox.console import console
+    from toolbox.evaluate import build_metrics, evaluate, find_pairs, named
+
+    wanted = [parse_value(text, "--metric") for text in options.metrics]
+    pairs, missing = find_pairs(
+        options.predictions, options.references, suffix=options.suffix, reference_suffix=options.reference_suffix
+    )
+    if missing and not options.partial:
+        raise UserError(f"without a partner: {named(missing)}; --partial leaves them out of the means")
+    metrics, notes = build_metrics(wanted, crop=options.crop, channel=options.channel)
+    prices = evaluate(pairs, metrics, cut=options.mod_crop, missing=missing)
+    prices.print()
+    for note in notes:
+        console.print(note, style="quiet", markup=False, soft_wrap=True)
+    if options.output:
+        try:
+            prices.write(options.output)
+        except OSError as error:
+            raise RunFailed(f"{options.output}: cannot be written: {error.strerror}") from error
+    return 0
