@@ -231,7 +231,7 @@ class ToolboxRunner(Runner):
         if len(self.algorithm.generators) > 1:
             slots = ", ".join(self.algorithm.generators)
             raise UserError(f"{filename}: is no checkpoint of this toolbox, and holds one network of {slots}: which?")
-        (slot,) = self.algorithm.generators
+        slot = self.algorithm.generators[0]
         network = unwrapped(getattr(self.algorithm, slot))
         network.load_state_dict(import_generator_state(filename, network))
         if self.algorithm.parts.ema is not None:
