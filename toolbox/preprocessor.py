@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -11,9 +12,6 @@ from torch import Tensor
 
 from toolbox.degradation import Degradation
 from toolbox.errors import UserError
-
-VALIDATION_SEED = 0
-"""Validation degrades every image from this seed: the damage depends on neither batch size nor number of ranks."""
 
 
 class Preprocessor(BaseDataPreprocessor):
@@ -51,7 +49,8 @@ class Preprocessor(BaseDataPreprocessor):
         for name, source in self.derived.items():
             if name not in values and source in values and self.degradation is not None:
                 try:
-                    values[name] = self.degrade(self.degradation, values[source], training)
+                    names = None if training else data.get("name", [""] * len(values[source]))
+                    values[name] = self.degrade(self.degradation, values[source], names)
                 except ValueError as error:  # images it cannot take, such as a size that the scale does not divide
                     raise UserError(f"model.degradation: '{source}': {error}") from error
         missing = [name for name in self.inputs if name not in values]
@@ -66,11 +65,14 @@ class Preprocessor(BaseDataPreprocessor):
             )
         return values
 
-    def degrade(self, degradation: Degradation, images: Tensor, training: bool) -> Tensor:
-        """Damage images (B, C, H, W): in training each in its own way, in validation each as it would be alone."""
-        if training:
+    def degrade(self, degradation: Degradation, images: Tensor, names: Sequence[str] | None = None) -> Tensor:
+        """Damage images (B, C, H, W): in training each in its own way, in validation (with `names`) always in the same.
+
+        There the damage depends on an image's name alone, and on neither batch size nor number of ranks.
+        """
+        if names is None:
             return degradation(images, self.rng)
-        seeds = (torch.Generator().manual_seed(VALIDATION_SEED) for _ in images)
+        seeds = (torch.Generator().manual_seed(crc32(name.encode())) for name in names)
         return torch.cat([degradation(image[None], rng) for image, rng in zip(images, seeds, strict=True)])
 
     def to_float(self, images: Tensor) -> Tensor:

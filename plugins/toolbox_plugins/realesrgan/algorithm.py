@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from toolbox.algorithm import Values
-from toolbox.degradation import Degradation
 from toolbox.parts import Parts
 from toolbox_plugins.degradations.sharpen import usm_sharpen
 from toolbox_plugins.esrgan.algorithm import ESRGAN
@@ -17,10 +14,9 @@ from toolbox_plugins.esrgan.algorithm import ESRGAN
 class RealESRGAN(ESRGAN):
     """`lr` (B, C, H, W) to `sr` (B, C, scale*H, scale*W), judged against `hr`, trained towards a sharpened `hr`.
 
-    Section 3.4 of the paper: the input is made from the sharpened image, losses other than the adversarial one
-    compare with it (`hr_sharp`), and the discriminator sees the image as it is, so that the output is crisp without
-    halos. The degradation should therefore not sharpen itself. `sharpen: false` leaves all that out. Validation makes
-    its input in the same way and compares with what the config's metrics name, `hr` as a rule.
+    Section 3.4 of the paper: the input is made from the sharpened image (the first stage of `RealESRGANDegradation`),
+    losses other than the adversarial one compare with it (`hr_sharp`), and the discriminator sees the image as it is,
+    so that the output is crisp without halos. `sharpen: false` compares with `hr`; tell the degradation the same.
 
     The published code keeps 180 degraded pairs and draws its batches from them, because it draws one set of random
     parameters for each batch. Here every sample has its own, so there is no such pool.
@@ -33,8 +29,6 @@ class RealESRGAN(ESRGAN):
     }
 
     def __init__(self, parts: Parts, *, sharpen: bool = True) -> None:
-        if sharpen and parts.degradation is not None:
-            parts = replace(parts, degradation=SharpenedFirst(parts.degradation))
         super().__init__(parts)
         self.sharpen = sharpen
 
@@ -49,15 +43,3 @@ class RealESRGAN(ESRGAN):
         """The target of images (B, C, H, W) in [0, 1]."""
         with torch.autocast(images.device.type, enabled=False):  # bfloat16 would round the target to 8 bits
             return usm_sharpen(images)
-
-
-class SharpenedFirst(Degradation):
-    """Another degradation of the sharpened images."""
-
-    def __init__(self, degradation: Degradation) -> None:
-        super().__init__()
-        self.degradation, self.scale = degradation, degradation.scale
-
-    def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Sharpen and damage images (B, C, H, W) in [0, 1]."""
-        return self.degradation(usm_sharpen(images), rng)
