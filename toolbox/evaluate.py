@@ -202,7 +202,7 @@ def evaluate(
     for pair in pairs:
         images = [read_image(pair.prediction), read_image(pair.reference)]
         images = images if alone else _of_one_size(pair, images, cut)
-        sample = dict(zip(("prediction", "reference"), map(_as_tensor, images), strict=True))
+        sample: dict[str, Tensor] = {"prediction": _as_tensor(images[0]), "reference": _as_tensor(images[1])}
         try:
             prices.rows[pair.name] = {name: metric.value(sample, "prediction") for name, metric in columns.items()}
         except ValueError as error:
