@@ -36,7 +36,7 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_shipped_config_builds(name: str, vgg: Path) -> None:
     config = load_config(CONFIGS[name])
     for loss in config.data["model"].get("losses", {}).values():
-        if "features" in loss:
+        if loss.get("features", {}).get("type") == "VGG19":
             loss["features"]["weights"] = str(vgg)
     check(config)
     model = seeded_algorithm(config)
