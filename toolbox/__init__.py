@@ -21,20 +21,24 @@ _HOME = {
     "ImageDataset": "toolbox.dataset",
     "Transform": "toolbox.dataset",
     "PairedMetric": "toolbox.metric",
+    "SingleMetric": "toolbox.metric",
+    "CheckpointFormat": "toolbox.checkpoint_format",
 }
 __all__ = [
-    "Algorithm", "Degradation", "Discriminator", "FeatureNetwork", "GanVariant", "Generator", "ImageDataset",
-    "PairedMetric", "Transform", "__version__", "hookimpl",
+    "Algorithm", "CheckpointFormat", "Degradation", "Discriminator", "FeatureNetwork", "GanVariant", "Generator",
+    "ImageDataset", "PairedMetric", "SingleMetric", "Transform", "__version__", "hookimpl",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from toolbox.algorithm import Algorithm as Algorithm
+    from toolbox.checkpoint_format import CheckpointFormat as CheckpointFormat
     from toolbox.dataset import ImageDataset as ImageDataset
     from toolbox.dataset import Transform as Transform
     from toolbox.degradation import Degradation as Degradation
     from toolbox.gan_variant import GanVariant as GanVariant
     from toolbox.hookspecs import hookimpl as hookimpl
     from toolbox.metric import PairedMetric as PairedMetric
+    from toolbox.metric import SingleMetric as SingleMetric
     from toolbox.network import Discriminator as Discriminator
     from toolbox.network import FeatureNetwork as FeatureNetwork
     from toolbox.network import Generator as Generator

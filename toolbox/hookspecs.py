@@ -68,7 +68,7 @@ def register_transforms(register: Register) -> None:
 
 @hookspec
 def register_metrics(register: Register) -> None:
-    """Measures of quality. Contract: `toolbox.PairedMetric`, or any `mmengine.evaluator.BaseMetric`."""
+    """Measures of quality. Contract: `toolbox.PairedMetric`, `SingleMetric`, or any `mmengine.evaluator.BaseMetric`."""
 
 
 @hookspec

@@ -116,7 +116,7 @@ KINDS: dict[str, Registry] = {
         "degradations": "toolbox.Degradation: a clean batch to a damaged one, random per sample",
         "datasets": "toolbox.ImageDataset: sample(index, rng) to named images",
         "transforms": "toolbox.Transform: changes one sample's named images together",
-        "metrics": "toolbox.PairedMetric or mmengine's BaseMetric: quality of outputs",
+        "metrics": "toolbox.PairedMetric, SingleMetric or mmengine's BaseMetric: quality of outputs",
         "hooks": "mmengine's Hook: called during training",
         "formats": "toolbox.checkpoint_format.CheckpointFormat: one published layout of a generator's weight files",
     }.items()

@@ -16,7 +16,7 @@ def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    step = commands.add_parser("step", help="a CycleGAN step: the published one against the toolbox's")
+    step = commands.add_parser("step", help="steps of CycleGAN and ESRGAN: the published ones against the toolbox's")
     step.add_argument("--size", type=int, default=128, help="side of the images in pixels (default: 128)")
     step.add_argument("--rounds", type=int, default=7, help="how often the steps take turns (default: 7)")
     data = commands.add_parser("data", help="crops per second from a folder of 2K images: Pillow against the cache")
