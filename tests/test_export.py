@@ -15,9 +15,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from runs import command, pictures, sr_config, style_config, weights, write_config
 from test_refusals import refused
-from toolbox.export import fold
 from toolbox.images import write_image
 from toolbox.plugin_manager import PluginManager, use
+from toolbox.weights.export import fold
 from toolbox_plugins.srgan.srresnet import SRResNet
 
 PLUGIN = '''

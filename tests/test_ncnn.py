@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from fuzzing import bytewise, fuzz, refused_quickly, scrambled
 from toolbox.errors import UserError
-from toolbox.ncnn import read_ncnn
-from toolbox.weights_import import load_network, read_imported
+from toolbox.weights.importing import load_network, read_imported
+from toolbox.weights.ncnn import read_ncnn
 from toolbox_plugins.esrgan.rrdbnet import RRDBNet
 from toolbox_plugins.realesrgan.srvgg import SRVGGNetCompact
 

@@ -18,20 +18,20 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from fuzzing import bytewise, fuzz, refused_quickly, scrambled
 from runs import command, sr_config, write_config
-from toolbox.checkpoint_format import CheckpointFormat
 from toolbox.errors import UserError
-from toolbox.export import load_exported
 from toolbox.images import images_to_float, read_image, tensor_to_image, write_image
 from toolbox.plugin_manager import PluginManager, use
-from toolbox.state_layout import without_spectral_norm
-from toolbox.weights_import import import_generator_state, load_network, read_imported, recognise
+from toolbox.weights.checkpoint_format import CheckpointFormat
+from toolbox.weights.export import load_exported
+from toolbox.weights.importing import import_generator_state, load_network, read_imported, recognise
+from toolbox.weights.state_layout import without_spectral_norm
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from toolbox_plugins.esrgan.rrdbnet import RRDBNet
 from toolbox_plugins.srgan.srresnet import SRResNet
 
 TWO_FORMATS = '''
 from toolbox import hookimpl
-from toolbox.checkpoint_format import CheckpointFormat
+from toolbox.weights.checkpoint_format import CheckpointFormat
 
 class Greedy(CheckpointFormat):
     """Takes every network with a first convolution."""

@@ -22,7 +22,7 @@ _HOME = {
     "Transform": "toolbox.dataset",
     "PairedMetric": "toolbox.metric",
     "SingleMetric": "toolbox.metric",
-    "CheckpointFormat": "toolbox.checkpoint_format",
+    "CheckpointFormat": "toolbox.weights.checkpoint_format",
 }
 __all__ = [
     "Algorithm", "CheckpointFormat", "Degradation", "Discriminator", "FeatureNetwork", "GanVariant", "Generator",
@@ -31,7 +31,6 @@ __all__ = [
 
 if TYPE_CHECKING:
     from toolbox.algorithm import Algorithm as Algorithm
-    from toolbox.checkpoint_format import CheckpointFormat as CheckpointFormat
     from toolbox.dataset import ImageDataset as ImageDataset
     from toolbox.dataset import Transform as Transform
     from toolbox.degradation import Degradation as Degradation
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from toolbox.network import Discriminator as Discriminator
     from toolbox.network import FeatureNetwork as FeatureNetwork
     from toolbox.network import Generator as Generator
+    from toolbox.weights.checkpoint_format import CheckpointFormat as CheckpointFormat
 
 
 def __getattr__(name: str) -> Any:

@@ -27,7 +27,7 @@ from toolbox.picture import FORMATS, Picture, read_picture
 from toolbox.picture_write import write_picture
 from toolbox.predictor import Predictor
 from toolbox.runner import seeded_algorithm
-from toolbox.weights_file import description_file
+from toolbox.weights.file import description_file
 
 __all__ = ["Job", "Options", "Predictor", "jobs", "load", "load_algorithm", "translate", "usable_device"]
 
@@ -76,11 +76,11 @@ def load(
         assert config is not None and checkpoint is not None
         network: nn.Module = Output(load_algorithm(config, checkpoint), output)
     elif description_file(Path(weights)).is_file():
-        from toolbox.export import load_exported
+        from toolbox.weights.export import load_exported
 
         network = Output(load_exported(Path(weights), output=output), output)
     else:
-        from toolbox.weights_import import load_network
+        from toolbox.weights.importing import load_network
 
         if output is not None:
             raise UserError(f"--output {output}: {Path(weights).name} holds one network, which has one output")

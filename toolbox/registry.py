@@ -118,7 +118,7 @@ KINDS: dict[str, Registry] = {
         "transforms": "toolbox.Transform: changes one sample's named images together",
         "metrics": "toolbox.PairedMetric, SingleMetric or mmengine's BaseMetric: quality of outputs",
         "hooks": "mmengine's Hook: called during training",
-        "formats": "toolbox.checkpoint_format.CheckpointFormat: one published layout of a generator's weight files",
+        "formats": "toolbox.CheckpointFormat: one published layout of a generator's weight files",
     }.items()
 }
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolbox.checkpoint_format import CheckpointFormat
 from toolbox.errors import UserError
 from toolbox.registry import registry
-from toolbox.weights_import import formats, load_network, recognise
+from toolbox.weights.checkpoint_format import CheckpointFormat
+from toolbox.weights.importing import formats, load_network, recognise
 
 NETWORKS = {
     "RRDBNet": [

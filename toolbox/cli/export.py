@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check(config)
 
     from toolbox.console import console
-    from toolbox.export import export
+    from toolbox.weights.export import export
 
     with naming_the_file(config):
         files = export(config, options.checkpoint, options.target, layout=options.layout)
@@ -58,7 +58,7 @@ def _translate(options: argparse.Namespace) -> int:
     use_plugins(options.plugins)
 
     from toolbox.console import console
-    from toolbox.published_layout import translate_file
+    from toolbox.weights.published_layout import translate_file
 
     network = translate_file(options.weights, options.target, layout=options.layout)
     size = options.target.stat().st_size / 1e6

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from toolbox.errors import UserError
 
 if TYPE_CHECKING:
-    from toolbox.official_models import OfficialModel
+    from toolbox.weights.official_models import OfficialModel
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,8 +39,8 @@ def _list(options: argparse.Namespace) -> int:
     from rich.table import Table
 
     from toolbox.console import console
-    from toolbox.models import state_of
-    from toolbox.official_models import MODELS
+    from toolbox.weights.models import state_of
+    from toolbox.weights.official_models import MODELS
 
     if options.long:
         for model in MODELS.values():
@@ -56,7 +56,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _facts(model: OfficialModel) -> list[tuple[str, str]]:
-    from toolbox.models import model_file, state_of
+    from toolbox.weights.models import model_file, state_of
 
     facts = [("from", model.url), ("licence", f"{model.licence} (by {model.licence_source})")]
     if model.archive_sha256:
@@ -69,7 +69,7 @@ def _download(options: argparse.Namespace) -> int:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     from toolbox.console import console
-    from toolbox.models import download, find_model
+    from toolbox.weights.models import download, find_model
 
     models = [find_model(name) for name in dict.fromkeys(options.names)]
     if options.source and len(models) > 1:
@@ -94,8 +94,8 @@ def _download(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from toolbox.console import console, errors
-    from toolbox.models import find_model, model_folder, problem_of, state_of
-    from toolbox.official_models import MODELS
+    from toolbox.weights.models import find_model, model_folder, problem_of, state_of
+    from toolbox.weights.official_models import MODELS
 
     models = [find_model(name) for name in options.names] or [
         model for model in MODELS.values() if state_of(model) != "absent"

@@ -32,7 +32,7 @@ class GuardedOptimWrapper(OptimWrapper):
         """One flag for each step that nobody has counted yet, on the device."""
         self.skipped = self.in_a_row = 0
 
-    def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:
+    def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Autocast, if asked for; between the ranks, only the last micro-batch of a step exchanges gradients."""
         if self.autocast is None and self._accumulative_counts == 1:
             return nullcontext()

@@ -29,7 +29,7 @@ from toolbox.engine.state import load_portable_state, message_hub_state, portabl
 from toolbox.errors import ConfigError, UserError
 from toolbox.network_call import unwrapped
 from toolbox.plugin_manager import manager
-from toolbox.weights_import import import_generator_state
+from toolbox.weights.importing import import_generator_state
 
 
 class ToolboxRunner(Runner):
@@ -231,7 +231,7 @@ class ToolboxRunner(Runner):
         if len(self.algorithm.generators) > 1:
             slots = ", ".join(self.algorithm.generators)
             raise UserError(f"{filename}: is no checkpoint of this toolbox, and holds one network of {slots}: which?")
-        slot = self.algorithm.generators[0]
+        slot = next(iter(self.algorithm.generators))
         network = unwrapped(getattr(self.algorithm, slot))
         network.load_state_dict(import_generator_state(filename, network))
         if self.algorithm.parts.ema is not None:

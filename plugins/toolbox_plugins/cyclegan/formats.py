@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from toolbox.checkpoint_format import CheckpointFormat, State, count, shape
 from toolbox.errors import UserError
+from toolbox.weights.checkpoint_format import CheckpointFormat, State, count, shape
 
 from .official_weights import STALE
 

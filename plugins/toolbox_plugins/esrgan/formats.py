@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from toolbox.checkpoint_format import CheckpointFormat, State, count, renamed, shape
 from toolbox.errors import UserError
-from toolbox.ncnn_graph import NcnnGraph
+from toolbox.weights.checkpoint_format import CheckpointFormat, State, count, renamed, shape
+from toolbox.weights.ncnn_graph import NcnnGraph
 
 from .rrdbnet import SHARE, UNSHUFFLE
 

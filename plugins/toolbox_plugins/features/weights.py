@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from toolbox.download import compare, fetch, name_in
 from toolbox.errors import UserError
+from toolbox.weights.download import compare, fetch, name_in
 
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")
 """The beginning of a file's SHA-256 as PyTorch writes it into names: `vgg19-dcbb9e9d.pth`."""

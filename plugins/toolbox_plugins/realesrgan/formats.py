@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from toolbox.checkpoint_format import CheckpointFormat, State, count, root, shape
 from toolbox.errors import UserError
-from toolbox.ncnn_graph import NcnnGraph
+from toolbox.weights.checkpoint_format import CheckpointFormat, State, count, root, shape
+from toolbox.weights.ncnn_graph import NcnnGraph
 
 
 class SRVGGNetCompactBasicSR(CheckpointFormat):

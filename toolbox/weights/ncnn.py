@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from toolbox.errors import UserError
-from toolbox.ncnn_graph import NcnnGraph
+from toolbox.weights.ncnn_graph import NcnnGraph
 
 MAGIC = "7767517"
 HALF, SINGLE = 0x01306B47, (0, 0x0002C056)

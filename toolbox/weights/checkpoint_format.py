@@ -11,7 +11,7 @@ from torch import Tensor
 from toolbox.errors import UserError
 
 if TYPE_CHECKING:
-    from toolbox.ncnn_graph import NcnnGraph
+    from toolbox.weights.ncnn_graph import NcnnGraph
 
 State = dict[str, Tensor]
 

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from toolbox.checkpoint_format import CheckpointFormat, State
 from toolbox.engine.checkpoint import DAMAGE
 from toolbox.errors import UserError
-from toolbox.models import cached_model
 from toolbox.registry import registry
-from toolbox.state_layout import readings, unwrapped_state
-from toolbox.weights_file import read_weights
+from toolbox.weights.checkpoint_format import CheckpointFormat, State
+from toolbox.weights.file import read_weights
+from toolbox.weights.models import cached_model
+from toolbox.weights.state_layout import readings, unwrapped_state
 
 NCNN = (".param", ".bin")
 FILLING = ("normal_", "uniform_", "trunc_normal_", "mul_", "fill_", "zero_", "ones_", "zeros_")
@@ -205,7 +205,7 @@ def _nearest(known: Mapping[str, CheckpointFormat], state: Mapping[str, Tensor])
 
 
 def _recognise_graph(path: Path) -> Imported:
-    from toolbox.ncnn import read_ncnn
+    from toolbox.weights.ncnn import read_ncnn
 
     graph = read_ncnn(path)
     known = formats()

@@ -7,9 +7,9 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from toolbox.download import Progress, cache_folder, compare, digest, fetch, name_in, take_member
 from toolbox.errors import UserError, did_you_mean
-from toolbox.official_models import MODELS, Member, OfficialModel
+from toolbox.weights.download import Progress, cache_folder, compare, digest, fetch, name_in, take_member
+from toolbox.weights.official_models import MODELS, Member, OfficialModel
 
 
 def find_model(name: str) -> OfficialModel:

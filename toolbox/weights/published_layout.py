@@ -9,8 +9,8 @@ from typing import Any
 from torch import nn
 
 from toolbox.errors import UserError, did_you_mean
-from toolbox.weights_file import SUFFIXES, description_file, write_weights
-from toolbox.weights_import import formats, load_network
+from toolbox.weights.file import SUFFIXES, description_file, write_weights
+from toolbox.weights.importing import formats, load_network
 
 
 def laid_out(network: nn.Module, layout: str | None, suffix: str) -> Mapping[str, Any]:

@@ -19,15 +19,15 @@ from toolbox.engine.checkpoint import read_checkpoint
 from toolbox.engine.state import load_portable_state
 from toolbox.errors import ConfigError, UserError, did_you_mean
 from toolbox.plugin_manager import manager
-from toolbox.published_layout import check_target, laid_out, make_folder
-from toolbox.weights_file import (
+from toolbox.weights.file import (
     description_file,
     read_description,
     read_weights,
     write_description,
     write_weights,
 )
-from toolbox.weights_import import import_generator_state
+from toolbox.weights.importing import import_generator_state
+from toolbox.weights.published_layout import check_target, laid_out, make_folder
 
 
 def export(config: Config, checkpoint: Path, target: Path, *, layout: str | None = None) -> list[Path]:

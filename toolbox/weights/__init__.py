@@ -1,0 +1,1 @@
+"""Weights outside of runs: exported, published by others, translated between layouts, fetched and verified."""
