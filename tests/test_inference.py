@@ -14,8 +14,8 @@ from runs import command, pictures, sr_config, style_config, write_config
 from toolbox.errors import UserError
 from toolbox.images import images_to_float, read_image, tensor_to_image, write_image
 from toolbox.inference import Options, load
-from toolbox.picture import Picture, read_picture
-from toolbox.picture_write import write_picture
+from toolbox.inference.picture import Picture, read_picture
+from toolbox.inference.picture_write import write_picture
 from toolbox_plugins.degradations.bicubic import BicubicDegradation
 from toolbox_plugins.metrics.psnr import PSNR
 from toolbox_plugins.realesrgan.srvgg import SRVGGNetCompact

@@ -78,7 +78,7 @@ def register_hooks(register: Register) -> None:
 
 @hookspec
 def register_formats(register: Register) -> None:
-    """Published layouts of weight files. Contract: `toolbox.weights.checkpoint_format.CheckpointFormat`."""
+    """Published layouts of weight files. Contract: `toolbox.CheckpointFormat`."""
 
 
 @hookspec

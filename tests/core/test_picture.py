@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from toolbox.errors import UserError
-from toolbox.picture import Picture, read_picture
-from toolbox.picture_write import write_picture
+from toolbox.inference.picture import Picture, read_picture
+from toolbox.inference.picture_write import write_picture
 
 tifffile = pytest.importorskip("tifffile")
 RNG = np.random.default_rng(0)

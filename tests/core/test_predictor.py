@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from toolbox.errors import UserError
 from toolbox.inference import Options, Predictor
-from toolbox.picture import Picture
+from toolbox.inference.picture import Picture
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from toolbox_plugins.srgan.srresnet import SRResNet
 

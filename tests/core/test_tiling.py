@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from toolbox import reach as reach_module
-from toolbox.reach import Reach, free_memory, memory_per_pixel, reach
-from toolbox.tiling import halving, is_out_of_memory, ramp, spans, tiled
+from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
+from toolbox.inference.tiling import halving, is_out_of_memory, ramp, spans, tiled
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from toolbox_plugins.srgan.srresnet import SRResNet
 from toolbox_plugins.unet.restorer import UNetRestorer

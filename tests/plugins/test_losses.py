@@ -115,7 +115,7 @@ def test_shapes_that_would_broadcast_are_refused(loss):
         ),
         (
             lambda: PerceptualLoss(features=Doubles(), layers={"twice": 1}, criterion="L1"),
-            "must be l1, l2 or gram, got 'L1'",
+            "must be l1, l2, gram or unit, got 'L1'",
         ),
     ],
 )

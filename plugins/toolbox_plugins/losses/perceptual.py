@@ -27,7 +27,16 @@ def _gram(features: Tensor) -> Tensor:
         return flat @ flat.transpose(1, 2) / flat[0].numel()  # (B, c, c)
 
 
-CRITERIA = {"l1": F.l1_loss, "l2": F.mse_loss, "gram": gram_distance}
+def unit_distance(prediction: Tensor, target: Tensor) -> Tensor:
+    """Squared distance of unit activation vectors, the mean over positions; a scalar from 0 to 4.
+
+    Zhang et al. 2018, without LPIPS's learned weights of channels: the metric `FeatureDistance` for one layer.
+    """
+    difference = F.normalize(prediction, dim=1, eps=1e-10) - F.normalize(target, dim=1, eps=1e-10)
+    return difference.square().sum(1).mean()
+
+
+CRITERIA = {"l1": F.l1_loss, "l2": F.mse_loss, "gram": gram_distance, "unit": unit_distance}
 
 
 class PerceptualLoss(nn.Module):
@@ -36,7 +45,7 @@ class PerceptualLoss(nn.Module):
     Johnson et al. 2016; Ledig et al. 2017 for super-resolution. The defaults are ESRGAN's: VGG19's `conv5_4`, before
     the ReLU, by L1. SRGAN's is `relu5_4` by `l2`. `layers` gives each layer its weight. With `gram`, which compares
     which activations go together wherever they are, it is the style loss of Gatys et al. 2016; the target is then a
-    style image, of any size.
+    style image, of any size. `unit` compares directions of activations, as LPIPS does, so that layers count alike.
     """
 
     def __init__(
@@ -54,7 +63,7 @@ class PerceptualLoss(nn.Module):
             if weight <= 0:
                 raise UserError(f"layers.{layer} must be a weight above 0, got {weight}")
         if criterion not in CRITERIA:
-            raise UserError(f"criterion must be l1, l2 or gram, got {criterion!r}")
+            raise UserError(f"criterion must be l1, l2, gram or unit, got {criterion!r}")
         self.features, self.layers, self.criterion = features, dict(layers), criterion
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from toolbox.errors import UserError
 from toolbox.images import SUFFIXES
-from toolbox.picture import GEO_TAGS, Picture, require_tifffile
+from toolbox.inference.picture import GEO_TAGS, Picture, require_tifffile
 
 _KINDS = {
     ".png": "PNG",

@@ -1,0 +1,97 @@
+"""From weights to a function of pictures: `load("x4.pth")(array)`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from math import lcm, prod
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from toolbox.algorithm import Algorithm
+from toolbox.config import Config
+from toolbox.engine.checkpoint import read_checkpoint
+from toolbox.engine.state import load_portable_state
+from toolbox.errors import UserError, did_you_mean
+from toolbox.inference.options import Options
+from toolbox.inference.predictor import Predictor
+from toolbox.network_call import unwrapped
+from toolbox.runner import seeded_algorithm
+from toolbox.weights.file import description_file
+
+
+class Output(nn.Module):
+    """One output of an algorithm as a network: its (averaged) generators, one after the other."""
+
+    def __init__(self, algorithm: Algorithm, output: str | None = None) -> None:
+        super().__init__()
+        if output is not None and output not in algorithm.outputs:
+            raise UserError(f"--output {output}: the model has no such output{did_you_mean(output, algorithm.outputs)}")
+        self.algorithm, self.output = algorithm, output or next(iter(algorithm.outputs))
+        chain = [unwrapped(getattr(algorithm, slot)) for slot in algorithm.outputs[self.output][1:]]
+        self.scale = prod(int(getattr(network, "scale", 1)) for network in chain)
+        self.multiple = lcm(*(int(getattr(network, "multiple", 1)) for network in chain))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W) in [0, 1]."""
+        return self.algorithm.predict(images, self.output)
+
+
+def load(
+    weights: str | Path | None = None,
+    *,
+    config: Config | None = None,
+    checkpoint: str | Path | None = None,
+    output: str | None = None,
+    device: str | torch.device = "cpu",
+    options: Options | None = None,
+    note: Callable[[str], None] = warnings.warn,
+) -> Predictor:
+    """A trained network as a function of arrays (H, W, C): `load("x4.pth")(array)`.
+
+    `weights` alone names everything: a file of `export`, known by the description beside it, or one published
+    elsewhere whose keys a plugin recognises. `config` with its `checkpoint` is the other way.
+
+    Raises:
+        UserError: neither is given, a file is missing or not understood, or an option is out of place.
+    """
+    if weights is None and (config is None or checkpoint is None):
+        raise UserError("--weights, or --config with --checkpoint, must name a trained network")
+    if weights is None:
+        assert config is not None and checkpoint is not None
+        network: nn.Module = Output(load_algorithm(config, checkpoint), output)
+    elif description_file(Path(weights)).is_file():
+        from toolbox.weights.export import load_exported
+
+        network = Output(load_exported(Path(weights), output=output), output)
+    else:
+        from toolbox.weights.importing import load_network
+
+        if output is not None:
+            raise UserError(f"--output {output}: {Path(weights).name} holds one network, which has one output")
+        network = load_network(Path(weights))
+    return Predictor(network, device=device, options=options, note=note)
+
+
+def load_algorithm(config: Config, checkpoint: str | Path, *, device: str | torch.device = "cpu") -> Algorithm:
+    """The config's model with a checkpoint's weights, ready to `predict`."""
+    algorithm = seeded_algorithm(config)
+    state = read_checkpoint(checkpoint).get("state_dict")
+    if not isinstance(state, dict):
+        raise UserError(f"{checkpoint}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
+    load_portable_state(algorithm, state, str(checkpoint))
+    algorithm.to(device)
+    return algorithm.eval()
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of a name such as `cpu` or `cuda:1`; one that this machine does not have is refused."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0].partition(". ")[0][:160]
+        raise UserError(f"--device {name}: cannot be used here ({reason}); cpu always can") from None
+    return device
