@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolbox import reach as reach_module
+from toolbox.inference import reach as reach_module
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
 from toolbox.inference.tiling import halving, is_out_of_memory, ramp, spans, tiled
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
