@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Callable
@@ -17,7 +18,9 @@ def _one_rank(rank: int, function: Callable[[Path, int], dict[str, Any]], port: 
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.distributed.init_process_group("gloo")
     torch.save(function(Path(folder), rank), Path(folder) / f"rank{rank}.pt")
+    gc.collect()  # the wrappers of networks hold on to the group
     torch.distributed.barrier()  # the other rank may still be writing
+    torch.distributed.destroy_process_group()  # a rank that just ends takes gloo's threads down, and the other aborts
 
 
 def on_two_ranks(function: Callable[[Path, int], dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
