@@ -184,3 +184,10 @@ def test_a_unet_of_many_levels_is_tiled_at_its_multiples() -> None:
         whole = network(images)
     parts = together(network, images, tile=12 * multiple, halo=found.halo, multiple=multiple, feather=not found.local)
     assert float((parts - whole).abs().max()) < (1e-3 if found.local else 1)
+
+
+def test_a_network_that_looks_far_is_local_with_the_widest_halo_and_one_that_looks_everywhere_is_not() -> None:
+    deep = nn.Sequential(*(nn.Conv2d(1, 1, 3, padding=1) for _ in range(120)))
+    assert reach(deep, channels=1, scale=1, multiple=1) == Reach(96, local=True)
+    everywhere = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.InstanceNorm2d(1))
+    assert not reach(everywhere, channels=1, scale=1, multiple=1).local
