@@ -17,6 +17,9 @@ _HOME = {
     "Degradation": "toolbox.degradation",
     "Generator": "toolbox.network",
     "Discriminator": "toolbox.network",
+    "Encoder": "toolbox.network",
+    "StyleEncoder": "toolbox.network",
+    "Decoder": "toolbox.network",
     "FeatureNetwork": "toolbox.network",
     "ImageDataset": "toolbox.dataset",
     "Transform": "toolbox.dataset",
@@ -25,8 +28,9 @@ _HOME = {
     "CheckpointFormat": "toolbox.weights.checkpoint_format",
 }
 __all__ = [
-    "Algorithm", "CheckpointFormat", "Degradation", "Discriminator", "FeatureNetwork", "GanVariant", "Generator",
-    "ImageDataset", "PairedMetric", "SingleMetric", "Transform", "__version__", "hookimpl",
+    "Algorithm", "CheckpointFormat", "Decoder", "Degradation", "Discriminator", "Encoder", "FeatureNetwork",
+    "GanVariant", "Generator", "ImageDataset", "PairedMetric", "SingleMetric", "StyleEncoder", "Transform",
+    "__version__", "hookimpl",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -38,9 +42,12 @@ if TYPE_CHECKING:
     from toolbox.hookspecs import hookimpl as hookimpl
     from toolbox.metric import PairedMetric as PairedMetric
     from toolbox.metric import SingleMetric as SingleMetric
+    from toolbox.network import Decoder as Decoder
     from toolbox.network import Discriminator as Discriminator
+    from toolbox.network import Encoder as Encoder
     from toolbox.network import FeatureNetwork as FeatureNetwork
     from toolbox.network import Generator as Generator
+    from toolbox.network import StyleEncoder as StyleEncoder
     from toolbox.weights.checkpoint_format import CheckpointFormat as CheckpointFormat
 
 

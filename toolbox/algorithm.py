@@ -5,43 +5,42 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from copy import copy, deepcopy
 from typing import Any, ClassVar
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
+from toolbox.activations import judged_activations
 from toolbox.gan_variant import Logits, sum_terms, weighted
 from toolbox.image_pool import ImagePool
-from toolbox.metric import DO_NOTHING
-from toolbox.moving_average import update_average
 from toolbox.network_call import (
     at_least_float32,
-    call_padded,
-    doubly_differentiable,
     frozen,
     in_float32,
     judge,
     mixes_samples,
+    uncompiled,
     unsynchronised,
     unwrapped,
 )
+from toolbox.outputs import Outputs
 from toolbox.parts import Parts, Phase
 from toolbox.preprocessor import Preprocessor
-from toolbox.resize import resize_to
 
 Values = dict[str, Any]
 """Named values of one iteration: images (B, C, H, W), and whatever else a role or an adversary refers to."""
+FEATURE_MATCHING = "feature_matching"
+"""A role of every algorithm with discriminators: their activations for the fakes, and for the real images."""
 
 
-class Algorithm(BaseModel, ABC):
+class Algorithm(Outputs, ABC):
     """Base of every training procedure. A subclass declares the names below and gives `translate`.
 
     One iteration: `translate` once; the generators' step (unless a variant asks for more discriminator updates
     first), with the discriminators frozen; then the discriminators' step on the detached fakes. G comes first so
-    that accumulated micro-batches see one discriminator, as a large batch would.
+    that accumulated micro-batches see one discriminator, as a large batch would; `discriminator_first` turns that
+    around, as UNIT does it.
     """
 
     inputs: ClassVar[tuple[str, ...]] = ()
@@ -49,9 +48,9 @@ class Algorithm(BaseModel, ABC):
     derived: ClassVar[Mapping[str, str]] = {}
     """Inputs that `model.degradation` can make from another: `{"lr": "hr"}`."""
     generators: ClassVar[tuple[str, ...]] = ()
-    """Slots of the trained networks that are not discriminators."""
-    outputs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """What prediction gives: `{"fake_b": ("real_a", "generator_ab")}`, an input and the networks it passes."""
+    """Slots of the networks that are not discriminators."""
+    kinds: ClassVar[Mapping[str, str]] = {}
+    """The kind of each of these slots that holds no generator: `{"encoder_a": "encoders"}`."""
     adversaries: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """Slots of the discriminators, each with the names of its real and fake value."""
     optional: ClassVar[tuple[str, ...]] = ()
@@ -68,10 +67,15 @@ class Algorithm(BaseModel, ABC):
                 derived=self.derived,
                 degradation=parts.degradation,
                 channels_last=parts.channels_last,
-            )
+            ),
+            ema=parts.ema,
         )
+        self.parts = parts
         for slot, network in parts.networks.items():
-            setattr(self, slot, network)
+            if slot in self.adversaries:
+                setattr(self, slot, network)
+            else:
+                self.add_network(slot, network)
         self.judged = {slot: names for slot, names in self.adversaries.items() if slot in parts.networks}
         self.apart = {slot for slot in self.judged if mixes_samples(parts.networks[slot])}
         self.one_graph = self.judged.keys() - self.apart if parts.one_graph else set()
@@ -81,13 +85,14 @@ class Algorithm(BaseModel, ABC):
         self.losses = nn.ModuleDict(
             {role: nn.ModuleList(e.module for e in each) for role, each in parts.losses.items()}
         )
-        self.parts = parts
         self.iteration = 0
         self._translating_for_generators = True
-        self.ema_updates = 0
-        if parts.ema is not None:
-            for slot in self.generators:
-                setattr(self, f"{slot}_ema", deepcopy(parts.networks[slot]).requires_grad_(False))
+
+    @classmethod
+    def slots(cls) -> dict[str, str]:
+        """Every network that a config may name, with its kind."""
+        kinds = {slot: cls.kinds.get(slot, "generators") for slot in cls.generators}
+        return kinds | dict.fromkeys(cls.adversaries, "discriminators")
 
     # ------------------------------------------------------------------ what a subclass gives and may ask
 
@@ -123,22 +128,37 @@ class Algorithm(BaseModel, ABC):
         self._translating_for_generators = generators_turn
         with g_optimizer.optim_context(self), torch.set_grad_enabled(generators_turn):
             self.translate(values)
-            values.update({k: at_least_float32(v) for k, v in values.items() if isinstance(v, Tensor)})
-            loss = self.generators_loss(values, logs) if generators_turn else None
+            values.update({name: at_least_float32(value) for name, value in values.items()})
+            loss = (
+                self.generators_loss(values, logs) if generators_turn and not self.parts.discriminator_first else None
+            )
         if loss is not None:
-            g_optimizer.update_params(loss)
-            if g_optimizer.should_update():
-                self.update_ema()
+            self.step_generators(loss, g_optimizer)
         if judges:
-            d_optimizer: OptimWrapper = optim_wrapper["discriminator"]
-            with d_optimizer.optim_context(self):
-                loss = sum_terms(self.discriminator_loss(slot, values, logs) for slot in judges)
-            d_optimizer.update_params(loss)
-            if d_optimizer.should_update():
-                for slot in judges:
-                    self.variants[slot].after_d_step(unwrapped(getattr(self, slot)))  # pyright: ignore[reportCallIssue]
+            self.step_discriminators(judges, values, optim_wrapper["discriminator"], logs)
+        if generators_turn and self.parts.discriminator_first:
+            with g_optimizer.optim_context(self):
+                loss = self.generators_loss(values, logs)
+            self.step_generators(loss, g_optimizer)
         self.iteration += 1
         return logs
+
+    def step_generators(self, loss: Tensor, optimizer: OptimWrapper) -> None:
+        """One backward pass of the generators, and their update where a large batch is complete."""
+        optimizer.update_params(loss)
+        if optimizer.should_update():
+            self.update_ema()
+
+    def step_discriminators(
+        self, judges: list[str], values: Values, optimizer: OptimWrapper, logs: dict[str, Tensor]
+    ) -> None:
+        """One backward pass of the discriminators on detached fakes, and their update."""
+        with optimizer.optim_context(self):
+            loss = sum_terms(self.discriminator_loss(slot, values, logs) for slot in judges)
+        optimizer.update_params(loss)
+        if optimizer.should_update():
+            for slot in judges:
+                self.variants[slot].after_d_step(unwrapped(getattr(self, slot)))  # pyright: ignore[reportCallIssue]
 
     def turn(self, accumulation: int) -> tuple[bool, list[str]]:
         """Whether the generators step in this iteration, and which discriminators do.
@@ -165,13 +185,28 @@ class Algorithm(BaseModel, ABC):
         for role, weighted_losses in self.parts.losses.items():
             if not self.wants(role):
                 continue
+            together = (
+                self.matched(values)
+                if role == FEATURE_MATCHING
+                else [tuple(values[name] for name in names) for names in self.roles[role]]
+            )
             for number, each in enumerate(weighted_losses):
-                value = sum_terms(each.module(*(values[n] for n in names)) for names in self.roles[role])
+                value = sum_terms(each.module(*each_tuple) for each_tuple in together)
                 name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
                 name = f"{name}.{number}" if name in terms else name  # two of one type count twice
                 terms[name] = weighted(value, each.weight)
         logs.update({name: term.detach() for name, term in terms.items()})
         return sum_terms(terms.values())
+
+    def matched(self, values: Values) -> list[tuple[list[Tensor], list[Tensor]]]:
+        """Each active discriminator's inner activations for its fakes, and for its real images."""
+        active = self.phase.adversaries
+        found = []
+        for slot, (real, fake) in self.judged.items():
+            if active is None or slot in active:
+                with frozen(getattr(self, slot)):
+                    found.append(judged_activations(unwrapped(getattr(self, slot)), values[fake], values[real]))
+        return found
 
     def adversarial(self, slot: str, real: Tensor, fake: Tensor) -> Tensor:
         """The generators' weighted term against one frozen discriminator, a scalar."""
@@ -207,7 +242,7 @@ class Algorithm(BaseModel, ABC):
         name = slot.replace("discriminator", "d")
         loss = variant.d_loss(real_logits, fake_logits)
         logs[f"{name}/adversarial"] = loss.detach()
-        with in_float32(real.device.type), doubly_differentiable(getattr(self, slot)):
+        with in_float32(real.device.type), uncompiled(getattr(self, slot)):
             penalty = variant.regularize(getattr(self, slot), real, fake)
         if penalty.requires_grad:
             logs[f"{name}/penalty"] = penalty.detach()
@@ -221,52 +256,9 @@ class Algorithm(BaseModel, ABC):
         augment: Any = self.variants[slot].augment
         return judge(getattr(self, slot), *(augment(images) for images in batches), apart=slot in self.apart)
 
-    def update_ema(self) -> None:
-        """Move the generators' averages; the decay warms up as (1 + n) / (10 + n), so that short runs average too."""
-        if self.parts.ema is None:
-            return
-        decay = min(self.parts.ema, (1 + self.ema_updates) / (10 + self.ema_updates))
-        for slot in self.generators:
-            update_average(getattr(self, f"{slot}_ema"), unwrapped(getattr(self, slot)), decay)
-        self.ema_updates += 1
-
     def no_sync(self) -> AbstractContextManager[None]:
         """Leave gradients of the forward passes within on their rank: all but the last of accumulated micro-batches."""
         return unsynchronised(self.children())
-
-    # ------------------------------------------------------------------ evaluation
-
-    @torch.no_grad()
-    def predict(self, images: Tensor, output: str | None = None) -> Tensor:
-        """Apply the (averaged) networks of an output, the first by default, to images (B, C, H, W) in [0, 1].
-
-        Images are padded to the size that the networks need and cropped back; only here are values clamped.
-        """
-        for slot in self.outputs[output or next(iter(self.outputs))][1:]:
-            network = unwrapped(getattr(self, slot if self.parts.ema is None else f"{slot}_ema"))
-            images = call_padded(network, images)
-        return images.float().clamp(0, 1)
-
-    def forward(self, images: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """`predict` of the first output."""
-        return self.predict(images)
-
-    @torch.no_grad()
-    def val_step(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Every image of a batch with all its names: inputs, references, outputs, and the do-nothing baseline."""
-        values = self.data_preprocessor(data, False)
-        for output, (source, *_) in self.outputs.items():
-            if source in values:
-                values[output] = self.predict(values[source], output)
-                name = f"{DO_NOTHING}/{output}" if DO_NOTHING in values else DO_NOTHING
-                values[name] = resize_to(values[source], values[output].shape[-2:]).clamp(0, 1)
-        count = len(next(iter(values.values())))
-        names = data.get("name", [""] * count)
-        return [{name: value[i] for name, value in values.items()} | {"name": names[i]} for i in range(count)]
-
-    def test_step(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """As in validation."""
-        return self.val_step(data)
 
     # ------------------------------------------------------------------ state
 
@@ -277,16 +269,6 @@ class Algorithm(BaseModel, ABC):
     def set_extra_state(self, state: dict[str, int]) -> None:
         """Restore the counters."""
         self.iteration, self.ema_updates = state["iteration"], state["ema_updates"]
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As every module; averages of which the state holds nothing begin at the network's own weights."""
-        state: Any = copy(state_dict)
-        for slot in self.generators if self.parts.ema is not None else ():
-            if not any(key.startswith(f"{slot}_ema.") for key in state):
-                prefix = f"{slot}." if unwrapped(getattr(self, slot)) is getattr(self, slot) else f"{slot}.module."
-                own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-                state.update({f"{slot}_ema.{key}": value for key, value in own.items()})
-        return super().load_state_dict(state, strict, assign)
 
     def restart(self) -> None:
         """Begin a new run with loaded weights: counters at 0, no pooled images, this process's own degradations."""

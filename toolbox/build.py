@@ -29,6 +29,7 @@ MODEL_KEYS: dict[str, Any] = {
     "checkpointing": dict[str, list[str]] | None,
     "compile": dict[str, dict[str, Any]] | None,
     "one_graph": bool,
+    "discriminator_first": bool,
 }
 """Keys of `model` that belong to every algorithm, and their types; the others are its networks and own arguments."""
 BESIDE = {"losses": ("type", "weight"), "discriminators": ("type", "pool")}
@@ -63,10 +64,10 @@ def _build_nested(kind: str, value: Any, key: str) -> Any:
 def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
     """Build the config's `model`: networks, objectives, losses, and the algorithm that holds them."""
     algorithm: Any = registry("algorithms").get(model["type"])
-    slots = {slot: "generators" for slot in algorithm.generators}
-    slots |= {slot: "discriminators" for slot in algorithm.adversaries if slot in model}
     networks: dict[str, nn.Module] = {
-        slot: build_component(kind, model[slot], f"model.{slot}") for slot, kind in slots.items()
+        slot: build_component(kind, model[slot], f"model.{slot}")
+        for slot, kind in algorithm.slots().items()
+        if slot in algorithm.generators or slot in model
     }
     adversaries = {}
     for slot in algorithm.adversaries:
@@ -98,6 +99,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             phases=_phases(model, losses, adversaries),
             channels_last=model.get("channels_last", False),
             one_graph=model.get("one_graph", False),
+            discriminator_first=model.get("discriminator_first", False),
         ),
         **own_arguments(algorithm, model),
     )
@@ -106,7 +108,8 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
 def build_generators(model: Mapping[str, Any]) -> Algorithm:
     """Build the algorithm with its generators alone, to predict: no discriminators, objectives, losses or averages."""
     algorithm: Any = registry("algorithms").get(model["type"])
-    networks = {slot: build_component("generators", model[slot], f"model.{slot}") for slot in algorithm.generators}
+    kinds = algorithm.slots()
+    networks = {slot: build_component(kinds[slot], model[slot], f"model.{slot}") for slot in algorithm.generators}
     finish(networks, {"channels_last": model.get("channels_last")})  # the other switches are for training
     return algorithm(
         Parts(networks=networks, channels_last=model.get("channels_last", False)), **own_arguments(algorithm, model)
@@ -115,7 +118,7 @@ def build_generators(model: Mapping[str, Any]) -> Algorithm:
 
 def own_arguments(algorithm: Any, model: Mapping[str, Any]) -> dict[str, Any]:
     """What `model` holds beside networks and the keys of every algorithm: the constructor's own arguments."""
-    others = {*MODEL_KEYS, *algorithm.generators, *algorithm.adversaries}
+    others = {*MODEL_KEYS, *algorithm.slots()}
     return {name: value for name, value in model.items() if name not in others}
 
 

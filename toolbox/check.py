@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
+from toolbox.algorithm import FEATURE_MATCHING
 from toolbox.build import BESIDE, MODEL_KEYS
 from toolbox.check_run import check_run_settings
 from toolbox.config import Config, check_arguments, check_structure
@@ -93,8 +94,7 @@ class Check:
             wrong = misfit(model[name], wanted) if name in model else None
             if wrong:
                 raise self.error(str(wrong), f"model.{name}{wrong.path}")
-        slots = {slot: "generators" for slot in algorithm.generators}
-        slots |= {slot: "discriminators" for slot in algorithm.adversaries}
+        slots = algorithm.slots()
         own = {name: value for name, value in model.items() if name not in (*MODEL_KEYS, *slots)}
         try:
             check_arguments(algorithm, own, "model", self.config.source, skip=("parts",))
@@ -157,6 +157,9 @@ class Check:
                     raise self.error(str(wrong), key)
         if model.get("one_graph") and not judged:
             raise self.error("shares a discriminator's graph, and the model has none; leave it out", "model.one_graph")
+        if model.get("one_graph") and model.get("discriminator_first"):
+            message = "the discriminators change between their step and the generators'; leave one of the two out"
+            raise self.error(message, "model.one_graph")
         if model.get("one_graph") and (self.data.get("env_cfg") or {}).get("amp") == "float16":
             message = "takes a gradient that float16's loss scale does not reach; use bfloat16, or leave it out"
             raise self.error(message, "model.one_graph")
@@ -167,8 +170,10 @@ class Check:
 
     def losses(self, model: Mapping[str, Any], algorithm: Any) -> None:
         """Check that every loss has a role the algorithm knows."""
+        judged = any(slot in model for slot in algorithm.adversaries)
+        roles = [*algorithm.roles, *([FEATURE_MATCHING] if judged else [])]
         for role, each in model.get("losses", {}).items():
-            self.one_of(role, algorithm.roles, f"model.losses.{role}", f"role of {model['type']}")
+            self.one_of(role, roles, f"model.losses.{role}", f"role of {model['type']}")
             if role in algorithm.averaged_roles and model.get("ema") is None:
                 message = "compares with the generator's average, and there is none; write model.ema: 0.999"
                 raise self.error(message, f"model.losses.{role}")
@@ -176,7 +181,7 @@ class Check:
                 key = f"model.losses.{role}.{i}" if isinstance(each, list) else f"model.losses.{role}"
                 self.component("losses", loss, key)
                 self.number(loss.get("weight", 1.0), f"{key}.weight")
-        if not model.get("losses") and not any(slot in model for slot in algorithm.adversaries):
+        if not model.get("losses") and not judged:
             raise self.error("there is no loss and no discriminator, so nothing would train", "model.losses")
 
     def phases(self, model: Mapping[str, Any], algorithm: Any, judged: list[str]) -> None:

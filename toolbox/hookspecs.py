@@ -37,6 +37,21 @@ def register_discriminators(register: Register) -> None:
 
 
 @hookspec
+def register_encoders(register: Register) -> None:
+    """Networks from images to codes. Contract: `toolbox.Encoder`."""
+
+
+@hookspec
+def register_style_encoders(register: Register) -> None:
+    """Networks from images to styles. Contract: `toolbox.StyleEncoder`."""
+
+
+@hookspec
+def register_decoders(register: Register) -> None:
+    """Networks from codes, and styles, to images. Contract: `toolbox.Decoder`."""
+
+
+@hookspec
 def register_losses(register: Register) -> None:
     """Modules `forward(*values) -> scalar` without trainable parameters; a config gives them a role and a weight."""
 

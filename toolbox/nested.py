@@ -20,7 +20,7 @@ def _bases() -> dict[type, str]:
     from toolbox.dataset import ImageDataset, Transform
     from toolbox.degradation import Degradation
     from toolbox.gan_variant import GanVariant
-    from toolbox.network import Discriminator, FeatureNetwork, Generator
+    from toolbox.network import Decoder, Discriminator, Encoder, FeatureNetwork, Generator, StyleEncoder
 
     return {
         GanVariant: "gan_variants",
@@ -30,6 +30,9 @@ def _bases() -> dict[type, str]:
         FeatureNetwork: "features",
         Generator: "generators",
         Discriminator: "discriminators",
+        Encoder: "encoders",
+        StyleEncoder: "style_encoders",
+        Decoder: "decoders",
     }
 
 

@@ -24,6 +24,34 @@ class Discriminator(nn.Module):
     """Judges images: `forward((B, C, H, W) in [0, 1]) -> [logits]`, one tensor (B, ...) for each scale."""
 
 
+class Encoder(nn.Module):
+    """Images to a code: `forward((B, C, H, W) in [0, 1]) -> (B, channels, h, w)`, one position for many pixels."""
+
+    channels: int
+    """Channels of the code; the decoder's `channels` must be the same."""
+    multiple: int = 1
+    """Height and width must be multiples of this; the caller pads before and crops after."""
+
+
+class StyleEncoder(nn.Module):
+    """Images to a style: `forward((B, C, H, W) in [0, 1]) -> (B, style_channels)`, for images of any size."""
+
+    style_channels: int
+    """Numbers of one style; the decoder's `style_channels` must be the same."""
+
+
+class Decoder(nn.Module):
+    """A code to images: `forward((B, channels, h, w)) -> (B, C, H, W)`, nominally in [0, 1], of the encoder's size.
+
+    One that takes a style is called with it: `forward(code, style)`, style (B, style_channels).
+    """
+
+    channels: int
+    """Channels of the code."""
+    style_channels: int = 0
+    """Numbers of one style; 0 for a decoder without."""
+
+
 class FeatureNetwork(nn.Module):
     """A frozen network whose inner activations losses and metrics compare.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -19,9 +19,12 @@ def unwrapped(network: nn.Module) -> nn.Module:
     return network.module if isinstance(network, DistributedDataParallel) else network
 
 
-def at_least_float32(tensor: Tensor) -> Tensor:
-    """Cast what a network gave under autocast (bfloat16, float16) to float32; float64 stays."""
-    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+def at_least_float32(value: Any) -> Any:
+    """Cast what a network gave under autocast (bfloat16, float16) to float32, in lists too; float64 stays."""
+    if isinstance(value, (list, tuple)):
+        return [at_least_float32(each) for each in value]
+    half = isinstance(value, Tensor) and value.dtype in (torch.bfloat16, torch.float16)
+    return value.float() if half else value
 
 
 @contextmanager
@@ -47,8 +50,8 @@ def unsynchronised(networks: Iterable[nn.Module]) -> Iterator[None]:
         yield
 
 
-def doubly_differentiable(network: nn.Module) -> AbstractContextManager[None]:
-    """Let gradients of gradients pass: torch compiles no second derivative, so a compiled network runs as it is."""
+def uncompiled(network: nn.Module) -> AbstractContextManager[None]:
+    """Run a compiled network as it is: torch compiles no second derivative, and no hook of an inner module."""
     if unwrapped(network)._compiled_call_impl is None:  # pyright: ignore[reportAttributeAccessIssue]
         return nullcontext()
     return torch.compiler.set_stance("force_eager")
@@ -78,7 +81,7 @@ def judge(discriminator: nn.Module, *batches: Tensor, apart: bool = False) -> li
     return [[at_least_float32(scale) for scale in discriminator(batch)] for batch in batches]
 
 
-def call_padded(network: nn.Module, images: Tensor) -> Tensor:
+def call_padded(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Call a generator on images (B, C, H, W) of any size: padded to its `multiple`, the result cropped back."""
     multiple, scale = int(getattr(network, "multiple", 1)), int(getattr(network, "scale", 1))
     height, width = images.shape[-2:]

@@ -51,3 +51,4 @@ class Parts:
     phases: list[Phase] = field(default_factory=lambda: [Phase("train")])
     channels_last: bool = False
     one_graph: bool = False
+    discriminator_first: bool = False

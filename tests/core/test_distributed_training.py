@@ -19,9 +19,9 @@ from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
 from two_ranks import on_two_ranks
 
 
-def with_batch_norm() -> PatchDiscriminator:
+def with_batch_norm(channels: int) -> PatchDiscriminator:
     """A discriminator whose statistics differ from rank to rank."""
-    return PatchDiscriminator(width=8, layers=1, norm="batch")
+    return PatchDiscriminator(in_channels=channels, width=8, layers=1, norm="batch")
 
 
 def train_every_cell(folder: Path, rank: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from toolbox.preprocessor import Preprocessor
 from toolbox.testing.components import images
-from toolbox.testing.training import TinyDegradation
+from toolbox.testing.networks import TinyDegradation
 
 
 def made(names: list[str], *, training: bool = False) -> Tensor:

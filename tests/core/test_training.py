@@ -159,7 +159,7 @@ class BatchNormDiscriminator(torch.nn.Module):
 
 
 def test_batch_norm_sees_fakes_in_the_discriminators_step_as_in_the_generators() -> None:
-    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], discriminator=BatchNormDiscriminator)
+    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], discriminator=lambda _: BatchNormDiscriminator())
     real, fake = torch.rand(2, 2, 3, 16, 16)
     together, alone = model.judge("discriminator", real + 5, fake)[1], model.judge("discriminator", fake)[0]
     assert torch.equal(together[0], alone[0])

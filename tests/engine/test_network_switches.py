@@ -79,12 +79,12 @@ def test_recomputed_blocks_give_bit_equal_weights_and_leave_the_average_apart() 
 
 
 def test_recomputation_passes_second_derivatives() -> None:
-    def built() -> nn.Module:
+    def built(_: int) -> nn.Module:
         network = PatchDiscriminator(width=8, layers=1)
         recompute_blocks(network, ["model.0", "model.2"])
         return network
 
-    plain = trained("SRGAN", "WGANGP", discriminator=lambda: PatchDiscriminator(width=8, layers=1))
+    plain = trained("SRGAN", "WGANGP", discriminator=lambda _: PatchDiscriminator(width=8, layers=1))
     assert difference(plain, trained("SRGAN", "WGANGP", discriminator=built)) < 1e-12
 
 

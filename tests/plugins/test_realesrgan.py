@@ -11,7 +11,7 @@ import torch
 from matrix import VARIANTS
 from runs import command, sr_config, write_config
 from toolbox.testing import assemble, batch_for, optimizers_for
-from toolbox.testing.training import TinyDegradation
+from toolbox.testing.networks import TinyDegradation
 from toolbox_plugins.degradations.sharpen import usm_sharpen
 from toolbox_plugins.realesrgan.algorithm import RealESRGAN
 

@@ -67,7 +67,7 @@ def show(config: Config) -> None:
     table = Table(title=type(algorithm).__name__)
     for column in ("network", "type", "parameters", "GMACs", "trained by"):
         table.add_column(column, justify="right" if column in ("parameters", "GMACs") else "left")
-    for slot in (*algorithm.generators, *algorithm.judged):
+    for slot in (*algorithm.networks, *algorithm.judged):
         network = getattr(algorithm, slot)
         count, size = sum(p.numel() for p in network.parameters()), getattr(network, "image_size", 128)
         macs = count_macs(network, size=size)

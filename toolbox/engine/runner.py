@@ -182,10 +182,10 @@ class ToolboxRunner(Runner):
             raise UserError(f"{filename}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         absent = load_portable_state(self.algorithm, checkpoint["state_dict"], str(filename), partly=partly)
-        needed = [slot for slot in absent if slot in self.algorithm.generators]
+        needed = [slot for slot in absent if slot in self.algorithm.networks]
         if needed and self._train_loop is None:
             raise UserError(f"{filename}: holds no {', '.join(needed)}: there is nothing to measure")
-        new = [slot for slot in absent if slot in (*self.algorithm.generators, *self.algorithm.judged)]
+        new = [slot for slot in absent if slot in (*self.algorithm.networks, *self.algorithm.judged)]
         if new and self._train_loop is not None:
             self.logger.warning("%s holds no %s: initial weights are kept", filename, ", ".join(new))
         self._has_loaded = True

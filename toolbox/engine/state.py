@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from toolbox.engine.random_state import random_state
 from toolbox.errors import UserError
+from toolbox.network import FeatureNetwork
 
 OWN = "_extra_state"
 """How torch ends the keys of what modules save beside tensors: pools, random generators, counters."""
@@ -49,12 +50,15 @@ def message_hub_state(packed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def portable_state(model: nn.Module) -> dict[str, Any]:
-    """The model's state dict, whatever wraps its networks; losses are left out (they hold nothing trained)."""
+    """The model's state dict, whatever wraps its networks.
+
+    Losses and feature networks are left out: they hold nothing trained.
+    """
     wrapped = [name for name, child in model.named_children() if isinstance(child, DistributedDataParallel)]
     state = {}
     for key, value in model.state_dict().items():
         head = key.split(".", 1)[0]
-        if head == "losses":
+        if head == "losses" or isinstance(getattr(model, head, None), FeatureNetwork):
             continue
         state[key.replace(f"{head}.module.", f"{head}.", 1) if head in wrapped else key] = value
     return state

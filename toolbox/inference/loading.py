@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from math import lcm, prod
 from pathlib import Path
 
 import torch
@@ -17,7 +16,7 @@ from toolbox.engine.state import load_portable_state
 from toolbox.errors import UserError, did_you_mean
 from toolbox.inference.options import Options
 from toolbox.inference.predictor import Predictor
-from toolbox.network_call import unwrapped
+from toolbox.outputs import Style
 from toolbox.runner import seeded_algorithm
 from toolbox.weights.file import description_file
 
@@ -25,18 +24,19 @@ from toolbox.weights.file import description_file
 class Output(nn.Module):
     """One output of an algorithm as a network: its (averaged) generators, one after the other."""
 
-    def __init__(self, algorithm: Algorithm, output: str | None = None) -> None:
+    def __init__(self, algorithm: Algorithm, output: str | None = None, style: Style | None = None) -> None:
         super().__init__()
         if output is not None and output not in algorithm.outputs:
             raise UserError(f"--output {output}: the model has no such output{did_you_mean(output, algorithm.outputs)}")
         self.algorithm, self.output = algorithm, output or next(iter(algorithm.outputs))
-        chain = [unwrapped(getattr(algorithm, slot)) for slot in algorithm.outputs[self.output][1:]]
-        self.scale = prod(int(getattr(network, "scale", 1)) for network in chain)
-        self.multiple = lcm(*(int(getattr(network, "multiple", 1)) for network in chain))
+        if style is not None and self.output not in algorithm.styled:
+            raise UserError(f"--style: {type(algorithm).__name__} learned one style for {self.output}; leave it out")
+        self.style = style
+        self.scale, self.multiple = algorithm.scale_of(self.output), algorithm.multiple_of(self.output)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W) in [0, 1]."""
-        return self.algorithm.predict(images, self.output)
+        return self.algorithm.predict(images, self.output, self.style)
 
 
 def load(
@@ -45,6 +45,7 @@ def load(
     config: Config | None = None,
     checkpoint: str | Path | None = None,
     output: str | None = None,
+    style: Style | None = None,
     device: str | torch.device = "cpu",
     options: Options | None = None,
     note: Callable[[str], None] = warnings.warn,
@@ -61,16 +62,18 @@ def load(
         raise UserError("--weights, or --config with --checkpoint, must name a trained network")
     if weights is None:
         assert config is not None and checkpoint is not None
-        network: nn.Module = Output(load_algorithm(config, checkpoint), output)
+        network: nn.Module = Output(load_algorithm(config, checkpoint), output, style)
     elif description_file(Path(weights)).is_file():
         from toolbox.weights.export import load_exported
 
-        network = Output(load_exported(Path(weights), output=output), output)
+        network = Output(load_exported(Path(weights), output=output), output, style)
     else:
         from toolbox.weights.importing import load_network
 
         if output is not None:
             raise UserError(f"--output {output}: {Path(weights).name} holds one network, which has one output")
+        if style is not None:
+            raise UserError(f"--style: {Path(weights).name} holds one network, which has one style")
         network = load_network(Path(weights))
     return Predictor(network, device=device, options=options, note=note)
 

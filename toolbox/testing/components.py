@@ -67,6 +67,46 @@ def check_discriminator(network: nn.Module, *, channels: int = 3, size: int | No
     require(batch.grad is not None and batch.grad.abs().sum() > 0, "no gradient reaches the images")
 
 
+def check_encoder(network: nn.Module, *, channels: int = 3, size: int = 32) -> None:
+    """The code's channels and size, one image independent of the others, gradients to every parameter."""
+    multiple = getattr(network, "multiple", 1)
+    require(isinstance(multiple, int) and multiple >= 1, f"multiple must be a whole number, got {multiple!r}")
+    width: Any = getattr(network, "channels", None)
+    require(isinstance(width, int), f"`channels` must say how many the code has, got {width!r}")
+    side = -(-size // multiple) * multiple
+    code = network.train()(images(2, channels, side, side + multiple))
+    shape = getattr(code, "shape", ())
+    require(len(shape) == 4 and tuple(shape[:2]) == (2, width), f"forward must return (2, {width}, h, w), got {shape}")
+    require(torch.isfinite(code).all(), "the code holds NaN or infinity")
+    check_gradients(network, (code * torch.randn_like(code)).mean())
+
+
+def check_style_encoder(network: nn.Module, *, channels: int = 3) -> None:
+    """A vector for each image of any size, gradients to every parameter."""
+    width: Any = getattr(network, "style_channels", None)
+    require(isinstance(width, int), f"`style_channels` must say how many numbers a style has, got {width!r}")
+    for side in (64, 96):
+        style = network.train()(images(2, channels, side, side))
+        shape = tuple(getattr(style, "shape", ()))
+        require(shape == (2, width), f"forward must return (2, {width}), got {shape}")
+        check_gradients(network, (style * torch.randn_like(style)).mean())
+
+
+def check_decoder(network: nn.Module, *, size: int = 8) -> None:
+    """Images from a code, and from a style where it takes one; gradients to every parameter."""
+    width, style_width = getattr(network, "channels", None), getattr(network, "style_channels", 0)
+    require(isinstance(width, int), f"`channels` must say how many the code has, got {width!r}")
+    require(isinstance(style_width, int), f"`style_channels` must be a whole number, got {style_width!r}")
+    code = torch.randn(2, width, size, size + 4)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    style = [torch.randn(2, style_width)] if style_width else []
+    made = network.train()(code, *style)
+    shape = tuple(getattr(made, "shape", ()))
+    fits = len(shape) == 4 and shape[0] == 2 and shape[2] * (size + 4) == shape[3] * size
+    require(fits, f"a code of {size}x{size + 4} must become (2, C, f*{size}, f*{size + 4}), got {shape}")
+    require(torch.isfinite(made).all(), "the result holds NaN or infinity")
+    check_gradients(network, (made * torch.randn_like(made)).mean())
+
+
 def check_gradients(network: nn.Module, loss: Tensor) -> None:
     """Every trainable parameter gets a finite gradient."""
     network.zero_grad()

@@ -13,11 +13,14 @@ from toolbox.errors import UserError, did_you_mean
 from toolbox.plugin_manager import failure_of, manager, one_line
 from toolbox.registry import KINDS
 from toolbox.testing.components import (
+    check_decoder,
     check_degradation,
     check_discriminator,
+    check_encoder,
     check_features,
     check_generator,
     check_loss,
+    check_style_encoder,
     check_transform,
 )
 from toolbox.testing.objective import LeastSquares
@@ -39,6 +42,9 @@ class Result:
 CHECKS: dict[str, Any] = {
     "generators": check_generator,
     "discriminators": check_discriminator,
+    "encoders": check_encoder,
+    "style_encoders": check_style_encoder,
+    "decoders": check_decoder,
     "losses": check_loss,
     "features": check_features,
     "gan_variants": lambda variant: check_variant(lambda: variant),

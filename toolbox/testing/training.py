@@ -3,64 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate
 
 from toolbox.algorithm import Algorithm
-from toolbox.degradation import Degradation
 from toolbox.engine.optimizers import parameter_groups
 from toolbox.gan_variant import GanVariant
 from toolbox.parts import Adversary, Parts, WeightedLoss
 from toolbox.testing.components import images, require
+from toolbox.testing.networks import (
+    Distance,
+    TinyDecoder,
+    TinyDegradation,
+    TinyDiscriminator,
+    TinyEncoder,
+    TinyFeatures,
+    TinyGenerator,
+    TinyStyleEncoder,
+)
 
-
-class TinyGenerator(nn.Module):
-    """Two convolutions around an enlargement: the smallest network that keeps to the contract of a generator."""
-
-    multiple = 1
-
-    def __init__(self, channels: int = 3, scale: int = 1) -> None:
-        super().__init__()
-        self.scale = scale
-        self.first, self.last = nn.Conv2d(channels, 8, 3, padding=1), nn.Conv2d(8, channels, 3, padding=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C, scale*H, scale*W)."""
-        base = interpolate(images, scale_factor=self.scale) if self.scale > 1 else images
-        return base + self.last(torch.tanh(self.first(base)))
-
-
-class TinyDiscriminator(nn.Module):
-    """Two strided convolutions, two scales of logits, no normalisation."""
-
-    def __init__(self, channels: int = 3) -> None:
-        super().__init__()
-        self.first, self.last = nn.Conv2d(channels, 8, 4, 2, 1), nn.Conv2d(8, 1, 4, 2, 1)
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """(B, C, H, W) to logits (B, 1, H/4, W/4) and (B, 1, H/8, W/8)."""
-        return [self.last(torch.tanh(self.first(scale))) for scale in (images, avg_pool2d(images, 2))]
-
-
-class TinyDegradation(Degradation):
-    """Halves the images and adds noise."""
-
-    scale = 2
-
-    def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """(B, C, H, W) to (B, C, H/2, W/2)."""
-        small = avg_pool2d(images, 2)
-        return (small + 0.01 * torch.randn(small.shape, generator=rng)).clamp(0, 1)
-
-
-class _Distance(nn.Module):
-    def forward(self, *values: Tensor) -> Tensor:
-        first, *rest = values
-        return (first - rest[0]).abs().mean() if rest else first.square().mean()
+OTHERS: dict[str, Callable[[], nn.Module]] = {
+    "encoders": TinyEncoder,
+    "style_encoders": TinyStyleEncoder,
+    "decoders": TinyDecoder,
+    "features": TinyFeatures,
+}
+"""What stands in a slot of each further kind."""
 
 
 def assemble(
@@ -68,7 +40,7 @@ def assemble(
     variant: Callable[[], GanVariant],
     *,
     generator: Callable[[int], nn.Module] = lambda scale: TinyGenerator(scale=scale),
-    discriminator: Callable[[], nn.Module] = TinyDiscriminator,
+    discriminator: Callable[[int], nn.Module] = TinyDiscriminator,
     networks: Mapping[str, nn.Module] | None = None,
     losses: bool = True,
     pool: int = 0,
@@ -79,12 +51,18 @@ def assemble(
     """An algorithm with tiny networks: one loss of weight 1 for each role, one variant for each discriminator.
 
     Roles that need the generators' averages have a loss only with `ema`. `generator` is called with the scale it must
-    have, `networks` replaces single slots.
+    have, `discriminator` with the channels of the images it sees; `networks` replaces single slots.
     """
     torch.manual_seed(seed)
     scale = 2 if algorithm.derived else 1
-    built = {slot: generator(scale) for slot in algorithm.generators}
-    built |= {slot: discriminator() for slot in algorithm.adversaries}
+    built = {
+        slot: OTHERS[kind]() if kind in OTHERS else generator(scale)
+        for slot, kind in algorithm.slots().items()
+        if kind != "discriminators"
+    }
+    built |= {slot: network for slot, network in (networks or {}).items() if slot in built}
+    seen = _judged_channels(algorithm, built, arguments)
+    built |= {slot: discriminator(seen[slot]) for slot in algorithm.adversaries}
     built |= dict(networks or {})
     adversaries = {slot: Adversary(variant(), 1.0, pool) for slot in algorithm.adversaries}
     for slot, adversary in adversaries.items():
@@ -94,7 +72,7 @@ def assemble(
         Parts(
             networks=built,
             adversaries=adversaries,
-            losses={role: [WeightedLoss("distance", _Distance())] for role in roles} if losses else {},
+            losses={role: [WeightedLoss("distance", Distance())] for role in roles} if losses else {},
             degradation=TinyDegradation() if algorithm.derived else None,
             ema=ema,
         ),
@@ -102,6 +80,20 @@ def assemble(
     )
     made.data_preprocessor.seed(seed)  # pyright: ignore[reportCallIssue]
     return made
+
+
+def _judged_channels(
+    algorithm: type[Algorithm], networks: Mapping[str, nn.Module], arguments: Mapping[str, Any]
+) -> dict[str, int]:
+    """How many channels each discriminator's images have; spends no random numbers."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        copies = {slot: deepcopy(network) for slot, network in networks.items()}
+        parts = Parts(networks=copies, degradation=TinyDegradation() if algorithm.derived else None)
+        bare = algorithm(parts, **arguments)
+        bare.data_preprocessor.seed(0)  # pyright: ignore[reportCallIssue]
+        values = bare.data_preprocessor(batch_for(bare), True)
+        bare.translate(values)
+    return {slot: values[real].shape[1] for slot, (real, _) in algorithm.adversaries.items()}
 
 
 def batch_for(algorithm: Algorithm, *, count: int = 2, size: int = 32, seed: int = 0) -> dict[str, Tensor]:

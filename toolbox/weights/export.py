@@ -44,11 +44,11 @@ def export(config: Config, checkpoint: Path, target: Path, *, layout: str | None
         raise UserError(f"{checkpoint}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
     model = config.data["model"]
     algorithm = build_generators(model)
-    slots = list(algorithm.generators)
+    slots = [slot for slot in algorithm.networks if _predicts(algorithm, slot)]
     files = {slot: _file(target, slot if len(slots) > 1 else "") for slot in slots}
-    average = all(any(key.startswith(f"{slot}_ema.") for key in state) for slot in slots)
+    average = any("_ema." in key for key in state)
     for slot in slots:
-        prefix = f"{slot}_ema." if average else f"{slot}."
+        prefix = f"{slot}_ema." if any(key.startswith(f"{slot}_ema.") for key in state) else f"{slot}."
         own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         load_portable_state(getattr(algorithm, slot), own, f"{checkpoint} ({prefix[:-1]})")
         fold(getattr(algorithm, slot))
@@ -97,7 +97,8 @@ def load_exported(weights: Path, *, output: str | None = None, device: str | tor
     outputs = {output: outputs[output]} if output else dict(list(outputs.items())[:1])
     if not outputs:
         raise UserError(f"{weights}: {config.data['model']['type']} makes no output with a network '{slot}'")
-    for name in dict.fromkeys(network for chain in outputs.values() for network in chain[1:]):
+    needed = dict.fromkeys(network for chain in outputs.values() for network in chain[1:])
+    for name in (name for name in needed if _predicts(algorithm, name)):
         file = weights if name == slot else _beside(weights, files.get(name), name)
         network = fold(getattr(algorithm, name))
         layout = read_description(file).get("layout")
@@ -118,6 +119,12 @@ def fold(network: nn.Module) -> nn.Module:
         elif hasattr(module, "weight_orig") and hasattr(module, "weight_u"):  # torch's older spectral norm
             remove_spectral_norm(module)
     return network
+
+
+def _predicts(algorithm: Algorithm, slot: str) -> bool:
+    """Whether a network was trained (not loaded with its own weights, as feature networks are) and makes an output."""
+    trained = any(parameter.requires_grad for parameter in getattr(algorithm, slot).parameters())
+    return trained and any(slot in chain[1:] for chain in algorithm.outputs.values())
 
 
 def _file(target: Path, slot: str) -> Path:
@@ -141,7 +148,7 @@ def _check_networks(config: Config) -> None:
     for slot in algorithm.generators:
         if slot not in model:
             raise ConfigError(f"{model['type']} needs a network '{slot}'", file=config.source(""), key="model")
-        check.component("generators", model[slot], f"model.{slot}")
+        check.component(algorithm.slots()[slot], model[slot], f"model.{slot}")
     check_arguments(algorithm, own_arguments(algorithm, model), "model", config.source, skip=("parts",))
 
 
