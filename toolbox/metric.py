@@ -1,9 +1,9 @@
-"""The contracts of a metric on images, alone or with a reference, as mmengine's metrics."""
+"""The contracts of metrics of one image, of a pair and of two sets of images, as mmengine's metrics."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmengine.evaluator import BaseMetric
@@ -33,6 +33,8 @@ class ImageMetric(BaseMetric):
     def __init__(self, *, prediction: str, baseline: bool = True) -> None:
         super().__init__(collect_device="cpu")
         self.prediction, self.baseline = prediction, baseline
+        self.seen: set[str] = set()
+        """Images that this rank's samples had, for the error that names one which none of them has."""
 
     @property
     @abstractmethod
@@ -48,25 +50,32 @@ class ImageMetric(BaseMetric):
         return (self.prediction,)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
-        """Measure every sample of a batch; a sample holds its images (C, H, W) by name."""
+        """Measure every sample of a batch; a sample holds its images (C, H, W) by name.
+
+        A sample without the prediction is one of another domain: it is counted, as mmengine wants, but not measured.
+        """
         for sample in data_samples:
+            self.seen.update(names_of(sample))
+            if self.prediction not in sample:
+                self.results.append({})
+                continue
             for name in self.needed():
                 if name not in sample:
-                    known = [name for name, value in sample.items() if isinstance(value, Tensor)]
-                    raise UserError(f"{type(self).__name__}: no image is called '{name}'{did_you_mean(name, known)}")
-            own_baseline = f"{DO_NOTHING}/{self.prediction}"
+                    raise no_image(self, name, names_of(sample))
             try:
                 result = {self.name: self.value(sample, self.prediction)}
                 if self.baseline:
-                    baseline = own_baseline if own_baseline in sample else DO_NOTHING
-                    result[f"{self.name}/{DO_NOTHING}"] = self.value(sample, baseline)
+                    result[f"{self.name}/{DO_NOTHING}"] = self.value(sample, baseline_of(sample, self.prediction))
             except ValueError as error:  # images that cannot be measured
                 raise UserError(f"{sample.get('name') or type(self).__name__}: {error}") from error
             self.results.append(result)
 
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
-        """Average the results of all ranks."""
-        return {key: sum(result[key] for result in results) / len(results) for key in results[0]}
+        """Average the results of all ranks. Raises UserError where no sample had the prediction."""
+        measured = [result for result in results if result]
+        if not measured:
+            raise no_image(self, self.prediction, self.seen)
+        return {key: sum(result[key] for result in measured) / len(measured) for key in measured[0]}
 
 
 class PairedMetric(ImageMetric):
@@ -99,3 +108,91 @@ class SingleMetric(ImageMetric):
     def value(self, sample: Mapping[str, Any], image: str) -> float:
         """Judge one of a sample's images."""
         return self.measure(sample[image])
+
+
+class SetMetric(BaseMetric):
+    """Compares two sets of images, predictions and references; one result for both sets.
+
+    The sets need not have the same length, nor come in the same samples: a sample gives what it has, so that every
+    image counts once. Of an image only `describe`'s tensor is kept until the end, and gathered over ranks. With
+    `baseline`, the set of do-nothing outputs is compared too, and reported as `<name>/do_nothing`.
+    """
+
+    name: str = ""
+    """Key of the result, in lower case: `lite0_kid`."""
+    higher_is_better: bool = False
+    default_prefix = ""  # the evaluator would warn of none
+
+    def __init__(self, *, prediction: str, reference: str, baseline: bool = True) -> None:
+        super().__init__(collect_device="cpu")
+        self.prediction, self.reference, self.baseline = prediction, reference, baseline
+        self.seen: set[str] = set()
+        self.counts: tuple[int, int] | None = None
+        """Images of the predictions' and of the references' set, known once they were compared."""
+
+    @property
+    @abstractmethod
+    def protocol(self) -> str:
+        """What was measured and how, in one word, with `self.numbers`: `kid[lite0,crops64,n=24/18,unbiased]`."""
+
+    @property
+    def numbers(self) -> str:
+        """The protocol's part that all metrics of sets share: `n=24/18`, or `n=?` before an evaluation."""
+        return "n=?" if self.counts is None else f"n={self.counts[0]}/{self.counts[1]}"
+
+    @abstractmethod
+    def describe(self, image: Tensor) -> Tensor:
+        """What is kept of an image (C, H, W) in [0, 1], on the CPU; ValueError where it cannot be measured."""
+
+    @abstractmethod
+    def compare(self, predictions: Sequence[Tensor], references: Sequence[Tensor]) -> float:
+        """Compare two sets by what was kept of each image; ValueError where they are too small."""
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what is needed of every sample of a batch; a sample holds its images (C, H, W) by name."""
+        for sample in data_samples:
+            self.seen.update(names_of(sample))
+            wanted = {"reference": self.reference, "prediction": self.prediction}
+            if self.baseline and self.prediction in sample:
+                wanted[DO_NOTHING] = baseline_of(sample, self.prediction)
+            try:
+                kept = {part: self.describe(sample[name]) for part, name in wanted.items() if name in sample}
+            except ValueError as error:  # images that cannot be measured
+                raise UserError(f"{sample.get('name') or type(self).__name__}: {error}") from error
+            self.results.append(kept)  # one of each sample, even an empty one: mmengine counts them
+
+    def compute_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, float]:
+        """Compare the sets of all ranks.
+
+        Raises:
+            UserError: no sample of the evaluation had a prediction or a reference, or there are too few of them.
+        """
+        sets = {part: [kept[part] for kept in results if part in kept] for part in ("prediction", "reference")}
+        for part, name in (("prediction", self.prediction), ("reference", self.reference)):
+            if not sets[part]:
+                raise no_image(self, name, self.seen)
+        self.counts = len(sets["prediction"]), len(sets["reference"])
+        try:
+            values = {self.name: self.compare(sets["prediction"], sets["reference"])}
+            if self.baseline:
+                unchanged = [kept[DO_NOTHING] for kept in results if DO_NOTHING in kept]
+                values[f"{self.name}/{DO_NOTHING}"] = self.compare(unchanged, sets["reference"])
+        except ValueError as error:
+            raise UserError(f"{type(self).__name__}: {error}") from error
+        return values
+
+
+def names_of(sample: Mapping[str, Any]) -> list[str]:
+    """The images that a sample has."""
+    return [name for name, value in sample.items() if isinstance(value, Tensor)]
+
+
+def baseline_of(sample: Mapping[str, Any], output: str) -> str:
+    """The name of an output's do-nothing baseline in a sample."""
+    own = f"{DO_NOTHING}/{output}"
+    return own if own in sample else DO_NOTHING
+
+
+def no_image(metric: BaseMetric, name: str, known: Iterable[str]) -> UserError:
+    """The error of a name that no image has."""
+    return UserError(f"{type(metric).__name__}: no image is called '{name}'{did_you_mean(name, sorted(known))}")

@@ -1,4 +1,4 @@
-"""Metrics of an image against its reference, and of an image alone."""
+"""Metrics of an image against its reference, of an image alone, and of two sets of images."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from toolbox.hookspecs import Register, hookimpl
 @hookimpl
 def register_metrics(register: Register) -> None:
     from .feature_distance import FeatureDistance
+    from .kid import KID
     from .lpips import LPIPS
     from .luminance import LuminanceCorrelation
     from .msssim import MSSSIM
@@ -22,3 +23,4 @@ def register_metrics(register: Register) -> None:
     register("LPIPS", LPIPS)
     register("FeatureDistance", FeatureDistance)
     register("LuminanceCorrelation", LuminanceCorrelation)
+    register("KID", KID)
