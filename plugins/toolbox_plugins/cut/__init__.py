@@ -1,0 +1,11 @@
+"""CUT and FastCUT (Park et al., 2020): one-sided unpaired translation by contrasting patches."""
+
+from toolbox import hookimpl
+from toolbox.hookspecs import Register
+
+
+@hookimpl
+def register_algorithms(register: Register) -> None:
+    from .algorithm import CUT
+
+    register("CUT", CUT)
