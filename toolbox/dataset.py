@@ -36,3 +36,7 @@ class ImageDataset(ABC):
     @abstractmethod
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
         """Return the named images (H, W, C) uint8 of sample `index`, and `name`: the file's path below its root."""
+
+    def examples(self) -> list[int]:
+        """Samples that together have every image which any sample has: the first, unless they differ in names."""
+        return [0]

@@ -14,7 +14,7 @@ from toolbox.config import Config
 from toolbox.config.shipped import shown
 from toolbox.doctor import Finding, isolated
 from toolbox.errors import UserError
-from toolbox.images import find_images, read_image
+from toolbox.images import images_at, read_image
 
 LITTLE_SPACE = 2 * 2**30
 SECONDS = 20.0
@@ -65,7 +65,7 @@ def data_folders(value: Any, key: str) -> Iterator[tuple[str, str]]:
 def folder_of_images(key: str, root: str, seconds: float) -> Iterator[Finding]:
     """Whether a folder is there, how many images it holds, and the first of them that cannot be read."""
     try:
-        images = find_images(Path(root).expanduser())
+        images = images_at(Path(root).expanduser())
     except UserError as error:
         yield Finding(key, "bad", str(error), "mend the path in the config, or fetch the data")
         return

@@ -17,13 +17,16 @@ def check_first_sample(
 ) -> None:
     """Refuse metrics and contact sheets that name images which the evaluation `split` will not have.
 
-    The first sample is read and degraded as the evaluation will do it; no network runs.
+    The first sample (of each domain, where they come one by one) is read and degraded as the evaluation will do it;
+    no network runs.
     """
     dataset: Any = loader.dataset
     if not len(dataset):
         raise ConfigError("holds no images", key=f"{split}_dataloader.dataset")
     preprocessor: Any = algorithm.data_preprocessor
-    values = preprocessor(default_collate([dataset[0]]), False)
+    values: dict[str, Any] = {}
+    for index in dataset.examples():  # one, unless samples differ in what they hold
+        values |= preprocessor(default_collate([dataset[index]]), False)
     outputs = [output for output, (source, *_) in algorithm.outputs.items() if source in values]
     if not outputs:
         wanted = " or ".join(f"'{name}'" for name in dict.fromkeys(path[0] for path in algorithm.outputs.values()))

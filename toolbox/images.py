@@ -120,6 +120,16 @@ def find_images(root: str | os.PathLike[str]) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(root).parts)
 
 
+def images_at(root: str | os.PathLike[str]) -> list[Path]:
+    """The images below a folder, or the one image that `root` itself is. Raises UserError as `find_images` does."""
+    root = Path(root)
+    if not root.is_file():
+        return find_images(root)
+    if root.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{root}: is neither a folder nor an image ({' '.join(SUFFIXES)})")
+    return [root]
+
+
 def _refuse(error: OSError) -> None:
     raise UserError(f"{error.filename}: cannot be searched for images: {error.strerror}") from None
 

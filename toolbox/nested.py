@@ -61,15 +61,17 @@ def nested_kinds(component: type) -> dict[str, str]:
 def nested_components(kind: str, config: Component, key: str) -> Iterator[tuple[str, Component, str]]:
     """Every component written inside another's arguments: (kind, config, key path)."""
     for name, inner in nested_kinds(registry(kind).get(config["type"])).items():
-        value = config.get(name)
-        place = f"{key}.{name}"
-        if isinstance(value, list):
-            items = {f"{place}.{i}": item for i, item in enumerate(value)}
-        elif is_named(value):
-            items = {f"{place}.{each}": item for each, item in dict(value or {}).items()}
-        else:
-            items = {place: value}
-        yield from ((inner, item, where) for where, item in items.items() if isinstance(item, Mapping))  # pyright: ignore[reportReturnType]
+        yield from _components_in(inner, config.get(name), f"{key}.{name}")
+
+
+def _components_in(kind: str, value: Any, key: str) -> Iterator[tuple[str, Component, str]]:
+    """A component, or those of a list, of a mapping by name, or of a list for each name."""
+    if isinstance(value, list) or is_named(value):
+        items = enumerate(value) if isinstance(value, list) else dict(value).items()
+        for name, item in items:
+            yield from _components_in(kind, item, f"{key}.{name}")
+    elif isinstance(value, Mapping):
+        yield kind, value, key  # pyright: ignore[reportReturnType]
 
 
 def is_named(value: Any) -> bool:

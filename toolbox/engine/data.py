@@ -91,6 +91,10 @@ class EverySample(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         return as_tensors(self.dataset.sample(index, np.random.default_rng((0, 2, index))))
 
+    def examples(self) -> list[int]:
+        """The dataset's own."""
+        return self.dataset.examples()
+
 
 class EveryNth(Sampler[int]):
     """Each rank's share of an evaluation: samples rank, rank + n, ..., padded so that all ranks run as often.
@@ -137,7 +141,11 @@ def _loader(config: Mapping[str, Any], dataset: Dataset, sampler: Sampler, *, dr
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Stack a batch; images of unequal size are refused by name."""
+    """Stack a batch; samples of other images and images of unequal size are refused by name."""
+    for sample in samples[1:]:
+        if sample.keys() != samples[0].keys():
+            shown = [", ".join(name for name in each if name != "name") for each in (samples[0], sample)]
+            raise UserError(f"a batch holds samples of {shown[0]} and of {shown[1]}; set batch_size: 1")
     for key, first in samples[0].items():
         if isinstance(first, torch.Tensor):
             sizes = {f"{height}x{width}" for height, width, *_ in (sample[key].shape for sample in samples)}

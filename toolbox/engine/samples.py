@@ -36,13 +36,17 @@ class SamplesHook(Hook):
                 return
             if not self.shown:
                 self.shown = self.columns or self._default_columns(runner, sample, evaluator)
+            if any(name not in sample for name in self.shown):  # it is of the other domain
+                continue
             row = [tensor_to_image(sample[name].nan_to_num()) for name in self.shown]
             self.rows.append(detail(row, self.detail) if self.detail else row)
 
     def _default_columns(self, runner: Any, sample: dict[str, Any], evaluator: Any) -> list[str]:
-        source = next(path[0] for path in runner.algorithm.outputs.values() if path[0] in sample)
+        source = next((path[0] for path in runner.algorithm.outputs.values() if path[0] in sample), None)
+        if source is None:
+            return []
         results = [name for name, path in runner.algorithm.outputs.items() if path[0] == source]
-        references = [m.reference for m in evaluator.metrics if hasattr(m, "reference")]
+        references = [m.reference for m in evaluator.metrics if getattr(m, "reference", None) in sample]
         enlarged = sample[source].shape[-2:] != sample[results[0]].shape[-2:]
         return list(dict.fromkeys([source, *([DO_NOTHING] if enlarged else []), *results, *references]))
 

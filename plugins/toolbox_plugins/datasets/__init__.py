@@ -1,4 +1,4 @@
-"""Datasets: images from folders, alone, in pairs, or from two unpaired domains."""
+"""Datasets: images from folders, alone, in pairs, from two unpaired domains, or every one once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from toolbox.hookspecs import Register, hookimpl
 
 @hookimpl
 def register_datasets(register: Register) -> None:
+    from .every import EveryImage
     from .folders import ImageFolder, PairedFolders, UnpairedFolders
+    from .side_by_side import SideBySide
 
     register("ImageFolder", ImageFolder)
     register("PairedFolders", PairedFolders)
     register("UnpairedFolders", UnpairedFolders)
+    register("EveryImage", EveryImage)
+    register("SideBySide", SideBySide)

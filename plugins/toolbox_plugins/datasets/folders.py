@@ -10,16 +10,19 @@ import numpy as np
 
 from toolbox.dataset import ImageDataset, Images, Transform
 from toolbox.errors import UserError
-from toolbox.images import find_images, read_image
+from toolbox.images import images_at, read_image
 from toolbox.raw_cache import RawCache
 
 
 class Folder:
-    """The images below one folder, in the order of their paths; with `cache` each is decoded once for all runs."""
+    """The images below one folder, in the order of their paths; with `cache` each is decoded once for all runs.
+
+    `root` may be an image itself: a folder of one.
+    """
 
     def __init__(self, root: str, cache: bool) -> None:
         self.root = Path(root).expanduser()
-        self.paths = find_images(self.root)
+        self.paths = images_at(self.root)
         self._cache = RawCache(self.paths, self.root) if cache else None
         if self._cache is not None:
             self._cache.prepare()  # here, so that a damaged image stops the run before it begins
@@ -29,7 +32,8 @@ class Folder:
 
     def name(self, index: int) -> str:
         """Path of the file below the root, with forward slashes on every system."""
-        return self.paths[index].relative_to(self.root).as_posix()
+        path = self.paths[index]
+        return path.name if path == self.root else path.relative_to(self.root).as_posix()
 
     def read(self, index: int) -> np.ndarray:
         """Read image `index` as (H, W, 3) uint8; with a cache it is a read-only view."""

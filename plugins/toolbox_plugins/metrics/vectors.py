@@ -47,16 +47,16 @@ class VectorMetric(SetMetric):
     ) -> None:
         """`layer` is the network's deepest by default; `quantize` rounds images to 8 bits, as saving them would."""
         super().__init__(prediction=prediction, reference=reference, baseline=baseline)
-        layer = [*getattr(features, "taps", features.layers)][-1] if layer is None else layer
-        if layer not in features.layers:
+        chosen: str = layer or [*getattr(features, "taps", features.layers)][-1]
+        if chosen not in features.layers:
             name = type(features).__name__
-            raise UserError(f"layer: {name} has no layer {layer!r}{did_you_mean(layer, features.layers)}")
+            raise UserError(f"layer: {name} has no layer {chosen!r}{did_you_mean(chosen, features.layers)}")
         for name, pixels in (("resize", resize), ("crops", crops)):
             if pixels is not None and pixels < 8:
                 raise UserError(f"{name} must be 8 pixels or more, got {pixels}")
         if resize is not None and crops is not None:
             raise UserError("give either resize or crops: crops are of an image's own pixels")
-        self.features, self.layer, self.resize, self.crops, self.quantize = features, layer, resize, crops, quantize
+        self.features, self.layer, self.resize, self.crops, self.quantize = features, chosen, resize, crops, quantize
         short = getattr(features, "short_name", type(features).__name__.lower())
         self.name = f"{short}_{self.kind}" + (f"_{label}" if label else "")
         self.vectors: tuple[int, int] | None = None
