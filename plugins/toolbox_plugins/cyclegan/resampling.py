@@ -1,0 +1,62 @@
+"""Layers that halve or double height and width, without checkerboards or aliasing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ResizeConv(nn.Module):
+    """Nearest-neighbour x2, reflection padding, 3x3 convolution: (B, c, h, w) to (B, c', 2h, 2w)."""
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, bias=bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Enlarge features (B, c, h, w) to (B, c', 2h, 2w)."""
+        features = F.interpolate(features, scale_factor=2, mode="nearest")
+        return self.conv(F.pad(features, (1, 1, 1, 1), mode="reflect"))
+
+
+class BlurDown(nn.Module):
+    """Blur by [1, 2, 1] / 4 both ways, then every second: (B, c, h, w) to (B, c, ceil(h/2), ceil(w/2)).
+
+    Zhang 2019, "Making convolutional networks shift-invariant again", as in CUT's code; the buffer `filt` too.
+    """
+
+    filt: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("filt", _binomial([1, 2, 1]).repeat(channels, 1, 1, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Halve features (B, c, h, w)."""
+        return F.conv2d(F.pad(features, (1, 1, 1, 1), mode="reflect"), self.filt, stride=2, groups=len(self.filt))
+
+
+class BlurUp(nn.Module):
+    """Zeros between, then a blur by [1, 3, 3, 1] / 4 both ways: (B, c, h, w) to (B, c, 2h, 2w).
+
+    That is linear interpolation at a quarter and three quarters of the way, with the border repeated. As in CUT's code.
+    """
+
+    filt: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("filt", 4 * _binomial([1, 3, 3, 1]).repeat(channels, 1, 1, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Double features (B, c, h, w)."""
+        features = F.pad(features, (1, 1, 1, 1), mode="replicate")  # (B, c, h + 2, w + 2)
+        return F.conv_transpose2d(features, self.filt, stride=2, padding=3, groups=len(self.filt))
+
+
+def _binomial(row: list[float]) -> Tensor:
+    """The outer product of a row with itself, of sum 1: (1, 1, k, k)."""
+    each = torch.tensor(row, dtype=torch.float32)
+    kernel = each[:, None] * each
+    return (kernel / kernel.sum())[None, None]
