@@ -123,7 +123,8 @@ class SetMetric(BaseMetric):
     higher_is_better: bool = False
     default_prefix = ""  # the evaluator would warn of none
 
-    def __init__(self, *, prediction: str, reference: str, baseline: bool = True) -> None:
+    def __init__(self, *, prediction: str, reference: str | None, baseline: bool = True) -> None:
+        """`reference` is None for metrics that hold the references themselves (`references`)."""
         super().__init__(collect_device="cpu")
         self.prediction, self.reference, self.baseline = prediction, reference, baseline
         self.seen: set[str] = set()
@@ -144,6 +145,10 @@ class SetMetric(BaseMetric):
     def describe(self, image: Tensor) -> Tensor:
         """What is kept of an image (C, H, W) in [0, 1], on the CPU; ValueError where it cannot be measured."""
 
+    def keep(self, sample: Mapping[str, Any], name: str) -> Tensor:
+        """What is kept of one of a sample's images; metrics that need another image of the sample look here."""
+        return self.describe(sample[name])
+
     @abstractmethod
     def compare(self, predictions: Sequence[Tensor], references: Sequence[Tensor]) -> float:
         """Compare two sets by what was kept of each image; ValueError where they are too small."""
@@ -156,10 +161,14 @@ class SetMetric(BaseMetric):
             if self.baseline and self.prediction in sample:
                 wanted[DO_NOTHING] = baseline_of(sample, self.prediction)
             try:
-                kept = {part: self.describe(sample[name]) for part, name in wanted.items() if name in sample}
+                kept = {part: self.keep(sample, name) for part, name in wanted.items() if name in sample}
             except ValueError as error:  # images that cannot be measured
                 raise UserError(f"{sample.get('name') or type(self).__name__}: {error}") from error
             self.results.append(kept)  # one of each sample, even an empty one: mmengine counts them
+
+    def references(self, results: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+        """What was kept of the references."""
+        return [kept["reference"] for kept in results if "reference" in kept]
 
     def compute_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, float]:
         """Compare the sets of all ranks.
@@ -167,16 +176,19 @@ class SetMetric(BaseMetric):
         Raises:
             UserError: no sample of the evaluation had a prediction or a reference, or there are too few of them.
         """
-        sets = {part: [kept[part] for kept in results if part in kept] for part in ("prediction", "reference")}
-        for part, name in (("prediction", self.prediction), ("reference", self.reference)):
-            if not sets[part]:
-                raise no_image(self, name, self.seen)
-        self.counts = len(sets["prediction"]), len(sets["reference"])
+        predictions, references = (
+            [kept["prediction"] for kept in results if "prediction" in kept],
+            self.references(results),
+        )
+        for found, name in ((predictions, self.prediction), (references, self.reference)):
+            if not found:
+                raise no_image(self, str(name), self.seen)
+        self.counts = len(predictions), len(references)
         try:
-            values = {self.name: self.compare(sets["prediction"], sets["reference"])}
+            values = {self.name: self.compare(predictions, references)}
             if self.baseline:
                 unchanged = [kept[DO_NOTHING] for kept in results if DO_NOTHING in kept]
-                values[f"{self.name}/{DO_NOTHING}"] = self.compare(unchanged, sets["reference"])
+                values[f"{self.name}/{DO_NOTHING}"] = self.compare(unchanged, references)
         except ValueError as error:
             raise UserError(f"{type(self).__name__}: {error}") from error
         return values

@@ -7,7 +7,12 @@ from toolbox.hookspecs import Register, hookimpl
 
 @hookimpl
 def register_metrics(register: Register) -> None:
+    from .artfid import ArtFID
+    from .color_histogram import ColorHistogramDistance
+    from .content import ContentDistance
     from .feature_distance import FeatureDistance
+    from .fid import FID
+    from .gram import GramDistance
     from .kid import KID
     from .lpips import LPIPS
     from .luminance import LuminanceCorrelation
@@ -24,3 +29,8 @@ def register_metrics(register: Register) -> None:
     register("FeatureDistance", FeatureDistance)
     register("LuminanceCorrelation", LuminanceCorrelation)
     register("KID", KID)
+    register("FID", FID)
+    register("ArtFID", ArtFID)
+    register("ContentDistance", ContentDistance)
+    register("GramDistance", GramDistance)
+    register("ColorHistogramDistance", ColorHistogramDistance)

@@ -16,7 +16,7 @@ EPSILON = 1e-10
 
 
 class DeepMetric(PairedMetric):
-    """Base of FeatureDistance and LPIPS: compares activations as vectors of length 1, position by position.
+    """Base of FeatureDistance, LPIPS and ContentDistance: compares activations position by position.
 
     The network follows the images to their device. 0 for equal images; less is better.
     """
@@ -47,7 +47,14 @@ class DeepMetric(PairedMetric):
 
     @torch.no_grad()
     def differences(self, prediction: Tensor, reference: Tensor) -> list[Tensor]:
-        """Squared differences of the unit vectors of two images (C, H, W) in [0, 1]: one (c, h, w) for each layer.
+        """Squared differences of the unit vectors of two images (C, H, W) in [0, 1]: one (c, h, w) for each layer."""
+        pairs = self.activations(prediction, reference)
+        vectors = [pair / (pair.norm(dim=1, keepdim=True) + EPSILON) for pair in pairs]
+        return [(pair[0] - pair[1]).square() for pair in vectors]
+
+    @torch.no_grad()
+    def activations(self, prediction: Tensor, reference: Tensor) -> list[Tensor]:
+        """What the layers say of two images (C, H, W) in [0, 1]: one (2, c, h, w) for each.
 
         Raises ValueError where the sizes differ, the crop leaves too little, or there are other than 3 channels.
         """
@@ -66,5 +73,4 @@ class DeepMetric(PairedMetric):
         images = (images * 255).round() / 255 if self.quantize else images
         images = images[..., self.crop : images.shape[-2] - self.crop, self.crop : images.shape[-1] - self.crop]
         found = self.features.to(images.device)(images, layers=self.layers)
-        vectors = [found[layer] / (found[layer].norm(dim=1, keepdim=True) + EPSILON) for layer in self.layers]
-        return [(pair[0] - pair[1]).square() for pair in vectors]
+        return [found[layer] for layer in self.layers]
