@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from runs import command, pictures, sr_config, write_config
-from toolbox import evaluate as evaluation
 from toolbox.build import build_component
 from toolbox.errors import UserError
 from toolbox.evaluate import build_metrics, evaluate, find_pairs
 from toolbox.images import find_images, images_to_float, read_image, tensor_to_image, write_image
+from toolbox.prices import named
 from toolbox.resize import resize_to
 
 
@@ -168,7 +168,8 @@ def test_a_metric_without_a_reference_takes_images_of_any_size(tmp_path):
         ("{type: PSNR, channel: RGB, crop: -1}", "--metric 1: PSNR: crop must be 0 or more, got -1"),
         ("{crop: 4}", "--metric 1: wants a name or {type: Name, …}, got"),
         ("7", "--metric 1: wants a name or {type: Name, …}, got 7"),
-        ("{type: FeatureDistance}", "--metric 1: FeatureDistance needs 'features' too"),
+        ("{type: FeatureDistance}", "--metric 1.features: EfficientNetLite0: EfficientNetLite0 has no weights"),
+        ("{type: ArtFID}", "--metric 1: ArtFID needs 'content' too"),
         ("{type: FeatureDistance, features: {type: VGG20}}", "no feature network is called 'VGG20'"),
         ("{type: FeatureDistance, features: {type: VGG19, wheights: a}}", "--metric 1.features.wheights: VGG19 has no"),
         ("{type: PSNR", "is not readable as YAML"),
@@ -224,4 +225,32 @@ def test_names_are_shown_as_they_are_however_they_look_to_rich(folders, capsys):
 
 
 def test_many_names_are_cut_short():
-    assert evaluation.named([*"abcdefg"]) == "a, b, c, d, e and 2 more" and evaluation.named(["a"]) == "a"
+    assert named([*"abcdefg"]) == "a, b, c, d, e and 2 more" and named(["a"]) == "a"
+
+
+def test_two_folders_that_have_no_pairs_are_compared_as_sets(tmp_path, capsys):
+    """Names, numbers and sizes differ; the earth mover's distance of two grays is their difference in lightness."""
+    for number in range(3):
+        write_image(tmp_path / "pred" / f"p{number}.png", np.full((8, 12, 3), 119, np.uint8))
+    write_image(tmp_path / "ref" / "painting.jpg", np.full((16, 16, 3), 119, np.uint8))
+    folders, out = (tmp_path / "pred", tmp_path / "ref"), tmp_path / "table.json"
+    assert command("evaluate", *folders, "--metric", "ColorHistogramDistance", "-o", out) == 0
+    assert "both sets" in capsys.readouterr().out
+    found = json.loads(out.read_text())
+    assert found["sets"] == {"color_histogram": 0.0} and not found["images"] and not found["mean"]
+    assert "n=3/1" in found["protocols"]["color_histogram"]
+    style = f"{{type: ColorHistogramDistance, style: '{folders[1] / 'painting.jpg'}'}}"
+    assert command("evaluate", *folders, "--metric", style, "-o", tmp_path / "style.csv") == 0
+    assert (tmp_path / "style.csv").read_text().splitlines()[1] == "both sets,0.0"
+    assert (
+        command("evaluate", tmp_path / "pred", folders[1] / "painting.jpg", "--metric", "ColorHistogramDistance") == 0
+    )
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_metrics_of_sets_and_of_pairs_stand_in_one_table(folders, paired, tmp_path):
+    metric, out = f"{{type: ColorHistogramDistance, paired: {str(paired).lower()}}}", tmp_path / "table.md"
+    assert command("evaluate", *folders, "--metric", "PSNR", "--metric", metric, "-o", out) == 0
+    lines = out.read_text().splitlines()
+    assert lines[2].endswith("|  |") and lines[4].startswith("| **mean** |") and lines[4].endswith("|  |")
+    assert lines[5].startswith("| **both sets** |  | 0.") and ("paired" in lines[-1]) == paired

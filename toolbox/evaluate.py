@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
-import io
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import isfinite
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from rich.table import Table
-from rich.text import Text
 from torch import Tensor
 
 from toolbox.build import build_component
 from toolbox.config import check_arguments
-from toolbox.console import console
 from toolbox.errors import ConfigError, UserError
-from toolbox.images import find_images, images_to_float, read_image
-from toolbox.metric import ImageMetric, SingleMetric
+from toolbox.images import find_images, images_at, images_to_float, read_image
+from toolbox.metric import ImageMetric, SetMetric, SingleMetric
 from toolbox.nested import nested_components
+from toolbox.prices import Prices
 from toolbox.registry import registry
 
 DEFAULTS: tuple[dict[str, Any], ...] = ({"type": "PSNR"}, {"type": "SSIM"})
 OPTIONAL: dict[str, Any] = {"type": "FeatureDistance", "features": {"type": "EfficientNetLite0"}}
 """Measured too where its weights are installed."""
+FEATURES: dict[str, Any] = {"type": "EfficientNetLite0"}
+"""What metrics look with that need features and do not say which: its weights come from a package registry."""
 MOST_CUT = 15
 """Pixels by which two images may differ when the larger is cut: a scale's remainder, never a wrong scale."""
-NAMED = 5
-MEAN = "mean"
+
+
+Metric = ImageMetric | SetMetric
 
 
 @dataclass(frozen=True)
@@ -43,75 +40,6 @@ class Pair:
     name: str
     prediction: Path
     reference: Path
-
-
-@dataclass
-class Prices:
-    """What was measured: for each image by name a value of each metric, and the protocol of each metric."""
-
-    protocols: dict[str, str]
-    rows: dict[str, dict[str, float]] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-    """Images of either folder that have no partner."""
-
-    def means(self) -> dict[str, float]:
-        """The mean over images of each metric."""
-        return {name: sum(row[name] for row in self.rows.values()) / len(self.rows) for name in self.protocols}
-
-    def print(self) -> None:
-        """Show one table, the protocols under it."""
-        table = Table(title=f"{len(self.rows)} images")
-        table.add_column("")
-        for name in self.protocols:
-            table.add_column(Text(name), justify="right", overflow="fold")
-        for image, row in self.rows.items():
-            table.add_row(Text(image), *(f"{row[name]:.4f}" for name in self.protocols))
-        table.add_section()
-        table.add_row(MEAN, *(f"{value:.4f}" for value in self.means().values()))
-        console.print(table)
-        notes = [*self.protocols.values(), *([f"without a partner: {named(self.missing)}"] if self.missing else [])]
-        for note in notes:
-            console.print(Text(note), soft_wrap=True)
-
-    def write(self, path: Path) -> None:
-        """Write .csv, .json or .md; the protocols stand in each of them."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(WRITERS[path.suffix.lower()](self), encoding="utf-8")
-
-
-def _as_csv(prices: Prices) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", *prices.protocols.values()])
-    for image, row in {**prices.rows, MEAN: prices.means()}.items():
-        table.writerow([image, *(row[name] for name in prices.protocols)])
-    return text.getvalue()
-
-
-def _as_json(prices: Prices) -> str:
-    def strict(row: Mapping[str, float]) -> dict[str, float | str]:  # JSON has no infinity, PSNR of equal images is
-        return {name: value if isfinite(value) else str(value) for name, value in row.items()}
-
-    content = {
-        "protocols": prices.protocols,
-        "mean": strict(prices.means()),
-        "images": {image: strict(row) for image, row in prices.rows.items()},
-        "missing": prices.missing,
-    }
-    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def _as_markdown(prices: Prices) -> str:
-    lines = [f"| | {' | '.join(prices.protocols)} |", f"|---|{'---:|' * len(prices.protocols)}"]
-    for image, row in {**prices.rows, f"**{MEAN}**": prices.means()}.items():
-        cell = image.replace("|", "\\|")
-        lines.append(f"| {cell} | {' | '.join(f'{row[name]:.4f}' for name in prices.protocols)} |")
-    lines += ["", "Protocols: " + ", ".join(f"`{protocol}`" for protocol in prices.protocols.values())]
-    lines += ["", f"Without a partner: {', '.join(prices.missing)}"] if prices.missing else []
-    return "\n".join(lines) + "\n"
-
-
-WRITERS: dict[str, Callable[[Prices], str]] = {".csv": _as_csv, ".json": _as_json, ".md": _as_markdown}
 
 
 def find_pairs(
@@ -152,7 +80,7 @@ def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
 
 def build_metrics(
     wanted: Sequence[Mapping[str, Any] | str], *, crop: int | None = None, channel: str | None = None
-) -> tuple[list[ImageMetric], list[str]]:
+) -> tuple[list[Metric], list[str]]:
     """Build metrics from `{type: Name, …}` or names; also returns why one of the default set is left out.
 
     `crop` and `channel` are for the metrics that take them and do not say themselves. Without `wanted`: PSNR, SSIM
@@ -171,14 +99,16 @@ def build_metrics(
         return metrics, [f"left out: {error}"]
 
 
-def _build(wanted: Mapping[str, Any] | str, shared: Mapping[str, Any], key: str) -> ImageMetric:
+def _build(wanted: Mapping[str, Any] | str, shared: Mapping[str, Any], key: str) -> Metric:
     wanted = {"type": wanted} if isinstance(wanted, str) else wanted
     if not isinstance(wanted, Mapping) or not isinstance(wanted.get("type"), str):
         raise ConfigError(f"wants a name or {{type: Name, …}}, got {wanted!r}", key=key)
     component = registry("metrics").get(wanted["type"])
-    if not issubclass(component, ImageMetric):
-        raise ConfigError(f"{wanted['type']} measures a whole run, not single images", key=key)
-    given = {"prediction": "prediction", "reference": "reference", "baseline": False, **shared}
+    if not issubclass(component, Metric):
+        raise ConfigError(f"{wanted['type']} measures a whole run, not images", key=key)
+    given = {"prediction": "prediction", "reference": "reference", "baseline": False, "features": FEATURES, **shared}
+    if wanted.get("style") is not None:  # the references are what it names
+        del given["reference"]
     takes = inspect.signature(component).parameters
     config = {**{name: value for name, value in given.items() if name in takes}, **wanted}
     for kind, inner, place in (("metrics", config, key), *nested_components("metrics", config, key)):
@@ -189,28 +119,64 @@ def _build(wanted: Mapping[str, Any] | str, shared: Mapping[str, Any], key: str)
 
 
 def evaluate(
-    pairs: Iterable[Pair], metrics: Sequence[ImageMetric], *, cut: bool = False, missing: Sequence[str] = ()
+    pairs: Iterable[Pair], metrics: Sequence[Metric], *, cut: bool = False, missing: Sequence[str] = ()
 ) -> Prices:
     """Measure every pair with every metric; `cut` cuts the larger of two images at its right and bottom.
+
+    Metrics of sets that compare pairs are measured here too; the others by `evaluate_sets`, which adds a row.
 
     Raises:
         UserError: naming the image that is damaged, of another size than its reference, or cannot be measured.
     """
-    columns = _columns(metrics)
+    columns = columns_of(metrics)
+    single = {name: metric for name, metric in columns.items() if isinstance(metric, ImageMetric)}
+    sets = {name: metric for name, metric in columns.items() if isinstance(metric, SetMetric) and metric.paired}
     prices = Prices({name: metric.protocol for name, metric in columns.items()}, missing=list(missing))
-    alone = all(isinstance(metric, SingleMetric) for metric in metrics)
+    alone = all(isinstance(metric, SingleMetric | SetMetric) for metric in metrics)
     for pair in pairs:
         images = [read_image(pair.prediction), read_image(pair.reference)]
         images = images if alone else _of_one_size(pair, images, cut)
-        sample: dict[str, Tensor] = {"prediction": _as_tensor(images[0]), "reference": _as_tensor(images[1])}
+        sample: dict[str, Any] = {"prediction": as_tensor(images[0]), "reference": as_tensor(images[1])}
         try:
-            prices.rows[pair.name] = {name: metric.value(sample, "prediction") for name, metric in columns.items()}
+            prices.rows[pair.name] = {name: metric.value(sample, "prediction") for name, metric in single.items()}
         except ValueError as error:
             raise UserError(f"{pair.prediction}: {error}") from error
+        for metric in sets.values():
+            metric.process(None, [{**sample, "name": str(pair.prediction)}])
+    finish_sets(prices, sets)
     return prices
 
 
-def _columns(metrics: Sequence[ImageMetric]) -> dict[str, ImageMetric]:
+def evaluate_sets(
+    predictions: Path, references: Path, metrics: Sequence[Metric], prices: Prices | None = None
+) -> Prices:
+    """Compare all images of two folders as sets, whatever their names, numbers and sizes.
+
+    Metrics that want pairs are left out. `prices` gets the results, or else new ones are made.
+
+    Raises:
+        UserError: naming the image that is damaged or cannot be measured, or the set that is too small.
+    """
+    columns = columns_of(metrics)
+    sets = {name: metric for name, metric in columns.items() if isinstance(metric, SetMetric) and not metric.paired}
+    prices = prices or Prices({name: "" for name in sets})
+    for part, folder in (("prediction", predictions), ("reference", references)):
+        for path in images_at(folder) if sets else ():
+            sample = {part: as_tensor(read_image(path)), "name": str(path)}
+            for metric in sets.values():
+                metric.process(None, [sample])
+    finish_sets(prices, sets)
+    return prices
+
+
+def finish_sets(prices: Prices, sets: Mapping[str, SetMetric]) -> None:
+    """Write down what metrics of sets found, and their protocols, which are known now."""
+    for name, metric in sets.items():
+        prices.sets[name] = metric.compute_metrics(metric.results)[metric.name]
+        prices.protocols[name] = metric.protocol
+
+
+def columns_of(metrics: Sequence[Metric]) -> dict[str, Metric]:
     """Each metric by its name, or by its protocol where names meet: unlike protocols never share a column."""
     names = [metric.name for metric in metrics]
     columns = {m.name if names.count(m.name) == 1 else m.protocol: m for m in metrics}
@@ -231,11 +197,6 @@ def _of_one_size(pair: Pair, images: list[np.ndarray], cut: bool) -> list[np.nda
     return [image[: min(height, other_height), : min(width, other_width)] for image in images]
 
 
-def _as_tensor(image: np.ndarray) -> Tensor:
+def as_tensor(image: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 to (3, H, W) in [0, 1]."""
     return images_to_float(torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None])[0]
-
-
-def named(items: Sequence[str]) -> str:
-    """The first few of a list, and how many more there are."""
-    more = len(items) - NAMED
-    return ", ".join(items[:NAMED]) + (f" and {more} more" if more > 0 else "")

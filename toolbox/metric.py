@@ -121,6 +121,8 @@ class SetMetric(BaseMetric):
     name: str = ""
     """Key of the result, in lower case: `lite0_kid`."""
     higher_is_better: bool = False
+    paired: bool = False
+    """Whether each image is compared with the reference of its own sample: then both lists are of one order."""
     default_prefix = ""  # the evaluator would warn of none
 
     def __init__(self, *, prediction: str, reference: str | None, baseline: bool = True) -> None:
@@ -158,6 +160,10 @@ class SetMetric(BaseMetric):
         for sample in data_samples:
             self.seen.update(names_of(sample))
             wanted = {"reference": self.reference, "prediction": self.prediction}
+            if self.paired and self.prediction not in sample:
+                wanted = {}
+            elif self.paired and self.reference not in sample:
+                raise no_image(self, str(self.reference), names_of(sample))
             if self.baseline and self.prediction in sample:
                 wanted[DO_NOTHING] = baseline_of(sample, self.prediction)
             try:

@@ -13,14 +13,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print one table and write it where asked; returns 0."""
     made = parser(
         "evaluate",
-        "Price a folder of images, from any program, against references: images are paired by name, every column "
-        "states its protocol. By default PSNR and SSIM on Y, and lite0_distance where its weights are installed.",
+        "Price a folder of images, from any program, against references: images are paired by name (metrics of two "
+        "sets, such as KID, want no pairs), every column states its protocol. By default PSNR and SSIM on Y, and "
+        "lite0_distance where its weights are installed.",
     )
     made.add_argument("predictions", type=Path, metavar="PRED_DIR", help="the images to judge")
     made.add_argument("references", type=Path, metavar="REF_DIR", help="what they should look like")
     made.add_argument(
         "--metric", dest="metrics", action="append", default=[], metavar="METRIC",
-        help="a registered metric, as often as you like: NIQE, or '{type: PSNR, channel: RGB, crop: 4}'",
+        help="a registered metric, as often as you like: NIQE, KID, or '{type: PSNR, channel: RGB, crop: 4}'",
     )  # fmt: skip
     made.add_argument(
         "--crop", type=int, metavar="N", help="pixels cut from every side (papers: the scale; default: 0)"
@@ -40,16 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from toolbox.config.yaml_loader import parse_value
     from toolbox.console import console
-    from toolbox.evaluate import build_metrics, evaluate, find_pairs, named
+    from toolbox.evaluate import build_metrics, evaluate, evaluate_sets, find_pairs
+    from toolbox.metric import SetMetric
+    from toolbox.prices import named
 
     wanted = [parse_value(text, "--metric") for text in options.metrics]
-    pairs, missing = find_pairs(
-        options.predictions, options.references, suffix=options.suffix, reference_suffix=options.reference_suffix
-    )
-    if missing and not options.partial:
-        raise UserError(f"without a partner: {named(missing)}; --partial leaves them out of the means")
     metrics, notes = build_metrics(wanted, crop=options.crop, channel=options.channel)
-    prices = evaluate(pairs, metrics, cut=options.mod_crop, missing=missing)
+    prices = None
+    if not all(isinstance(metric, SetMetric) and not metric.paired for metric in metrics):
+        pairs, missing = find_pairs(
+            options.predictions, options.references, suffix=options.suffix, reference_suffix=options.reference_suffix
+        )
+        if missing and not options.partial:
+            raise UserError(f"without a partner: {named(missing)}; --partial leaves them out of the means")
+        prices = evaluate(pairs, metrics, cut=options.mod_crop, missing=missing)
+    prices = evaluate_sets(options.predictions, options.references, metrics, prices)
     prices.print()
     for note in notes:
         console.print(note, style="quiet", markup=False, soft_wrap=True)
