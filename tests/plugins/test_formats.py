@@ -28,9 +28,19 @@ NETWORKS = {
     ],
     "ResnetGenerator": [
         {"in_channels": 3, "out_channels": 3, "width": 4, "blocks": 2, "norm": "instance", "dropout": False,
-         "upsample": "transposed"},
+         "upsample": "transposed", "antialias": False},
         {"in_channels": 1, "out_channels": 2, "width": 4, "blocks": 1, "norm": "batch", "dropout": True,
-         "upsample": "resize"},
+         "upsample": "resize", "antialias": False},
+        {"in_channels": 3, "out_channels": 3, "width": 4, "blocks": 1, "norm": "instance_affine", "dropout": False,
+         "upsample": "transposed", "antialias": True},
+    ],
+    "UNITGenerator": [
+        {"in_channels": 3, "out_channels": 3, "width": 4, "downsamplings": 2, "blocks": 2},
+        {"in_channels": 1, "out_channels": 2, "width": 4, "downsamplings": 1, "blocks": 1},
+    ],
+    "UnetGenerator": [
+        {"in_channels": 3, "out_channels": 1, "width": 4, "levels": levels, "norm": norm}
+        for levels, norm in ((2, "instance"), (4, "batch"), (3, "instance_affine"))
     ],
 }  # fmt: skip
 """Small ones of each network that formats exist for; a format of another network needs an entry."""
@@ -109,11 +119,7 @@ def test_esrgan_plus_and_other_scales_of_the_old_architecture_are_refused_by_nam
         recognise(x2, "x2.pth")
 
 
-def test_affine_instance_norm_and_activations_without_weights_are_refused_by_name() -> None:
-    _, network = network_of("ResnetGeneratorOfficial", NETWORKS["ResnetGenerator"][0])
-    state = {**network.state_dict(), "model.2.weight": torch.ones(4), "model.2.bias": torch.zeros(4)}
-    with pytest.raises(UserError, match="its instance norm has weights"):
-        recognise(state, "vintage.pth")
+def test_activations_without_weights_are_refused_by_name() -> None:
     compact = registry("generators").get("SRVGGNetCompact")(width=8, convs=1, activation="relu")
     with pytest.raises(UserError, match="its activations have no weights"):
         recognise(compact.state_dict(), "relu.pth")
@@ -127,6 +133,14 @@ def test_running_statistics_that_old_cyclegan_files_carry_are_left_out() -> None
         "model.2.num_batches_tracked": torch.tensor(3),
     }
     assert same(recognise(old, "old.pth").state, network.state_dict())
+
+
+def test_affine_instance_norm_with_stale_statistics_is_not_taken_for_batch_norm() -> None:
+    arguments = NETWORKS["ResnetGenerator"][2]
+    _, network = network_of("ResnetGeneratorOfficial", arguments)
+    old = {**network.state_dict(), "model.2.running_mean": torch.zeros(4), "model.2.running_var": torch.ones(4)}
+    found = recognise(old, "old.pth")
+    assert found.config == {"type": "ResnetGenerator", **arguments} and same(found.state, network.state_dict())
 
 
 def even(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -69,7 +69,7 @@ def _last(network: nn.Module, images: Tensor, names: Sequence[str]) -> bool:
 
 
 def _spread(names: list[str]) -> list[str]:
-    early = names[: -(-2 * len(names) // 3)]
+    early = names[: max(1, 2 * len(names) // 3)]
     count = min(LAYERS, len(early))
     return [early[round(i * (len(early) - 1) / max(1, count - 1))] for i in range(count)]
 

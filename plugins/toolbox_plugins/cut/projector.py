@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
-from toolbox.network_call import at_least_float32
-
-TINY = 1e-7
+from toolbox.network_call import at_least_float32, in_float32
 
 
 class PatchProjector(nn.Module):
@@ -31,9 +30,10 @@ class PatchProjector(nn.Module):
             self.add_module(f"mlp_{number}", mlp)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Project (B, N, C) of each layer to (B, N, width) of length 1."""
-        projected = [at_least_float32(mlp(each)) for mlp, each in zip(self.children(), features, strict=True)]
-        return [each / (each.norm(dim=-1, keepdim=True) + TINY) for each in projected]
+        """Project (B, N, C) of each layer to (B, N, width) of length 1; in float32, as the weights are tiny."""
+        with in_float32(features[0].device.type):
+            pairs = zip(self.children(), at_least_float32(features), strict=True)
+            return [normalize(mlp(each), dim=-1) for mlp, each in pairs]
 
 
 def draw_positions(features: Sequence[Tensor], patches: int) -> list[Tensor]:

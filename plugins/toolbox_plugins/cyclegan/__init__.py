@@ -27,6 +27,7 @@ def register_discriminators(register: Register) -> None:
 
 @hookimpl
 def register_formats(register: Register) -> None:
-    from .formats import ResnetGeneratorOfficial
+    from .formats import ResnetGeneratorOfficial, ResnetGeneratorVintagify
 
     register("ResnetGeneratorOfficial", ResnetGeneratorOfficial)
+    register("ResnetGeneratorVintagify", ResnetGeneratorVintagify)

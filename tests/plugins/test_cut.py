@@ -1,0 +1,334 @@
+"""CUT: what is contrasted with what, where the features come from, and its networks in the layout of CUT's code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from matrix import VARIANTS, algorithm_class
+from toolbox.activations import activations
+from toolbox.errors import UserError
+from toolbox.testing import assemble, batch_for, optimizers_for
+from toolbox.testing.networks import TinyGenerator
+from toolbox_plugins.cut.probe import probe_layers
+from toolbox_plugins.cut.projector import PatchProjector, at_positions, draw_positions
+from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
+from toolbox_plugins.cyclegan.generator import ResnetGenerator
+from toolbox_plugins.cyclegan.resampling import BlurDown, BlurUp
+
+PAPER = ["model.0", "model.4", "model.8", "model.12", "model.16"]
+
+
+def small(**arguments: Any) -> ResnetGenerator:
+    return ResnetGenerator(**{"width": 4, "blocks": 5, "antialias": True, **arguments})
+
+
+def cut(generator: nn.Module | None = None, **arguments: Any) -> Any:
+    networks = {"generator": generator} if generator is not None else {}
+    return assemble(algorithm_class("CUT"), VARIANTS["LSGAN"], networks=networks, **arguments)
+
+
+def translated(model: Any, **values: Tensor) -> dict[str, Any]:
+    found: dict[str, Any] = batch_for(model) | values
+    model.translate(found)
+    return found
+
+
+# ------------------------------------------------------------------ the layers
+
+
+def test_the_published_layers_are_pixels_halvings_and_the_first_and_fifth_block() -> None:
+    probed = probe_layers(ResnetGenerator(antialias=True, width=8), PAPER)
+    assert probed.names == PAPER and probed.channels == [3, 16, 32, 32, 32] and probed.lasting
+
+
+def test_without_names_five_convolutions_of_the_first_two_thirds_are_contrasted() -> None:
+    network = small(blocks=1)  # convolutions: 1 and two ways down, two in the block, two ways up and 1
+    assert probe_layers(network, None).names == ["model.1", "model.4", "model.8", "model.12.conv_block.1",
+                                                 "model.12.conv_block.5"]  # fmt: skip
+    assert probe_layers(TinyGenerator(), None).names == ["first"]
+
+
+def test_probing_changes_neither_modes_nor_statistics_nor_random_numbers() -> None:
+    network = small(norm="batch", dropout=True)
+    network.model[2].eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    modes = [module.training for module in network.modules()]
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    probe_layers(network, None)
+    assert torch.equal(torch.rand(3), expected)
+    assert modes == [module.training for module in network.modules()]
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_grey_generators_are_probed_with_grey_images() -> None:
+    assert probe_layers(small(in_channels=1), ["model.0"]).channels == [1]
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (["model.4", "model.99"], "ResnetGenerator has no module 'model.99'"),
+        ([], "layers must name modules of the generator, each once"),
+        (["model.4", "model.4"], "each once"),
+    ],
+)
+def test_wrong_layers_are_refused(layers: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        probe_layers(small(), layers)
+
+
+def test_a_network_without_convolutions_or_maps_is_refused() -> None:
+    with pytest.raises(UserError, match="calls no convolution; name its modules"):
+        probe_layers(nn.Identity(), None)
+    with pytest.raises(UserError, match=r"'0' of Sequential gives no map \(B, C, h, w\)"):
+        probe_layers(nn.Sequential(nn.Flatten()), ["0"])
+
+
+# ------------------------------------------------------------------ the features
+
+
+class Overwriting(nn.Module):
+    """Writes over what its first convolution gave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.relu, self.last = nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(4, 3, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.relu(self.first(images)))
+
+
+@pytest.mark.parametrize("make", [small, Overwriting])
+@pytest.mark.parametrize("shapes", ["equal", "different"])
+def test_keys_are_the_projected_features_of_the_input_at_the_queries_places(make: Any, shapes: str) -> None:
+    model = cut(make(), patches=7, layers=["model.8", "model.14"] if make is small else ["first"])
+    assert model.lasting == (make is small)
+    real_b = torch.rand(2, 3, 32, 32 if shapes == "equal" else 48)
+    torch.manual_seed(5)
+    values = translated(model, real_b=real_b)
+    torch.manual_seed(5)
+    for queries, keys, source, result in (
+        ("queries", "keys", values["real_a"], values["fake_b"]),
+        ("identity_queries", "identity_keys", real_b, model.generator(real_b)),
+    ):
+        expected = activations(model.generator, result, model.layers)
+        places = draw_positions(expected, 7)
+        wanted = model.projector(at_positions(expected, places))
+        for given, each in zip(values[queries], wanted, strict=True):
+            assert each.shape == (2, 7, 256)
+            torch.testing.assert_close(given, each, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(given.norm(dim=-1), torch.ones(2, 7), atol=1e-5, rtol=0)
+        wanted = model.projector(at_positions(activations(model.generator, source, model.layers), places))
+        for given, each in zip(values[keys], wanted, strict=True):
+            torch.testing.assert_close(given, each, atol=1e-4, rtol=1e-4)
+            assert not given.requires_grad
+
+
+def test_places_differ_from_image_to_image_none_is_drawn_twice_and_small_maps_give_all() -> None:
+    maps = [torch.arange(64.0).reshape(1, 1, 8, 8).repeat(2, 3, 1, 1), torch.rand(2, 5, 2, 2)]
+    torch.manual_seed(0)
+    places = draw_positions(maps, 16)
+    assert [each.shape for each in places] == [(2, 16), (2, 4)]
+    assert all(len(set(row.tolist())) == len(row) for each in places for row in each)
+    assert not torch.equal(places[0][0], places[0][1])
+    found = at_positions(maps, places)
+    assert [each.shape for each in found] == [(2, 16, 3), (2, 4, 5)]
+    assert torch.equal(found[0][..., 2], places[0].float())
+
+
+def test_the_projector_is_of_two_layers_with_the_published_keys_and_there_from_the_start() -> None:
+    torch.manual_seed(0)
+    network = PatchProjector(channels=[3, 128])
+    assert list(network.state_dict())[:4] == ["mlp_0.0.weight", "mlp_0.0.bias", "mlp_0.2.weight", "mlp_0.2.bias"]
+    weight = network.state_dict()["mlp_1.0.weight"]
+    assert weight.shape == (256, 128) and weight.std().item() == pytest.approx(0.02 * (2 / 384) ** 0.5, rel=0.02)
+    model = cut()
+    assert "projector" in model.networks and not hasattr(model, "projector_ema")
+    assert not hasattr(cut(losses=False), "projector"), "nothing would train it"
+
+
+class Pointwise(nn.Module):
+    """Knows neither left nor right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.only = nn.Conv2d(3, 3, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.only(images)
+
+
+def test_mirrored_images_get_their_features_mirrored_back() -> None:
+    network = Pointwise()
+    model = cut(network, flip_equivariance=True, layers=["only"], patches=9)
+    straight, mirrored = 0, 0
+    for seed in range(4):
+        torch.manual_seed(seed)
+        values = translated(model)
+        for source, result in zip(values["real_a"], values["fake_b"], strict=True):
+            straight += torch.allclose(result, network(source[None])[0], atol=1e-6)
+            mirrored += torch.allclose(result, network(source[None])[0].flip(-1), atol=1e-6)
+        torch.manual_seed(seed)
+        torch.rand(2), torch.rand(2)  # the flips of both domains
+        places = draw_positions([values["real_a"]], 9)
+        wanted = model.projector(at_positions([network(network(values["real_a"]))], places))
+        torch.testing.assert_close(values["queries"][0], wanted[0], atol=1e-3, rtol=1e-3)
+    assert straight and mirrored and straight + mirrored == 8
+
+
+def test_a_generator_with_a_scale_is_contrasted_at_the_size_of_its_input() -> None:
+    model = cut(TinyGenerator(scale=2), patches=4)
+    values = translated(model, real_a=torch.rand(2, 3, 16, 16), real_b=torch.rand(2, 3, 32, 32))
+    assert values["fake_b"].shape == (2, 3, 32, 32)
+    assert values["queries"][0].shape == values["keys"][0].shape == (2, 4, 256)
+
+
+def test_an_iteration_of_the_discriminator_alone_contrasts_nothing() -> None:
+    model = cut()
+    seen: list[int] = []
+    model.projector.register_forward_hook(lambda *_: seen.append(1))
+    model._translating_for_generators = False
+    assert "queries" not in translated(model) and not seen
+
+
+def test_the_projector_and_every_part_of_the_encoder_learn_from_the_contrast_alone() -> None:
+    model = cut(small(norm="none"), layers=["model.4", "model.16"])
+    values = translated(model)
+    sum(query.square().mul(torch.rand_like(query)).sum() for query in values["queries"]).backward()  # pyright: ignore
+    assert all(p.grad is not None for p in model.projector.parameters())
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.generator.parameters())
+
+
+def test_one_step_of_two_halves_of_a_batch_is_one_step_of_the_batch() -> None:
+    finals = []
+    for accumulation in (1, 2):
+        model = cut(patches=10_000)  # all places, so that the draw does not matter
+        optimizers = optimizers_for(model, accumulation=accumulation, sgd=True)
+        batch = batch_for(model, count=4)
+        for part in range(accumulation):
+            share = {name: each.chunk(accumulation)[part] for name, each in batch.items()}
+            torch.manual_seed(0)
+            model.train_step(share, optimizers)
+        finals.append(model.generator.first.weight.detach().clone())
+    torch.testing.assert_close(*finals, atol=1e-5, rtol=1e-4)
+
+
+# ------------------------------------------------------------------ the networks of CUT's code
+
+
+def blurred_down(x: Tensor) -> Tensor:
+    """Reflect, weigh neighbours 1 2 1 both ways, keep every second: by slices."""
+    x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+    x = (x[..., :-2, :] + 2 * x[..., 1:-1, :] + x[..., 2:, :]) / 4
+    x = (x[..., :-2] + 2 * x[..., 1:-1] + x[..., 2:]) / 4
+    return x[..., ::2, ::2]
+
+
+def blurred_up(x: Tensor) -> Tensor:
+    """What weights 1 3 3 1 amount to: linear interpolation."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+@pytest.mark.parametrize("size", [(6, 8), (7, 5)])
+def test_blurs_are_what_zhang_describes(size: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
+    torch.testing.assert_close(BlurDown(3).double()(x), blurred_down(x))
+    torch.testing.assert_close(BlurUp(3).double()(x), blurred_up(x))
+
+
+def instance(x: Tensor) -> Tensor:
+    variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+    return (x - mean) / (variance + 1e-5).sqrt()
+
+
+def test_files_of_cuts_generator_give_what_its_description_computes() -> None:
+    """Keys as read in the paper's code: convolutions 1, 4, 8, blocks from 12, convolutions 22, 26 and 30 after 9."""
+    torch.manual_seed(0)
+    blocks, width, state = 2, 4, {}
+    after = 12 + blocks
+
+    def conv(name: str, out: int, into: int, size: int) -> None:
+        state[f"{name}.weight"] = torch.randn(out, into, size, size) * (into * size**2) ** -0.5
+        state[f"{name}.bias"] = torch.randn(out) * 0.1
+
+    conv("model.1", width, 3, 7)
+    for place, c in ((4, width), (8, 2 * width)):
+        conv(f"model.{place}", 2 * c, c, 3)
+        state[f"model.{place + 3}.filt"] = torch.tensor([1.0, 2, 1])[:, None] * torch.tensor([1.0, 2, 1]) / 16
+        state[f"model.{place + 3}.filt"] = state[f"model.{place + 3}.filt"].repeat(2 * c, 1, 1, 1)
+    for block in range(12, after):
+        for place in (1, 5):
+            conv(f"model.{block}.conv_block.{place}", 4 * width, 4 * width, 3)
+    for place, c in ((after, 4 * width), (after + 4, 2 * width)):
+        row = torch.tensor([1.0, 3, 3, 1])
+        state[f"model.{place}.filt"] = (row[:, None] * row / 16).repeat(c, 1, 1, 1)
+        conv(f"model.{place + 1}", c // 2, c, 3)
+    conv(f"model.{after + 9}", 3, width, 7)
+    network = ResnetGenerator(width=width, blocks=blocks, antialias=True).eval()
+    network.load_state_dict(state, strict=True)
+
+    def apply(name: str, x: Tensor, pad: int = 0, **keywords: int) -> Tensor:
+        x = F.pad(x, (pad,) * 4, mode="reflect") if pad else x
+        return F.conv2d(x, state[f"model.{name}.weight"], state[f"model.{name}.bias"], **keywords)
+
+    images = torch.rand(2, 3, 16, 20)
+    x = instance(apply("1", images * 2 - 1, 3)).relu()
+    for place in (4, 8):
+        x = blurred_down(instance(apply(f"{place}", x, padding=1)).relu())
+    for block in range(12, after):
+        y = instance(apply(f"{block}.conv_block.1", x, 1)).relu()
+        x = x + instance(apply(f"{block}.conv_block.5", y, 1))
+    for place in (after + 1, after + 5):
+        x = instance(apply(f"{place}", blurred_up(x), padding=1)).relu()
+    expected = (apply(f"{after + 9}", x, 3).tanh() + 1) / 2
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_cuts_networks_have_the_published_sizes_places_and_initial_weights() -> None:
+    torch.manual_seed(0)
+    generator = ResnetGenerator(antialias=True, initialization="xavier")
+    assert sum(p.numel() for p in generator.parameters()) == 11_378_179  # a 3x3 convolution weighs alike either way
+    keys = set(generator.state_dict())
+    assert {"model.7.filt", "model.11.filt", "model.12.conv_block.1.weight", "model.20.conv_block.5.bias"} <= keys
+    assert {"model.21.filt", "model.22.weight", "model.25.filt", "model.26.weight", "model.30.bias"} <= keys
+    weight = generator.state_dict()["model.15.conv_block.1.weight"]
+    assert weight.std().item() == pytest.approx(0.02 * (2 / (2 * 9 * 256)) ** 0.5, rel=0.02)
+    judge = PatchDiscriminator(antialias=True)
+    assert sum(p.numel() for p in judge.parameters()) == 2_764_737
+    filters = {f"model.{place}.filt" for place in (2, 6, 10)}
+    convolutions = {f"model.{place}.{kind}" for place in (0, 3, 7, 11, 14) for kind in ("weight", "bias")}
+    assert set(judge.state_dict()) == filters | convolutions
+    assert judge(torch.rand(1, 3, 64, 64))[0].shape == (1, 1, 6, 6)
+
+
+def test_files_of_cuts_discriminator_give_what_its_description_computes() -> None:
+    torch.manual_seed(0)
+    network = PatchDiscriminator(width=4, antialias=True)
+    state = {key: torch.randn_like(value) * 0.1 for key, value in network.state_dict().items() if "filt" not in key}
+    network.load_state_dict(state, strict=False)
+    images = torch.rand(2, 3, 48, 32)
+    x = images * 2 - 1
+    for place in (0, 3, 7, 11, 14):
+        x = F.conv2d(x, state[f"model.{place}.weight"], state[f"model.{place}.bias"], padding=1)
+        x = instance(x) if place in (3, 7, 11) else x
+        x = F.leaky_relu(x, 0.2) if place < 14 else x
+        x = blurred_down(x) if place < 11 else x
+    with torch.no_grad():
+        torch.testing.assert_close(network(images)[0], x, atol=1e-5, rtol=1e-5)
+
+
+def test_antialiasing_and_resizing_exclude_each_other() -> None:
+    with pytest.raises(UserError, match="antialias has its own way up; leave upsample out"):
+        ResnetGenerator(antialias=True, upsample="resize")
+    with pytest.raises(UserError, match="initialization must be normal or xavier, got 'kaiming'"):
+        ResnetGenerator(initialization="kaiming")
+    with pytest.raises(UserError, match="patches must be at least 2"):
+        cut(patches=1)
