@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.network import FeatureNetwork
+from toolbox.errors import UserError
 
+from .stack import FeatureStack
 from .vgg19 import IMAGENET_MEAN, IMAGENET_STD
+from .vgg_layout import VGG16_BLOCKS, layer_places, make_layers
 from .weights import find_weights, read_tensors
 
 
-class Trunk(FeatureNetwork):
-    """The convolutions of a classifier: images (B, 3, H, W) in [0, 1] to the activations of named ReLUs.
+class Trunk(FeatureStack):
+    """The convolutions of a classifier: images (B, 3, H, W) in [0, 1] to the activations of named layers.
 
     ImageNet's mean and deviation are applied inside; they are also LPIPS's own scaling, which is written for [-1, 1].
     `weights` is the path of torchvision's file, or its URL, by which it is downloaded once and checked: against
@@ -24,14 +23,6 @@ class Trunk(FeatureNetwork):
 
     official: str
     """URL of torchvision's file."""
-    taps: Sequence[str]
-    """The layers that LPIPS compares."""
-    smallest: int
-    """Height and width that the deepest layer needs."""
-    places: dict[str, int]
-    """Where each named layer stands in `features`."""
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, *, weights: str, sha256: str | None = None) -> None:
         super().__init__()
@@ -43,41 +34,16 @@ class Trunk(FeatureNetwork):
         except UserError as error:
             hint = "" if weights == self.official else f"; torchvision's {name} is {self.official}"
             raise UserError(f"{error}{hint}") from error
-        needed = self.state_dict()
-        for key, value in needed.items():
+        for key, value in self.state_dict().items():
             if key not in given or given[key].shape != value.shape:
                 what = f"its {key} is {tuple(given[key].shape)}" if key in given else f"it lacks {key}"
                 raise UserError(f"weights: {weights} is no {name}, {what}; torchvision's is {self.official}")
-        self.load_state_dict({key: given[key].float() for key in needed}, assign=True)
-        self.requires_grad_(False)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
-        self.eval()
+        self.fill(given, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
     @staticmethod
     def make_layers() -> nn.Sequential:
         """The layers in torchvision's order, so that its keys fit."""
         raise NotImplementedError
-
-    def train(self, mode: bool = True) -> Trunk:
-        """Stay in evaluation mode, whatever the network around is in."""
-        return super().train(False)
-
-    def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """Return the activations (B, c, h, w) of the named layers for images (B, 3, H, W) in [0, 1]."""
-        name = type(self).__name__
-        for layer in layers:
-            if layer not in self.places:
-                raise UserError(f"{name} has no layer {layer!r}{did_you_mean(layer, self.places)}")
-        if images.shape[1] != 3:
-            raise UserError(f"{name} sees images of 3 channels, got {images.shape[1]}")
-        wanted = {self.places[layer]: layer for layer in layers}
-        found, x = {}, (images - self.mean) / self.std
-        for place in range(max(wanted, default=-1) + 1):
-            x = self.features[place](x)
-            if place in wanted:
-                found[wanted[place]] = x
-        return {layer: found[layer] for layer in layers}
 
     def __repr__(self) -> str:
         """As in the config."""
@@ -106,23 +72,20 @@ class AlexNet(Trunk):
 
 
 class VGG16(Trunk):
-    """VGG16 (Simonyan and Zisserman 2015): the last ReLU of each block, `relu1_2` (64, H) ... `relu5_3` (512, H/16)."""
+    """VGG16 (Simonyan and Zisserman 2015): every convolution and ReLU, `conv1_1` (64, H) ... `relu5_3` (512, H/16).
+
+    Johnson et al. 2016 take a style from relu1_2, relu2_2, relu3_3 and relu4_3, and content from relu2_2; UNIT compares
+    relu5_3. LPIPS compares the last ReLU of each block: the `taps`.
+    """
 
     official = "https://download.pytorch.org/models/vgg16-397923af.pth"
-    places = {"relu1_2": 3, "relu2_2": 8, "relu3_3": 15, "relu4_3": 22, "relu5_3": 29}
-    layers = taps = tuple(places)
+    places = layer_places(VGG16_BLOCKS)
+    layers = tuple(places)
+    taps = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
     smallest = 16
     short_name = "vgg"
 
     @staticmethod
     def make_layers() -> nn.Sequential:
-        """Thirteen convolutions in five blocks, with a 2x2 maximum between blocks."""
-        layers: list[nn.Module] = []
-        channels = 3
-        for width, number in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
-            if layers:
-                layers.append(nn.MaxPool2d(2))
-            for _ in range(number):
-                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-                channels = width
-        return nn.Sequential(*layers)
+        """Thirteen convolutions in five blocks, with a 2x2 maximum after each block."""
+        return make_layers(VGG16_BLOCKS)

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from toolbox.errors import UserError, did_you_mean
 from toolbox.network import FeatureNetwork
 
+from .vgg_layout import VGG19_BLOCKS, layer_places, make_layers
 from .weights import find_weights, read_tensors
 
 OFFICIAL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
-CONVOLUTIONS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-"""Width and number of the convolutions of each block; a 2x2 maximum stands between blocks."""
+CONVOLUTIONS = VGG19_BLOCKS
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def _layer_places() -> dict[str, int]:
-    """Where each named layer stands in `features`: conv1_1 at 0, relu1_1 at 1, ... conv5_4 at 34, relu5_4 at 35."""
-    places, place = {}, count()
-    for block, (_, number) in enumerate(CONVOLUTIONS, start=1):
-        for index in range(1, number + 1):
-            places[f"conv{block}_{index}"] = next(place)
-            places[f"relu{block}_{index}"] = next(place)
-        next(place)  # the maximum after the block
-    return places
-
-
-PLACES = _layer_places()
+PLACES = layer_places(CONVOLUTIONS)
 
 
 class VGG19(FeatureNetwork):
@@ -53,7 +39,7 @@ class VGG19(FeatureNetwork):
         super().__init__()
         self.weights = weights
         with torch.device("meta"):  # takes no memory, and draws no random numbers that are thrown away
-            self.features = _make_layers()
+            self.features = make_layers(CONVOLUTIONS)
             self.requires_grad_(False)
         try:
             state = read_tensors(find_weights(weights, sha256=sha256))
@@ -101,14 +87,3 @@ class VGG19(FeatureNetwork):
     def __repr__(self) -> str:
         """As in the config."""
         return f"VGG19(weights={self.weights!r})"
-
-
-def _make_layers() -> nn.Sequential:
-    layers: list[nn.Module] = []
-    channels = 3
-    for width, number in CONVOLUTIONS:
-        for _ in range(number):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-        layers += [nn.MaxPool2d(2)]
-    return nn.Sequential(*layers)
