@@ -1,4 +1,4 @@
-"""Transforms: crops, flips and sizes of one sample's images, and style oracles that make ground truth."""
+"""Transforms: crops, flips, sizes, style oracles that make ground truth, and colour transfer without training."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from toolbox.hookspecs import Register, hookimpl
 
 @hookimpl
 def register_transforms(register: Register) -> None:
+    from .color_transfer import HistogramTransfer, ReinhardTransfer
     from .geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
     from .naming import Copy
     from .oracle import InkOracle, PaletteOracle
@@ -15,11 +16,13 @@ def register_transforms(register: Register) -> None:
     for transform in (
         CenterCrop,
         Copy,
+        HistogramTransfer,
         InkOracle,
         ModCrop,
         PaletteOracle,
         RandomCrop,
         RandomFlip,
+        ReinhardTransfer,
         Resize,
         VideoCompression,
     ):
