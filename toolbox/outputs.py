@@ -31,6 +31,10 @@ class Style:
     strength: float = 1.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise UserError(f"strength must be from 0 to 1, got {self.strength}")
+
 
 class Outputs(Averages):
     """Base of `Algorithm`: applies the (averaged) networks of an output to images of any size."""

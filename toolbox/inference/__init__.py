@@ -4,5 +4,6 @@ from toolbox.inference.files import Job, jobs, translate
 from toolbox.inference.loading import load, load_algorithm, usable_device
 from toolbox.inference.options import Options
 from toolbox.inference.predictor import Predictor
+from toolbox.inference.style import style_of
 
-__all__ = ["Job", "Options", "Predictor", "jobs", "load", "load_algorithm", "translate", "usable_device"]
+__all__ = ["Job", "Options", "Predictor", "jobs", "load", "load_algorithm", "style_of", "translate", "usable_device"]

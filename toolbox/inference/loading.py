@@ -20,6 +20,8 @@ from toolbox.outputs import Style
 from toolbox.runner import seeded_algorithm
 from toolbox.weights.file import description_file
 
+STYLE_FLAGS = "--style, --strength and --seed"
+
 
 class Output(nn.Module):
     """One output of an algorithm as a network: its (averaged) generators, one after the other."""
@@ -30,7 +32,8 @@ class Output(nn.Module):
             raise UserError(f"--output {output}: the model has no such output{did_you_mean(output, algorithm.outputs)}")
         self.algorithm, self.output = algorithm, output or next(iter(algorithm.outputs))
         if style is not None and self.output not in algorithm.styled:
-            raise UserError(f"--style: {type(algorithm).__name__} learned one style for {self.output}; leave it out")
+            name = type(algorithm).__name__
+            raise UserError(f"{STYLE_FLAGS}: {name} learned one style for {self.output}; leave them out")
         self.style = style
         self.scale, self.multiple = algorithm.scale_of(self.output), algorithm.multiple_of(self.output)
 
@@ -70,11 +73,9 @@ def load(
     else:
         from toolbox.weights.importing import load_network
 
-        if output is not None:
-            raise UserError(f"--output {output}: {Path(weights).name} holds one network, which has one output")
         if style is not None:
-            raise UserError(f"--style: {Path(weights).name} holds one network, which has one style")
-        network = load_network(Path(weights))
+            raise UserError(f"{STYLE_FLAGS}: {Path(weights).name} holds one network of one style; leave them out")
+        network = load_network(Path(weights), output=output)
     return Predictor(network, device=device, options=options, note=note)
 
 

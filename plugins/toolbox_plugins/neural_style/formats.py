@@ -13,7 +13,7 @@ from .transform_net import STALE
 
 
 class FastNeuralStyle(CheckpointFormat):
-    """The example's `candy.pth` and its kin: `conv1.conv2d, in1, res1.conv1.conv2d, ..., deconv3.conv2d`; a bare dict."""
+    """The example's files: `conv1.conv2d, in1, res1.conv1.conv2d, ..., deconv3.conv2d`; a bare dict."""
 
     network = "TransformNet"
     layout = "fast_neural_style"
