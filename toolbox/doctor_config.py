@@ -84,15 +84,15 @@ def folder_of_images(key: str, root: str, seconds: float) -> Iterator[Finding]:
 
 
 def starting_point(config: Config) -> Iterator[Finding]:
-    """The checkpoint that training begins with, if the config names one."""
-    given = config.data.get("load_from")
-    if not given:
-        return
-    if Path(given).is_file():
-        yield Finding("load_from", "ok", f"{given} ({Path(given).stat().st_size / 1e6:.0f} MB)")
-    else:
-        way_out = "run what makes it (the config's header says), name another, or write load_from: null"
-        yield Finding("load_from", "bad", f"there is no file {given}", way_out)
+    """The checkpoint, or the networks' files, that training begins with, if the config names any."""
+    given = config.data.get("load_from") or {}
+    named = {"": given} if isinstance(given, str) else {f".{slot}": file for slot, file in given.items()}
+    for key, file in ((f"load_from{slot}", file) for slot, file in named.items()):
+        if Path(file).is_file():
+            yield Finding(key, "ok", f"{file} ({Path(file).stat().st_size / 1e6:.0f} MB)")
+        else:
+            way_out = "run what makes it (the config's header says), name another, or write load_from: null"
+            yield Finding(key, "bad", f"there is no file {file}", way_out)
 
 
 def weight_files(value: Any, key: str) -> Iterator[tuple[str, str, Any]]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from runs import command, sr_config, style_config, weights, write_config
+from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from toolbox_plugins.esrgan.rrdbnet import RRDBNet
 
 SMALL: dict[str, Any] = {"width": 8, "blocks": 1, "growth": 4, "scale": 2}
@@ -59,4 +60,40 @@ def test_a_file_of_one_network_does_not_say_which_of_two_it_is_for(tmp_path: Pat
     torch.save(published(), tmp_path / "official.pth")
     config = style_config(tmp_path) | {"load_from": str(tmp_path / "official.pth")}
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 2
-    assert "holds one network of generator_ab, generator_ba: which?" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "holds one network of generator_ab, generator_ba: which?" in error and "{generator_ab: " in error
+
+
+TINY: dict[str, Any] = {"width": 4, "blocks": 1}
+
+
+def test_each_of_two_generators_begins_with_a_file_of_its_own(tmp_path: Path):
+    files: dict[str, str] = {}
+    states: dict[str, dict[str, Tensor]] = {}
+    for seed, slot in enumerate(("generator_ab", "generator_ba")):
+        torch.manual_seed(seed)
+        states[slot] = ResnetGenerator(**TINY).state_dict()
+        files[slot] = str(tmp_path / f"{slot}.pth")
+        torch.save(states[slot], files[slot])
+    generator = {"type": "ResnetGenerator", **TINY}
+    config: dict[str, Any] = style_config(tmp_path, generator_ab=generator, generator_ba=generator)
+    config["load_from"] = files
+    config["train_cfg"], config["param_scheduler"] = {"max_iters": 2, "val_interval": 2}, None
+    for group in config["optim_wrapper"].values():
+        group["optimizer"] = {"type": "SGD", "lr": 0.0}
+    file = write_config(config, tmp_path / "run.yaml")
+    assert command("train", file) == 0
+    found = weights(tmp_path / "run" / "iter_2.pth")
+    for slot, state in states.items():
+        for key, value in state.items():
+            assert torch.equal(found[f"{slot}.{key}"], value)
+            assert torch.allclose(found[f"{slot}_ema.{key}"], value, atol=1e-7)
+    assert command("train", file, "--cfg-options", "resume=true", "work_dir=" + str(tmp_path / "other")) == 2
+
+
+def test_a_slot_that_the_algorithm_lacks_is_refused_with_the_nearest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    config = style_config(tmp_path) | {"load_from": {"generator_a": "official.pth"}}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 2
+    assert "load_from.generator_a: there is no such network; did you mean" in capsys.readouterr().err

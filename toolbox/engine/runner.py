@@ -26,7 +26,7 @@ from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.schedules import completed, restore_schedules
 from toolbox.engine.state import load_portable_state, message_hub_state, portable_state, rank_states
-from toolbox.errors import ConfigError, UserError
+from toolbox.errors import ConfigError, UserError, did_you_mean
 from toolbox.network_call import unwrapped
 from toolbox.plugin_manager import manager
 from toolbox.weights.importing import import_generator_state
@@ -199,6 +199,8 @@ class ToolboxRunner(Runner):
         if self.rank == 0:
             sweep(Path(self.work_dir))
         if self._resume and self._load_from is not None:
+            if not isinstance(self._load_from, str):
+                raise UserError("load_from: names single networks, and a run can be resumed from one checkpoint alone")
             self.resume(self._load_from)
         elif self._resume:
             found = checkpoints(Path(self.work_dir))
@@ -218,26 +220,36 @@ class ToolboxRunner(Runner):
             self.start_from(self._load_from)
             self.algorithm.restart()
 
-    def start_from(self, filename: str) -> None:
-        """Begin with the weights of a checkpoint, or of one network that somebody published in any known format.
+    def start_from(self, source: str | Mapping[str, str]) -> None:
+        """Begin with the weights of a checkpoint, or of networks that somebody published in any known format.
 
-        Networks that the file does not hold keep their initial weights; an average begins at its network's.
+        A mapping names the slot of each file: `{generator_ab: a.pth, generator_ba: b.pth}`. Networks that no file
+        holds keep their initial weights; an average begins at its network's.
         """
-        if Path(filename).suffix == ".pth" and Path(filename).is_file():
-            checkpoint = read_checkpoint(filename)
-            if "algorithm" in (checkpoint.get("meta") or {}):
-                self._take(checkpoint, filename, partly=True)
-                return
-        if len(self.algorithm.generators) > 1:
-            slots = ", ".join(self.algorithm.generators)
-            raise UserError(f"{filename}: is no checkpoint of this toolbox, and holds one network of {slots}: which?")
-        slot = next(iter(self.algorithm.generators))
-        network = unwrapped(getattr(self.algorithm, slot))
-        network.load_state_dict(import_generator_state(filename, network))
-        if self.algorithm.parts.ema is not None:
-            getattr(self.algorithm, f"{slot}_ema").load_state_dict(network.state_dict())
+        generators = self.algorithm.generators
+        if isinstance(source, Mapping):
+            for slot in source:
+                if slot not in generators:
+                    raise UserError(f"load_from.{slot}: there is no such network{did_you_mean(slot, generators)}")
+        else:
+            if Path(source).suffix == ".pth" and Path(source).is_file():
+                checkpoint = read_checkpoint(source)
+                if "algorithm" in (checkpoint.get("meta") or {}):
+                    self._take(checkpoint, source, partly=True)
+                    return
+            if len(generators) != 1:
+                raise UserError(
+                    f"{source}: is no checkpoint of this toolbox, and holds one network of {', '.join(generators)}: "
+                    f"which? Write load_from: {{{next(iter(generators))}: {source}}}"
+                )
+            source = dict.fromkeys(generators, source)
+        for slot, filename in source.items():
+            network = unwrapped(getattr(self.algorithm, slot))
+            network.load_state_dict(import_generator_state(filename, network))
+            if slot in self.algorithm.averaged:
+                getattr(self.algorithm, f"{slot}_ema").load_state_dict(network.state_dict())
+            self.logger.info("%s began with %s", slot, filename)
         self._has_loaded = True
-        self.logger.info("began with %s", filename)
 
     def resume(self, filename: str, **_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Continue a run: weights, optimizers, schedules, counters, logs and random state."""
