@@ -38,6 +38,19 @@ class CheckpointFormat:
         """Whether a state dict of these keys is of this layout; by default, whether it has all that it `needs`."""
         return set(self.needs) <= set(keys)
 
+    def choose(self, state: Mapping[str, Tensor], output: str | None) -> State:
+        """The part of a matching state dict that is one network's, where a file has networks for several outputs.
+
+        A file that keeps several state dicts side by side, `{"a": ..., "b": ...}`, comes as one, with keys `a....` and
+        `b....`; `arguments` and `convert` get what is chosen here. `output` is None where the user named none.
+
+        Raises:
+            UserError: the file does not give this output; the message begins with what it gives instead.
+        """
+        if output is not None:
+            raise UserError("holds one network, which has one output")
+        return dict(state)
+
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """The network's constructor arguments (blocks, width, scale, ...), from the shapes of a matching state dict.
 

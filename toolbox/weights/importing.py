@@ -38,13 +38,16 @@ class Imported:
     """The network's own state dict."""
 
 
-def load_network(weights: Path) -> nn.Module:
+def load_network(weights: Path, *, output: str | None = None) -> nn.Module:
     """The network of a published weight file or official model's name, on the CPU, evaluating; it has `scale`.
 
+    `output` chooses among the networks of a file that holds several, such as UNIT's: fake_b (the default) or fake_a.
+
     Raises:
-        UserError: the file cannot be read, is of no known format, or does not fit the network that it names.
+        UserError: the file cannot be read, is of no known format, does not fit the network that it names, or does not
+            give the output.
     """
-    found = read_imported(weights)
+    found = read_imported(weights, output=output)
     try:
         network = _built(registry("generators").get(found.config["type"]), found)
     except (UserError, ValueError, TypeError, RuntimeError) as error:
@@ -104,11 +107,11 @@ def import_generator_state(path: str | Path, network: nn.Module) -> State:
     return state
 
 
-def read_imported(path: Path) -> Imported:
+def read_imported(path: Path, *, output: str | None = None) -> Imported:
     """Read a weight file, or an official model by its name, and recognise what it holds.
 
     Raises:
-        UserError: it cannot be read, or not exactly one format matches.
+        UserError: it cannot be read, not exactly one format matches, or the file does not give the output.
     """
     if not path.exists():
         found = cached_model(str(path))
@@ -116,7 +119,7 @@ def read_imported(path: Path) -> Imported:
             raise UserError(f"{path}: there is no such weights file, and no official model of that name (models list)")
         path = found or path
     if path.suffix in NCNN and (path.suffix == ".param" or path.with_suffix(".param").is_file()):
-        return _recognise_graph(path)
+        return _recognise_graph(path, output)
     try:
         content = read_weights(path)
     except DAMAGE as error:
@@ -125,14 +128,14 @@ def read_imported(path: Path) -> Imported:
     state = unwrapped_state(content, str(path))
     if sum(value.numel() * value.element_size() for value in state.values()) > 4 * path.stat().st_size + (1 << 20):
         raise UserError(f"{path}: its tensors claim far more than the file holds; it is damaged or a trap")
-    return recognise(state, str(path))
+    return recognise(state, str(path), output=output)
 
 
-def recognise(state: Mapping[str, Tensor], source: str) -> Imported:
-    """Find the one format that a state dict is of.
+def recognise(state: Mapping[str, Tensor], source: str, *, output: str | None = None) -> Imported:
+    """Find the one format that a state dict is of, and in it the network of an output.
 
     Raises:
-        UserError: none matches, or several do.
+        UserError: none matches, several do, or the one that does has no such output.
     """
     known = formats()
     seen: dict[str, Tensor] = {}
@@ -141,7 +144,7 @@ def recognise(state: Mapping[str, Tensor], source: str) -> Imported:
             seen = reading
             matching = {name: each for name, each in known.items() if each.matches(reading.keys())}
             if matching:
-                return _convert(matching, reading, source)
+                return _convert(matching, reading, source, output)
     except RuntimeError as error:  # tensors whose shapes cannot be computed with
         raise UserError(f"{source}: cannot be read as weights ({' '.join(str(error).split())[:160]})") from None
     raise UserError(_unknown(source, known, seen))
@@ -170,14 +173,20 @@ def misfit(network: nn.Module, state: Mapping[str, Tensor]) -> str | None:
     return f"{'; '.join(wrong[:4])}{more}" if wrong else None
 
 
-def _convert(matching: Mapping[str, CheckpointFormat], state: State, source: str) -> Imported:
+def _convert(
+    matching: Mapping[str, CheckpointFormat], state: State, source: str, output: str | None = None
+) -> Imported:
     if len(matching) > 1:
         raise UserError(
             f"{source}: is of the formats {' and '.join(matching)} at once; leave the plugin of one out with -p no:NAME"
         )
     ((name, found),) = matching.items()
     try:
-        return Imported(found, {"type": found.network, **found.arguments(state)}, found.convert(state))
+        chosen = found.choose(state, output)
+    except UserError as error:
+        raise UserError(f"--output {output}: {Path(source).name} {error}") from None
+    try:
+        return Imported(found, {"type": found.network, **found.arguments(chosen)}, found.convert(chosen))
     except UserError as error:
         raise UserError(f"{source}: is of the format {name}, but {error}") from None
 
@@ -204,7 +213,7 @@ def _nearest(known: Mapping[str, CheckpointFormat], state: Mapping[str, Tensor])
     return f"nearest is {name}, which {f'has {lacking[0]} too' if lacking else 'has fewer other keys'}; "
 
 
-def _recognise_graph(path: Path) -> Imported:
+def _recognise_graph(path: Path, output: str | None) -> Imported:
     from toolbox.weights.ncnn import read_ncnn
 
     graph = read_ncnn(path)
@@ -215,7 +224,7 @@ def _recognise_graph(path: Path) -> Imported:
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
         if state is not None:
-            return _convert({type(each).__name__: each}, state, str(path))
+            return _convert({type(each).__name__: each}, state, str(path), output)
     families = ", ".join(
         sorted({each.network for each in known.values() if type(each).from_ncnn is not CheckpointFormat.from_ncnn})
     )

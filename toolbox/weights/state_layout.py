@@ -36,11 +36,22 @@ def unwrapped_state(content: Any, source: str) -> dict[str, Tensor]:
         if state:
             return {key: _whole(value, f"{source}: {key}") for key, value in state.items()}
         inner = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping) and content[key]), None)
+        if inner is None and (several := _side_by_side(content)):
+            content = several
+            continue
         if inner is None:
             found = ", ".join(sorted(map(str, content))[:8]) or "nothing"
             raise UserError(f"{source}: holds no state dict but {found}; {', '.join(WRAPPERS)} are looked for")
         content = content[inner]
     raise UserError(f"{source}: holds no state dict, only a {type(content).__name__}")
+
+
+def _side_by_side(content: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """Several state dicts and nothing else, as UNIT keeps its two directions, under the keys of one; or nothing."""
+    states = content.values()
+    if not all(isinstance(s, Mapping) and all(isinstance(v, Tensor) for v in s.values()) for s in states):
+        return {}
+    return {f"{name}.{key}": value for name, state in content.items() for key, value in state.items()}
 
 
 def _whole(value: Tensor, place: str) -> Tensor:

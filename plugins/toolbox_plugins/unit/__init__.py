@@ -44,3 +44,10 @@ def register_losses(register: Register) -> None:
     from .kl import GaussianKL
 
     register("GaussianKL", GaussianKL)
+
+
+@hookimpl
+def register_formats(register: Register) -> None:
+    from .formats import UNITOfficial
+
+    register("UNITOfficial", UNITOfficial)
