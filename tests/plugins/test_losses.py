@@ -115,7 +115,7 @@ def test_shapes_that_would_broadcast_are_refused(loss):
         ),
         (
             lambda: PerceptualLoss(features=Doubles(), layers={"twice": 1}, criterion="L1"),
-            "must be l1, l2, gram or unit, got 'L1'",
+            "must be l1, l2, gram, moments or unit, got 'L1'",
         ),
     ],
 )
@@ -131,7 +131,7 @@ def test_wrong_arguments_are_refused(make, message):
         (CharbonnierLoss(eps=1e-3), "CharbonnierLoss(eps=0.001)"),
         (
             PerceptualLoss(features=Doubles(), layers={"twice": 0.1}, criterion="l2"),
-            "PerceptualLoss(features=Doubles(), layers={'twice': 0.1}, criterion='l2')",
+            "PerceptualLoss(features=Doubles(), layers={'twice': 0.1}, criterion='l2', normalize='none')",
         ),
     ],
 )

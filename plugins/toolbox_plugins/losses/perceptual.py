@@ -10,21 +10,7 @@ from toolbox.errors import UserError, did_you_mean
 from toolbox.network import FeatureNetwork
 
 from .pixel import check_shapes
-
-
-def gram_distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """Squared Frobenius distance of two Gram matrices, the mean over the batch; a scalar.
-
-    Gatys et al. 2016, normalised as Johnson et al. 2016, section 3.2: the products of activations (B, c, h, w) are
-    summed over positions and divided by c*h*w. Sizes may differ.
-    """
-    return (_gram(prediction) - _gram(target)).square().sum((1, 2)).mean()
-
-
-def _gram(features: Tensor) -> Tensor:
-    flat = features.flatten(2)  # (B, c, h*w)
-    with torch.autocast(features.device.type, enabled=False):  # sums over all positions need float32
-        return flat @ flat.transpose(1, 2) / flat[0].numel()  # (B, c, c)
+from .statistics import STATISTICS, instance_normalized
 
 
 def unit_distance(prediction: Tensor, target: Tensor) -> Tensor:
@@ -36,48 +22,87 @@ def unit_distance(prediction: Tensor, target: Tensor) -> Tensor:
     return difference.square().sum(1).mean()
 
 
-CRITERIA = {"l1": F.l1_loss, "l2": F.mse_loss, "gram": gram_distance, "unit": unit_distance}
+CRITERIA = {"l1": F.l1_loss, "l2": F.mse_loss, "unit": unit_distance}
+"""Those that compare position by position."""
 
 
 class PerceptualLoss(nn.Module):
     """The weighted sum, over layers, of the mean difference between two images' activations.
 
     Johnson et al. 2016; Ledig et al. 2017 for super-resolution. The defaults are ESRGAN's: VGG19's `conv5_4`, before
-    the ReLU, by L1. SRGAN's is `relu5_4` by `l2`. `layers` gives each layer its weight. With `gram`, which compares
-    which activations go together wherever they are, it is the style loss of Gatys et al. 2016; the target is then a
-    style image, of any size. `unit` compares directions of activations, as LPIPS does, so that layers count alike.
+    the ReLU, by L1. SRGAN's is `relu5_4` by `l2`. `layers` gives each layer its weight. `unit` compares directions of
+    activations, so that layers count alike: the distance of LPIPS on any network, without its learned weights.
+
+    Two criteria know no places, so the target may be a style image of any size. `gram` compares which activations go
+    together (the style loss of Gatys et al. 2016): the squared difference of Gram matrices, divided by c*h*w, summed
+    over the c*c entries. PyTorch's own example takes their mean instead: its 1e10 beside a content of 1e5 is, for a
+    layer of c channels, 1e5 / c^2 beside 1 here. `moments` compares each channel's mean and deviation (AdaIN's style
+    loss; Huang and Belongie 2017, equation 12), squared and averaged over channels, as is usual.
+
+    `normalize: instance` brings every channel of every image to mean 0 and deviation 1 before it compares, which takes
+    the style away and leaves the content: the domain-invariant loss of UNIT's code and MUNIT (Huang et al. 2018), by
+    `l2` on VGG16's `relu5_3`.
+
+    Raises:
+        UserError: a layer that the network has not or without weight, an unknown criterion or normalisation.
     """
 
     def __init__(
-        self, *, features: FeatureNetwork, layers: dict[str, float] | None = None, criterion: str = "l1"
+        self,
+        *,
+        features: FeatureNetwork,
+        layers: dict[str, float] | None = None,
+        criterion: str = "l1",
+        normalize: str = "none",
     ) -> None:
         super().__init__()
-        layers = {"conv5_4": 1.0} if layers is None else layers
-        if not layers:
-            raise UserError("layers must name at least one layer with its weight, such as {conv5_4: 1.0}")
-        for layer, weight in layers.items():
-            if layer not in features.layers:
-                raise UserError(
-                    f"layers: {type(features).__name__} has no layer {layer!r}{did_you_mean(layer, features.layers)}"
-                )
-            if weight <= 0:
-                raise UserError(f"layers.{layer} must be a weight above 0, got {weight}")
-        if criterion not in CRITERIA:
-            raise UserError(f"criterion must be l1, l2, gram or unit, got {criterion!r}")
-        self.features, self.layers, self.criterion = features, dict(layers), criterion
+        self.layers = check_layers(features, {"conv5_4": 1.0} if layers is None else layers)
+        if criterion not in CRITERIA and criterion not in STATISTICS:
+            raise UserError(f"criterion must be l1, l2, gram, moments or unit, got {criterion!r}")
+        if normalize not in ("none", "instance"):
+            raise UserError(f"normalize must be none or instance, got {normalize!r}")
+        if normalize == "instance" and criterion == "moments":
+            raise UserError("normalize: instance makes all moments equal; choose another criterion than moments")
+        self.features, self.criterion, self.normalize = features, criterion, normalize
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Compare images (B, C, H, W) in [0, 1]; a float32 scalar. The target gets no gradient."""
-        if self.criterion != "gram" or prediction.shape[:2] != target.shape[:2]:
+        if self.criterion not in STATISTICS or prediction.shape[:2] != target.shape[:2]:
             check_shapes(prediction, target)
         names = list(self.layers)
         found = self.features(prediction.float(), layers=names)  # {name: (B, c, h, w)}
         with torch.no_grad():
             wanted = self.features(target.float(), layers=names)
-        distance = CRITERIA[self.criterion]
-        terms = [weight * distance(found[name].float(), wanted[name].float()) for name, weight in self.layers.items()]
+        terms = [weight * self.distance(found[name], wanted[name]) for name, weight in self.layers.items()]
         return torch.stack(terms).sum()
+
+    def distance(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """The difference of two activations (B, c, h, w) of one layer; a scalar."""
+        prediction, target = prediction.float(), target.float()
+        if self.normalize == "instance":
+            prediction, target = instance_normalized(prediction), instance_normalized(target)
+        if self.criterion in CRITERIA:
+            return CRITERIA[self.criterion](prediction, target)
+        describe, difference = STATISTICS[self.criterion]
+        return difference(describe(prediction), describe(target))
 
     def __repr__(self) -> str:
         """As in the config."""
-        return f"PerceptualLoss(features={self.features!r}, layers={self.layers}, criterion={self.criterion!r})"
+        return (
+            f"PerceptualLoss(features={self.features!r}, layers={self.layers}, criterion={self.criterion!r}, "
+            f"normalize={self.normalize!r})"
+        )
+
+
+def check_layers(features: FeatureNetwork, layers: dict[str, float]) -> dict[str, float]:
+    """A copy of the weights of layers, each of which the network has. Raises UserError."""
+    if not layers:
+        raise UserError("layers must name at least one layer with its weight, such as {conv5_4: 1.0}")
+    for layer, weight in layers.items():
+        if layer not in features.layers:
+            raise UserError(
+                f"layers: {type(features).__name__} has no layer {layer!r}{did_you_mean(layer, features.layers)}"
+            )
+        if weight <= 0:
+            raise UserError(f"layers.{layer} must be a weight above 0, got {weight}")
+    return dict(layers)
