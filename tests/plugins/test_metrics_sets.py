@@ -18,6 +18,7 @@ from toolbox.errors import UserError
 from toolbox.images import read_image, write_image
 from toolbox.metric import DO_NOTHING
 from toolbox.network import FeatureNetwork
+from toolbox.resize import resize_to
 from toolbox_plugins.features.efficientnet_lite0 import MEMBER, PACKAGE
 from toolbox_plugins.features.packaged import packaged_file
 from toolbox_plugins.metrics.artfid import ArtFID
@@ -149,6 +150,11 @@ def test_crops_are_an_images_own_squares_around_its_middle():
 
 def test_resizing_makes_a_square_of_any_image():
     assert kid(resize=16).describe(torch.rand(3, 40, 9)).shape == (1, 3)
+    assert "native" not in kid(resize=16).protocol and "float,n=?" in kid(resize=16).protocol
+    image, cropped = torch.rand(3, 40, 9), kid(resize=24, crops=8)
+    assert cropped.describe(image).shape == (5, 3) and "crops8,resize24" in cropped.protocol
+    enlarged = resize_to(image[None, :, 8:16, :8], (24, 24)).clamp(0, 1)
+    assert torch.allclose(cropped.describe(image)[1], enlarged.square().mean(dim=(0, 2, 3)), atol=1e-6)
     assert "resize16" in kid(resize=16).protocol and kid(label="crops", crops=8).name == "colours_kid_crops"
     assert kid().layer == "square"
 
@@ -156,7 +162,7 @@ def test_resizing_makes_a_square_of_any_image():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"resize": 8, "crops": 8}, "give either resize or crops"),
+        ({"resize": 7}, "resize must be 8 pixels or more, got 7"),
         ({"crops": 4}, "crops must be 8 pixels or more, got 4"),
         ({"layer": "colours"}, "layer: Colours has no layer 'colours'; did you mean 'colour'"),
         ({"subsets": 0}, "subsets must be 1 or more, got 0"),
@@ -333,5 +339,5 @@ def test_the_metrics_of_a_real_network_are_called_after_it():
 
     metric = KID(prediction="fake_b", reference="real_b", features=EfficientNetLite0(), crops=32)
     result = evaluated(metric, unpaired(images(1, size=64), images(2, seed=1, size=64)))
-    assert metric.protocol.startswith("lite0_kid[EfficientNetLite0:stage7,crops32,uint8,n=1/2,vectors=4/8,poly3")
+    assert metric.protocol.startswith("lite0_kid[EfficientNetLite0:head,crops32,uint8,n=1/2,vectors=4/8,poly3")
     assert result["lite0_kid"] < result["lite0_kid/do_nothing"]

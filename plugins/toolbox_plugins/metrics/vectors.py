@@ -21,8 +21,14 @@ class VectorMetric(SetMetric):
     """Base of KID and FID: compares sets of vectors, the mean over positions of one layer's activations.
 
     An image gives one vector, of itself as it is or after `resize` to a square of so many pixels (bicubic, without
-    aliasing); or, with `crops`, one for each square of so many of its own pixels: squares lie side by side in the
-    middle of the image. Resizing hides texture, crops see it, and make many vectors of few images.
+    aliasing); or, with `crops`, one for each square of so many of its own pixels, side by side in its middle, which
+    `resize` then enlarges. Resizing a large image hides texture, crops see it, and make many vectors of few images.
+    A network sees best at the size that it was trained at, 224 for most: on crops of 64 pixels as they are,
+    EfficientNetLite0's last activations were five times what they were on the same crops enlarged to 224.
+
+    The layer is by default the last that the network knows, which for EfficientNetLite0 is what its classifier sees,
+    as it is for Inception in the papers. KID's kernel wants activations below 1, as that layer has at 224 pixels; those
+    of the stages before it are of 2 to 4, and KIDs of tens to thousands.
 
     It is called after the network, `lite0_kid` with `features: {type: EfficientNetLite0}`, and after `label` where an
     evaluation has two of a kind: `lite0_kid_crops`. Figures of one network, layer, resize and crops compare among
@@ -45,17 +51,15 @@ class VectorMetric(SetMetric):
         baseline: bool,
         label: str | None,
     ) -> None:
-        """`layer` is the network's deepest by default; `quantize` rounds images to 8 bits, as saving them would."""
+        """`quantize` rounds images to 8 bits, as saving them would."""
         super().__init__(prediction=prediction, reference=reference, baseline=baseline)
-        chosen: str = layer or [*getattr(features, "taps", features.layers)][-1]
+        chosen: str = layer or features.layers[-1]
         if chosen not in features.layers:
             name = type(features).__name__
             raise UserError(f"layer: {name} has no layer {chosen!r}{did_you_mean(chosen, features.layers)}")
         for name, pixels in (("resize", resize), ("crops", crops)):
             if pixels is not None and pixels < 8:
                 raise UserError(f"{name} must be 8 pixels or more, got {pixels}")
-        if resize is not None and crops is not None:
-            raise UserError("give either resize or crops: crops are of an image's own pixels")
         self.features, self.layer, self.resize, self.crops, self.quantize = features, chosen, resize, crops, quantize
         short = getattr(features, "short_name", type(features).__name__.lower())
         self.name = f"{short}_{self.kind}" + (f"_{label}" if label else "")
@@ -64,7 +68,8 @@ class VectorMetric(SetMetric):
     @property
     def setting(self) -> str:
         """The protocol's part that both share: `EfficientNetLite0:stage7,crops64,uint8,n=24/18,vectors=216/162`."""
-        seen = f"resize{self.resize}" if self.resize else f"crops{self.crops}" if self.crops else "native"
+        steps = [f"{name}{size}" for name, size in (("crops", self.crops), ("resize", self.resize)) if size]
+        seen = ",".join(steps) or "native"
         vectors = f",vectors={self.vectors[0]}/{self.vectors[1]}" if self.vectors and self.crops else ""
         rounding = "uint8" if self.quantize else "float"
         return f"{type(self.features).__name__}:{self.layer},{seen},{rounding},{self.numbers}{vectors}"
@@ -77,12 +82,12 @@ class VectorMetric(SetMetric):
     def describe(self, image: Tensor) -> Tensor:
         """The vectors (n, d) of an image (C, H, W) in [0, 1]; ValueError where it is smaller than a crop."""
         images = image.float().clamp(0, 1)[None]
-        if self.resize:
-            images = resize_to(images, (self.resize, self.resize)).clamp(0, 1)
         images = (images * 255).round() / 255 if self.quantize else images
         images = _squares(images, self.crops) if self.crops else images
-        network = self.features.to(images.device)
-        found = [network(part, layers=[self.layer])[self.layer].mean(dim=(2, 3)) for part in images.split(BATCH)]
+        network, found = self.features.to(images.device), []
+        for part in images.split(BATCH):
+            part = resize_to(part, (self.resize, self.resize)).clamp(0, 1) if self.resize else part
+            found.append(network(part, layers=[self.layer])[self.layer].mean(dim=(2, 3)))
         return torch.cat(found).cpu()
 
     def compare(self, predictions: Sequence[Tensor], references: Sequence[Tensor]) -> float:
