@@ -67,7 +67,7 @@ class Outputs(Averages):
 
     def scale_of(self, output: str) -> int:
         """Size of an output over the size of its input."""
-        return prod(int(getattr(getattr(self, slot), "scale", 1)) for slot in self.outputs[output][1:])
+        return prod(int(getattr(unwrapped(getattr(self, slot)), "scale", 1)) for slot in self.outputs[output][1:])
 
     def multiple_of(self, output: str) -> int:
         """What height and width of the input are padded to multiples of."""
