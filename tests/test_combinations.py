@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runs import command, sr_config, style_config, write_config
+from runs import command, pictures, sr_config, style_config, write_config
 
 GENERATORS: dict[str, dict[str, Any]] = {
     "SRResNet": {"type": "SRResNet", "width": 8, "blocks": 1, "scale": 2},
@@ -110,3 +110,31 @@ def test_a_network_for_restoration_trains_from_yaml_alone(tmp_path: Path) -> Non
         config["model"][slot] = {"type": "UNetRestorer", "width": 4, "levels": 2}
     config["train_cfg"] = {"max_iters": 2, "val_interval": 2}
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+
+
+NCE = {"type": "PatchNCELoss"}
+ONE_SIDED: dict[str, dict[str, Any]] = {
+    "CUT": {"type": "CUT", "losses": {"nce": NCE, "identity_nce": NCE}},
+    "FastCUT": {"type": "CUT", "losses": {"nce": NCE}, "flip_equivariance": True, "layers": ["last"]},
+    "Pix2Pix": {"type": "Pix2Pix", "losses": {"pixel": {"type": "L1Loss", "weight": 200.0}}},
+}
+
+
+@pytest.mark.parametrize("algorithm", ONE_SIDED)
+def test_a_third_partys_generator_translates_one_way_from_yaml_alone(algorithm: str, tmp_path: Path) -> None:
+    plugin = tmp_path / "enlarger.py"
+    plugin.write_text(PLUGIN)
+    config = style_config(tmp_path)
+    judge = {**config["model"]["discriminator_a"], "in_channels": 6 if algorithm == "Pix2Pix" else 3}
+    config["model"] = {
+        **ONE_SIDED[algorithm],
+        "generator": {"type": "Enlarger", "scale": 1},
+        "discriminator": judge,
+        "variant": {"type": "LSGAN"},
+    }
+    if algorithm == "Pix2Pix":
+        roots = {name: str(pictures(tmp_path / name, seed=seed)) for seed, name in enumerate(("real_a", "real_b"))}
+        config["train_dataloader"]["dataset"] = {"type": "PairedFolders", "roots": roots}
+    config["train_cfg"] = {"max_iters": 2, "val_interval": 2}
+    assert command("train", write_config(config, tmp_path / "run.yaml"), "-p", plugin) == 0
+    assert (tmp_path / "run" / "iter_2.pth").is_file()

@@ -25,7 +25,23 @@ def hard_style(folder: Path) -> dict[str, Any]:
     return style_config(folder, generator_ab=generator, generator_ba=generator, variant=VARIANT)
 
 
-HARD = {"SRGAN": hard_sr, "CycleGAN": hard_style}
+def hard_contrast(folder: Path) -> dict[str, Any]:
+    """CUT with all of it: mirrored images and places of patches are drawn in every iteration."""
+    config = hard_style(folder)
+    config["model"] = {
+        "type": "CUT",
+        "patches": 8,
+        "flip_equivariance": True,
+        "generator": {"type": "DropoutEnlarger"},
+        "discriminator": config["model"]["discriminator_b"],
+        "variant": VARIANT,
+        "losses": {"nce": {"type": "PatchNCELoss"}, "identity_nce": {"type": "PatchNCELoss"}},
+        "ema": 0.9,
+    }
+    return config
+
+
+HARD = {"SRGAN": hard_sr, "CycleGAN": hard_style, "CUT": hard_contrast}
 
 
 def train(file: Path, *arguments: object) -> int:
