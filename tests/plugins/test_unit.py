@@ -92,9 +92,9 @@ def test_networks_whose_codes_do_not_fit_are_refused() -> None:
     class Wide(TinyDecoder):
         channels = 12
 
-    with pytest.raises(ConfigError, match=r"model\.decoder_b: its code has 12 channels and that of encoder_a 8"):
+    with pytest.raises(ConfigError, match=r"model\.decoder_b: has channels 12, and encoder_a has 8: they must agree"):
         assemble(UNIT, LSGAN, networks={"decoder_b": Wide()})
     mute = TinyEncoder()
     mute.channels = None  # pyright: ignore[reportAttributeAccessIssue]
-    with pytest.raises(ConfigError, match=r"model\.encoder_a: TinyEncoder must have a whole number `channels`"):
+    with pytest.raises(ConfigError, match=r"model\.encoder_a: TinyEncoder must have `channels`, a whole number"):
         assemble(UNIT, LSGAN, networks={"encoder_a": mute})

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from toolbox.algorithm import Algorithm, Values
-from toolbox.errors import ConfigError
 from toolbox.parts import Parts
 
+from .codes import agreed, refuse_style
 from .layers import ResidualBlock, initialize
 
 SLOTS = ("encoder_a", "decoder_a", "encoder_b", "decoder_b")
@@ -32,7 +32,7 @@ class UNIT(Algorithm):
             the cycle and the KL terms tie the two latent spaces together.
 
     Raises:
-        ConfigError: the encoders' and decoders' `channels` differ.
+        ConfigError: the encoders' and decoders' `channels` differ, or a decoder wants a style.
     """
 
     inputs = ("real_a", "real_b")
@@ -53,7 +53,9 @@ class UNIT(Algorithm):
 
     def __init__(self, parts: Parts, *, shared: bool = True) -> None:
         super().__init__(parts)
-        channels = check_channels(parts, SLOTS)
+        channels = agreed(parts, SLOTS, "channels")
+        for slot in ("decoder_a", "decoder_b"):
+            refuse_style(parts.networks[slot], slot)
         self.sharing = shared
         if shared:
             ends = ("shared_encoder", "shared_decoder")
@@ -85,26 +87,3 @@ class UNIT(Algorithm):
     def decode(self, domain: str, code: Tensor) -> Tensor:
         """A domain's images (B, C, H, W) of codes (B, channels, h, w)."""
         return getattr(self, f"decoder_{domain}")(self.shared_decoder(code) if self.sharing else code)
-
-
-def check_channels(parts: Parts, slots: tuple[str, ...]) -> int:
-    """The channels of the code that all encoders and decoders of two domains pass to each other.
-
-    Raises:
-        ConfigError: they differ, or a network does not say.
-    """
-    first = _attribute(parts.networks[slots[0]], slots[0], "channels")
-    for slot in slots[1:]:
-        found = _attribute(parts.networks[slot], slot, "channels")
-        if found != first:
-            message = f"its code has {found} channels and that of {slots[0]} {first}: every decoder gets both's codes"
-            raise ConfigError(message, key=f"model.{slot}")
-    return first
-
-
-def _attribute(network: nn.Module, slot: str, name: str) -> int:
-    value = getattr(network, name, None)
-    if not isinstance(value, int) or value < 1:
-        message = f"{type(network).__name__} must have a whole number `{name}`, got {value!r}"
-        raise ConfigError(message, key=f"model.{slot}")
-    return value
