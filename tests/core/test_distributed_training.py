@@ -6,6 +6,7 @@ pool of old fakes on each rank.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from mmengine.model import MMSeparateDistributedDataParallel
 
 from matrix import CELLS, VARIANTS, algorithm_class
+from toolbox.algorithm import Algorithm
 from toolbox.testing import assemble, batch_for, optimizers_for
 from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
 from two_ranks import on_two_ranks
@@ -42,7 +44,18 @@ def train_every_cell(folder: Path, rank: int) -> dict[str, Any]:
             wrapped.train_step(batch_for(model, seed=10 * step + rank), optimizers)
         name = variant if variant == "batch norm" else f"{algorithm} {variant}"
         finals[name] = torch.cat([p.detach().flatten() for p in model.parameters()])
+    finals["CUT, one data"] = contrasted(lambda model: MMSeparateDistributedDataParallel(model, device_ids=None))
     return finals
+
+
+def contrasted(wrap: Callable[[Algorithm], Any]) -> torch.Tensor:
+    """Weights after two iterations of CUT, the same on every rank: its encoder runs beside the wrapper."""
+    model = assemble(algorithm_class("CUT"), VARIANTS["LSGAN"])
+    wrapped, optimizers = wrap(model), optimizers_for(model, lr=0.1, sgd=True)
+    for step in range(2):
+        torch.manual_seed(step)
+        wrapped.train_step(batch_for(model, seed=step), optimizers)
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +77,8 @@ def test_two_ranks_keep_identical_weights_with_batch_norm_in_the_discriminator(
 ) -> None:
     first, second = (rank["batch norm"] for rank in ranks)
     assert torch.equal(first, second)
+
+
+def test_gradients_of_calls_beside_the_wrapper_are_exchanged_too(ranks: list[dict[str, torch.Tensor]]) -> None:
+    torch.testing.assert_close(ranks[0]["CUT, one data"], contrasted(lambda model: model), atol=1e-5, rtol=1e-4)
+    assert torch.equal(ranks[0]["CUT, one data"], ranks[1]["CUT, one data"])

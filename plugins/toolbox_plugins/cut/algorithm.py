@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +73,8 @@ class CUT(Algorithm):
         wanted = [role for role in sources if self.wants(role)]
         mirrored = {role: self._mirrored(images) for role, images in sources.items()}
         shown = {role: _mirror(images, mirrored[role]) for role, images in sources.items()}
-        watching = wanted if self.lasting and not self.flip_equivariance else []
+        compiled = unwrapped(self.generator)._compiled_call_impl is not None  # pyright: ignore[reportAttributeAccessIssue]
+        watching = wanted if self.lasting and not self.flip_equivariance and not compiled else []
         fakes, keys = self._translated(shown, watching)
         values["fake_b"] = fakes["nce"]
         for role in wanted:
@@ -100,7 +102,8 @@ class CUT(Algorithm):
         features: dict[str, list[Tensor]] = {role: [] for role in watching}
         for roles in groups:
             watch = self.layers if any(role in watching for role in roles) else []
-            with watched(unwrapped(self.generator), watch) as seen:
+            # hooks keep a compiled network from running compiled
+            with watched(unwrapped(self.generator), watch) if watch else nullcontext({}) as seen:
                 result = self.generator(torch.cat([images[role] for role in roles]))
             counts = [len(images[role]) for role in roles]
             fakes |= dict(zip(roles, result.split(counts), strict=True))
