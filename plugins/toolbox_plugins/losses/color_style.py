@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from toolbox.errors import UserError
 from toolbox.network_call import at_least_float32
@@ -52,12 +53,16 @@ class ColorStyleLoss(nn.Module, ABC):
         """Keep the statistics of `image`, as the last step of a subclass's constructor."""
         style = None
         if self.image is not None:
-            (style,) = mean_statistics(self.image, self.size, lambda pixels: [self.describe(to_lab(pixels))])
+            (style,) = mean_statistics(self.image, self.size, lambda pixels: [self.kept(self.describe(to_lab(pixels)))])
         self.register_buffer("style", style, persistent=False)
 
     @abstractmethod
     def describe(self, colors: Tensor) -> Tensor:
         """The statistics (B, ...) of l, alpha and beta, (B, 3, H, W)."""
+
+    def kept(self, statistics: Tensor) -> Tensor:
+        """The statistics of a file, of a shape that does not depend on its size."""
+        return statistics
 
     @abstractmethod
     def difference(self, prediction: Tensor, style: Tensor) -> Tensor:
@@ -123,15 +128,16 @@ class ColorMomentLoss(ColorStyleLoss):
 class ColorHistogramLoss(ColorStyleLoss):
     """The squared Wasserstein distance of the histograms of l, alpha and beta, summed over the three.
 
-    Of one-dimensional distributions it is the mean squared difference of their quantiles, here `quantiles` of them:
-    histogram matching with a gradient. It is at least what `ColorMomentLoss` gives, and the same for distributions of
-    one shape. `image`, `size` and the second value are as there; for a folder the quantiles are averaged.
+    Of one-dimensional distributions it is the mean squared difference of sorted values: histogram matching, with a
+    gradient to every pixel. It is, but for rounding, at least what `ColorMomentLoss` gives, and the same for
+    distributions of one shape. `image`, `size` and the second value are as there; of files `quantiles` values are kept,
+    averaged over a folder, and linear in between.
 
     Raises:
         UserError: fewer than 2 quantiles, a bad size or file.
     """
 
-    def __init__(self, *, image: str | None = None, size: int | None = None, quantiles: int = 256) -> None:
+    def __init__(self, *, image: str | None = None, size: int | None = None, quantiles: int = 1024) -> None:
         super().__init__(image=image, size=size)
         if quantiles < 2:
             raise UserError(f"quantiles must be at least 2, got {quantiles}")
@@ -139,18 +145,17 @@ class ColorHistogramLoss(ColorStyleLoss):
         self.measure_style()
 
     def describe(self, colors: Tensor) -> Tensor:
-        """The quantiles (B, 3, Q) of each axis, linear between sorted values."""
-        ordered = colors.flatten(2).sort(dim=2).values  # (B, 3, H*W)
-        count = ordered.shape[2]
-        steps = torch.arange(self.quantiles, device=colors.device, dtype=torch.float64)
-        places = ((steps + 0.5) * count / self.quantiles - 0.5).clamp(0, count - 1)
-        low = places.floor().long()
-        part = (places - low).to(colors.dtype)
-        return torch.lerp(ordered[..., low], ordered[..., (low + 1).clamp(max=count - 1)], part)
+        """The sorted values of each axis (B, 3, H*W)."""
+        return colors.flatten(2).sort(dim=2).values
+
+    def kept(self, statistics: Tensor) -> Tensor:
+        """Their quantiles (B, 3, Q)."""
+        return F.interpolate(statistics, self.quantiles, mode="linear", align_corners=False)
 
     def difference(self, prediction: Tensor, style: Tensor) -> Tensor:
-        """The mean over quantiles and batch."""
-        return (prediction - style).square().mean(2).sum(1).mean()
+        """The mean over pixels, each beside the style's value of its rank, and over the batch."""
+        ranked = F.interpolate(style.to(prediction.dtype), prediction.shape[2], mode="linear", align_corners=False)
+        return (prediction - ranked).square().mean(2).sum(1).mean()
 
     def extra_repr(self) -> str:
         """As in the config."""
