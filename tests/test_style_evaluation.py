@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runs import command, pictures, style_config, write_config
+from toolbox.report import Report
 
 FEATURES = """
 from __future__ import annotations
@@ -104,3 +105,10 @@ def test_mistakes_are_one_line_with_their_place(key, value, message, tmp_path, c
     assert command("train", write_config(config, tmp_path / "run.yaml"), "-p", tmp_path / "means.py") == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_small_figures_are_reported_with_more_digits(tmp_path):
+    report = Report("style")
+    report.add("test", {"kid": 0.0123, "kid/do_nothing": 0.05, "psnr": 30.1234, "psnr/do_nothing": 28.0})
+    report.write(tmp_path)
+    assert "| test | 0.01230 (-0.0377) | 30.123 (+2.12) |" in (tmp_path / "report.md").read_text()

@@ -51,8 +51,9 @@ class Report:
         if name not in values:
             return ""
         baseline = self.rows.get("do nothing", {}).get(name)
-        gain = f" ({values[name] - baseline:+.2f})" if baseline is not None and row != "do nothing" else ""
-        return f"{values[name]:.3f}{gain}"
+        small = max(abs(values[name]), abs(baseline or 0)) < 0.1  # a KID is
+        gain = f" ({values[name] - baseline:+.{4 if small else 2}f})" if baseline is not None else ""
+        return f"{values[name]:.{5 if small else 3}f}{'' if row == 'do nothing' else gain}"
 
     def write(self, folder: Path) -> None:
         """Write `report.json` and `report.md`, then let plugins add their own formats."""

@@ -21,7 +21,8 @@ class GramDistance(StyleDistance):
     the set's matrices. 0 is equal, 1 what an image without any activation reaches. Called after the network:
     `lite0_gram`; `layers` are the network's `taps` where it names any, or else all that it knows.
 
-    `reference`, `style`, `style_size` and `paired` are StyleDistance's.
+    Against references each image's matrices are kept until the end: VGG19's 32 layers take 19 MB an image, the five
+    that papers use 2.4 MB. `reference`, `style`, `style_size` and `paired` are StyleDistance's.
     """
 
     def __init__(

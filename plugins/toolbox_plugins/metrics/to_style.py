@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
@@ -45,6 +46,7 @@ class StyleDistance(SetMetric):
         self.files = None if style is None else images_at(Path(style).expanduser())
         self.style_size, self.paired, self.quantize = style_size, paired, quantize
         self._known: list[Tensor] | None = None
+        self._mean: Tensor | None = None
 
     @property
     def setting(self) -> str:
@@ -64,6 +66,15 @@ class StyleDistance(SetMetric):
         image = image.float().clamp(0, 1)
         return (image * 255).round() / 255 if self.quantize else image
 
+    def keep(self, sample: Mapping[str, Any], name: str) -> Tensor:
+        """What is said of an image; where the style's files are known its distance is, and nothing else is needed."""
+        described = self.describe(sample[name])
+        if self.files is None:
+            return described
+        if self._mean is None:
+            self._mean = self._style(self.references([]))
+        return torch.tensor(self.distance(described, self._mean), dtype=torch.float64)
+
     def references(self, results: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
         """What was kept of the references, or what is said of the files of `style`."""
         if self.files is None:
@@ -74,12 +85,17 @@ class StyleDistance(SetMetric):
 
     def compare(self, predictions: Sequence[Tensor], references: Sequence[Tensor]) -> float:
         """The mean distance."""
-        if self.paired:
+        if self.files is not None:
+            found = [float(each) for each in predictions]
+        elif self.paired:
             found = [self.distance(one, other) for one, other in zip(predictions, references, strict=True)]
         else:
-            style = torch.stack(list(references)).mean(dim=0)
+            style = self._style(references)
             found = [self.distance(each, style) for each in predictions]
         return sum(found) / len(found)
+
+    def _style(self, references: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(references)).mean(dim=0)
 
     def _read(self, file: Path) -> Tensor:
         image = read_image(file)  # (H, W, 3)
