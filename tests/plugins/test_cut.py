@@ -14,6 +14,7 @@ from toolbox.activations import activations
 from toolbox.errors import UserError
 from toolbox.testing import assemble, batch_for, optimizers_for
 from toolbox.testing.networks import TinyGenerator
+from toolbox_plugins.cnn.generator import ResidualCNN
 from toolbox_plugins.cut.probe import probe_layers
 from toolbox_plugins.cut.projector import PatchProjector, at_positions, draw_positions
 from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
@@ -67,8 +68,13 @@ def test_probing_changes_neither_modes_nor_statistics_nor_random_numbers() -> No
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_grey_generators_are_probed_with_grey_images() -> None:
+def test_generators_are_probed_with_as_many_channels_as_they_take() -> None:
     assert probe_layers(small(in_channels=1), ["model.0"]).channels == [1]
+    assert probe_layers(small(in_channels=6), ["model.0"]).channels == [6]
+    shrinking = ResidualCNN(channels=1, width=8, shrink=2)  # its first convolution takes four
+    assert probe_layers(shrinking, ["first"]).channels == [8]
+    with pytest.raises(UserError, match="Linear takes no images of 64x64"):
+        probe_layers(nn.Linear(5, 5), None)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +182,7 @@ def test_mirrored_images_get_their_features_mirrored_back() -> None:
             straight += torch.allclose(result, network(source[None])[0], atol=1e-6)
             mirrored += torch.allclose(result, network(source[None])[0].flip(-1), atol=1e-6)
         torch.manual_seed(seed)
-        torch.rand(2), torch.rand(2)  # the flips of both domains
+        _ = torch.rand(2), torch.rand(2)  # the flips of both domains
         places = draw_positions([values["real_a"]], 9)
         wanted = model.projector(at_positions([network(network(values["real_a"]))], places))
         torch.testing.assert_close(values["queries"][0], wanted[0], atol=1e-3, rtol=1e-3)

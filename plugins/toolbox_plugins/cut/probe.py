@@ -36,13 +36,13 @@ def probe_layers(network: nn.Module, layers: Sequence[str] | None) -> Probed:
     The network's state, its modes and torch's random numbers stay what they were.
 
     Raises:
-        UserError: a name is no module of the network, or one whose output is no map (B, C, h, w).
+        UserError: a name is no module of the network, or one without a map (B, C, h, w) as output; no images fit.
     """
     if layers is not None and (not layers or len(set(layers)) < len(layers)):
         raise UserError(f"layers must name modules of the generator, each once, got {list(layers)}")
-    images = _probe(network)
     with _left_as_it_was(network):
-        names = list(layers) if layers is not None else _spread(list(called_convolutions(network, images)))
+        images, convolutions = _taken(network)
+        names = list(layers) if layers is not None else _spread(convolutions)
         if not names:
             raise UserError(f"{type(network).__name__} calls no convolution; name its modules in layers")
         found = activations(network, images, names)
@@ -74,13 +74,19 @@ def _spread(names: list[str]) -> list[str]:
     return [early[round(i * (len(early) - 1) / max(1, count - 1))] for i in range(count)]
 
 
-def _probe(network: nn.Module) -> Tensor:
-    """Black images of the size and the channels that the network takes."""
-    side = -(-SIDE // getattr(network, "multiple", 1)) * getattr(network, "multiple", 1)
-    first = next((m for m in network.modules() if isinstance(m, nn.Conv2d)), None)
+def _taken(network: nn.Module) -> tuple[Tensor, list[str]]:
+    """Black images of a size and a number of channels that the network takes, and the convolutions it calls."""
+    multiple = int(getattr(network, "multiple", 1))
+    side = -(-SIDE // multiple) * multiple
     weight = next(network.parameters(), torch.zeros(()))
-    channels = 3 if first is None or first.in_channels % 3 == 0 else first.in_channels
-    return torch.zeros(1, channels, side, side, device=weight.device, dtype=weight.dtype)
+    first = next((m.in_channels for m in network.modules() if isinstance(m, nn.Conv2d)), 3)
+    for channels in dict.fromkeys((3, first, 1) if first % 3 == 0 else (first, 1, 3)):
+        images = torch.zeros(1, channels, side, side, device=weight.device, dtype=weight.dtype)
+        try:
+            return images, list(called_convolutions(network, images))
+        except RuntimeError:  # torch's word for shapes that do not fit
+            continue
+    raise UserError(f"{type(network).__name__} takes no images of {side}x{side} with 3, 1 or {first} channels")
 
 
 @contextmanager
