@@ -23,6 +23,7 @@ from toolbox_plugins.losses.luminance import LowPassLuminanceLoss, luminance
 from toolbox_plugins.losses.patch_nce import PatchNCELoss
 from toolbox_plugins.losses.perceptual import PerceptualLoss
 from toolbox_plugins.losses.regularizers import KLLoss, TotalVariationLoss
+from toolbox_plugins.losses.statistics import STATISTICS, instance_normalized
 from toolbox_plugins.losses.style_image import StyleImageLoss
 
 
@@ -114,6 +115,14 @@ def test_every_criterion_works_on_a_network_with_a_live_gradient(criterion):
     check_loss(PerceptualLoss(features=features, layers={"conv2_1": 1.0, "relu3_3": 0.5}, criterion=criterion))
 
 
+@pytest.mark.parametrize("name", ["gram", "moments"])
+def test_statistics_and_their_differences_have_the_gradient_of_differences(name):
+    describe, difference = STATISTICS[name]
+    target = describe(torch.randn(2, 3, 2, 5, dtype=torch.float64))
+    assert torch.autograd.gradcheck(lambda x: difference(describe(x), target), (maps(2, 3, 3, 4),))
+    assert torch.autograd.gradcheck(instance_normalized, (maps(1, 2, 3, 2),))
+
+
 # ------------------------------------------------------------------ one style image
 
 
@@ -138,6 +147,19 @@ def test_a_style_image_costs_what_the_perceptual_loss_says_of_the_same_image(tmp
         pair = PerceptualLoss(features=features, layers=layers, criterion=criterion)
         torch.testing.assert_close(loss(images), pair(images, style))
         assert loss(style).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_relative_differences_are_one_for_an_image_without_activations_whatever_the_layer(tmp_path):
+    style = save(tmp_path / "style.png")
+    options: Any = {"features": Doubles(), "image": str(tmp_path / "style.png"), "relative": True}
+    for criterion in ("gram", "moments"):
+        layers = {"twice": 1.0, "square": 2.0}
+        loss = StyleImageLoss(layers=layers, criterion=criterion, **options)
+        assert loss(torch.zeros(2, 3, 4, 4)).item() == pytest.approx(3, rel=1e-2)  # moments have an epsilon
+    prediction = np.random.default_rng(5).random((10, 12, 3))
+    images = torch.from_numpy(prediction).permute(2, 0, 1)[None].float()
+    expected = ((gram(prediction) - gram(style)) ** 2).sum() / (gram(style) ** 2).sum()
+    assert StyleImageLoss(layers={"twice": 1.0}, **options)(images).item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_folders_style_is_the_mean_over_its_images_resized_by_their_shorter_side(tmp_path):
@@ -186,7 +208,7 @@ def test_a_style_loss_is_built_from_a_config_with_johnsons_layers(tmp_path):
     config["features"] = {"type": "RandomFeatures", "width": 2}
     loss = build_component("losses", config, "model.losses.style")
     assert list(loss.layers) == ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
-    assert f"image={config['image']!r}" in repr(loss) and "criterion='gram'" in repr(loss)
+    assert f"image={config['image']!r}" in repr(loss) and "criterion='gram', relative=False)" in repr(loss)
 
 
 # ------------------------------------------------------------------ lists: patches and activations
