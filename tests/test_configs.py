@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,32 +14,52 @@ from toolbox.check import check
 from toolbox.config import load_config
 from toolbox.config.shipped import shipped_configs
 from toolbox.runner import seeded_algorithm
-from toolbox_plugins.features.vgg19 import VGG19
 
 CONFIGS = shipped_configs()
+PICTURE = Path(__file__).parents[1] / "configs/demo/photos/train/b/brushes.jpg"
+
+
+WIDTHS = {"VGG16": [64, 64, 128, 128, *[256] * 3, *[512] * 6], "VGG19": [64, 64, 128, 128, *[256] * 4, *[512] * 8]}
+PLACES = {
+    "VGG16": [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28],
+    "VGG19": [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34],
+}
 
 
 @pytest.fixture(scope="module")
-def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with random weights in torchvision's layout: configs are built here, not trained."""
-    path = tmp_path_factory.mktemp("vgg") / "vgg19.pth"
-    widths, keys, channels = [64, 64, 128, 128, *[256] * 4, *[512] * 8], {}, 3
-    indices = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]
-    for index, width in zip(indices, widths, strict=True):
-        keys[f"features.{index}.weight"] = torch.zeros(width, channels, 3, 3)
-        keys[f"features.{index}.bias"] = torch.zeros(width)
-        channels = width
-    torch.save(keys, path)
-    assert VGG19(weights=str(path))
-    return path
+def vggs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files with zeros in torchvision's layout, by network: configs are built here, not trained."""
+    folder, files = tmp_path_factory.mktemp("vgg"), {}
+    for name, widths in WIDTHS.items():
+        keys, channels = {}, 3
+        for place, width in zip(PLACES[name], widths, strict=True):
+            keys[f"features.{place}.weight"] = torch.zeros(width, channels, 3, 3)
+            keys[f"features.{place}.bias"] = torch.zeros(width)
+            channels = width
+        files[name] = folder / f"{name}.pth"
+        torch.save(keys, files[name])
+    return files
+
+
+def with_stand_ins(value: Any, vggs: Mapping[str, Path]) -> Any:
+    """A config whose large weights, and pictures that are not in the repository, are replaced by what is at hand."""
+    if isinstance(value, list):
+        return [with_stand_ins(each, vggs) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    made = {key: with_stand_ins(each, vggs) for key, each in value.items()}
+    if made.get("type") in vggs:
+        made["weights"] = str(vggs[made["type"]])
+    for key in ("image", "style"):
+        if isinstance(made.get(key), str) and not Path(made[key]).exists():
+            made[key] = str(PICTURE)
+    return made
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_a_shipped_config_builds(name: str, vgg: Path) -> None:
+def test_a_shipped_config_builds(name: str, vggs: dict[str, Path]) -> None:
     config = load_config(CONFIGS[name])
-    for loss in config.data["model"].get("losses", {}).values():
-        if loss.get("features", {}).get("type") == "VGG19":
-            loss["features"]["weights"] = str(vgg)
+    config.data["model"] = with_stand_ins(config.data["model"], vggs)
     check(config)
     model = seeded_algorithm(config)
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) > 0
@@ -56,3 +78,11 @@ def test_the_published_weights_are_converted_for_images_in_zero_to_one() -> None
     text = CONFIGS["style/cyclegan.yaml"].read_text()
     assert re.search(r"cycle: .*weight: 20\.0.*published: 10", text)
     assert re.search(r"identity: .*weight: 10\.0.*published: 0\.5 times 10", text)
+
+
+def test_the_published_weights_of_neural_style_are_converted_for_sums_over_gram_matrices() -> None:
+    losses = load_config(CONFIGS["style/neural_style.yaml"]).data["model"]["losses"]
+    published = {"relu1_2": 64, "relu2_2": 128, "relu3_3": 256, "relu4_3": 512}  # layers and their channels
+    for layer, channels in published.items():
+        assert losses["style_image"]["layers"][layer] == pytest.approx(1e10 / 1e5 / channels**2, rel=5e-3)
+    assert losses["content"]["layers"] == {"relu2_2": 1.0}
