@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.nn.parallel import DistributedDataParallel
 
 from matrix import VARIANTS, algorithm_class, algorithms
-from toolbox.algorithm import Algorithm
+from toolbox.algorithm import Algorithm, Values
 from toolbox.testing import assemble, batch_for, optimizers_for
 from two_ranks import on_two_ranks
 
@@ -27,7 +28,15 @@ STEPS = 5
 
 
 def model_of(algorithm: str, variant: str) -> Algorithm:
-    return assemble(algorithm_class(algorithm), VARIANTS[variant]).double()
+    model = assemble(algorithm_class(algorithm), VARIANTS[variant]).double()
+    translate = model.translate
+
+    def without_noise(values: Values) -> None:
+        with patch("torch.randn_like", torch.zeros_like):  # of codes: parts of a batch would draw another
+            translate(values)
+
+    model.translate = without_noise  # pyright: ignore[reportAttributeAccessIssue]
+    return model
 
 
 def batch_of(model: Algorithm, step: int) -> dict[str, torch.Tensor]:

@@ -18,7 +18,6 @@ from toolbox_plugins.unit.decoder import UNITDecoder
 from toolbox_plugins.unit.discriminator import MultiScaleDiscriminator
 from toolbox_plugins.unit.encoder import UNITEncoder
 from toolbox_plugins.unit.generator import UNITGenerator
-from toolbox_plugins.unit.kl import GaussianKL
 from toolbox_plugins.unit.layers import SampleNorm
 
 State = dict[str, Tensor]
@@ -192,7 +191,3 @@ def test_sample_norm_gives_each_sample_mean_zero_and_deviation_one_and_a_flat_on
     result = norm(white)
     result.square().sum().backward()
     assert torch.equal(result, torch.zeros_like(result)) and white.grad is not None and white.grad.isfinite().all()
-
-
-def test_the_kl_term_is_the_mean_square() -> None:
-    assert GaussianKL()(torch.tensor([[1.0, -3.0]])).item() == pytest.approx(5.0)

@@ -71,7 +71,7 @@ class MUNIT(Algorithm):
         for here, there in (("a", "b"), ("b", "a")):
             images = values[f"real_{here}"]
             content = values[f"content_{here}"] = getattr(self, f"content_encoder_{here}")(images)
-            drawn = torch.randn(len(images), self.style_channels[there], dtype=images.dtype, device=images.device)
+            drawn = torch.randn_like(images.new_empty(len(images), self.style_channels[there]))
             values[f"drawn_{there}"] = drawn
             fake = values[f"fake_{there}"] = getattr(self, f"decoder_{there}")(content, drawn)
             if self.wants("reconstruction") or self.wants("cycle"):

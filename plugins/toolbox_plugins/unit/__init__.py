@@ -40,13 +40,6 @@ def register_discriminators(register: Register) -> None:
 
 
 @hookimpl
-def register_losses(register: Register) -> None:
-    from .kl import GaussianKL
-
-    register("GaussianKL", GaussianKL)
-
-
-@hookimpl
 def register_formats(register: Register) -> None:
     from .formats import UNITOfficial
 
