@@ -64,10 +64,13 @@ def test_the_decoder_has_the_papers_size_and_the_places_of_its_convolutions() ->
     places = [int(key.split(".")[1]) for key in decoder.state_dict() if key.endswith("weight")]
     assert places == [1, 5, 8, 11, 14, 18, 21, 25, 28]
     assert AdaINDecoder(widths=[12, 6, 5, 4, 3], out_channels=1)(torch.rand(2, 12, 3, 2)).shape == (2, 1, 48, 32)
+    thin = AdaINDecoder(channels=5, widths=[12, 6])
+    assert thin.channels == 5 and thin(torch.rand(1, 5, 4, 4)).shape == (1, 3, 8, 8)
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"widths": [8, 4], "convs": [1]}, {"widths": []}, {"convs": [1, 0, 1, 1]}, {"unit": 0.0}]
+    "arguments",
+    [{"widths": [8, 4], "convs": [1]}, {"widths": []}, {"convs": [1, 0, 1, 1]}, {"unit": 0}, {"channels": 0}],
 )
 def test_a_decoder_without_sense_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(UserError):
