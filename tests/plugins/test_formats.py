@@ -38,6 +38,10 @@ NETWORKS = {
         {"in_channels": 3, "out_channels": 3, "width": 4, "downsamplings": 2, "blocks": 2},
         {"in_channels": 1, "out_channels": 2, "width": 4, "downsamplings": 1, "blocks": 1},
     ],
+    "TransformNet": [
+        {"in_channels": 3, "out_channels": 3, "width": 4, "blocks": 2},
+        {"in_channels": 1, "out_channels": 2, "width": 4, "blocks": 0},
+    ],
     "UnetGenerator": [
         {"in_channels": 3, "out_channels": 1, "width": 4, "levels": levels, "norm": norm}
         for levels, norm in ((2, "instance"), (4, "batch"), (3, "instance_affine"))
