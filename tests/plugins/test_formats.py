@@ -34,6 +34,10 @@ NETWORKS = {
         {"in_channels": 3, "out_channels": 3, "width": 4, "blocks": 1, "norm": "instance_affine", "dropout": False,
          "upsample": "transposed", "antialias": True},
     ],
+    "MUNITGenerator": [
+        {"in_channels": 1, "out_channels": 2, "width": 4, "downsamplings": 2, "blocks": 1, "style_channels": 3,
+         "style_width": 5},
+    ],
     "UNITGenerator": [
         {"in_channels": 3, "out_channels": 3, "width": 4, "downsamplings": 2, "blocks": 2},
         {"in_channels": 1, "out_channels": 2, "width": 4, "downsamplings": 1, "blocks": 1},

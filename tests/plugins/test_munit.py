@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,15 +18,18 @@ from toolbox.testing import (
     batch_for,
     check_decoder,
     check_encoder,
+    check_generator,
     check_style_encoder,
     check_training,
     optimizers_for,
 )
 from toolbox.testing.networks import TinyDecoder, TinyStyleEncoder
+from toolbox.weights.importing import load_network
 from toolbox_plugins.gan_variants.lsgan import LSGAN
 from toolbox_plugins.munit.algorithm import MUNIT
 from toolbox_plugins.munit.content_encoder import MUNITContentEncoder
 from toolbox_plugins.munit.decoder import MUNITDecoder
+from toolbox_plugins.munit.generator import MUNITGenerator
 from toolbox_plugins.munit.style_encoder import MUNITStyleEncoder
 from toolbox_plugins.unit.algorithm import UNIT
 
@@ -81,6 +85,7 @@ def test_the_networks_keep_to_their_contracts() -> None:
     check_encoder(MUNITContentEncoder(width=4, blocks=1))
     check_style_encoder(MUNITStyleEncoder(width=4, style_channels=3))
     check_decoder(MUNITDecoder(width=4, blocks=1, style_channels=3, style_width=5))
+    check_generator(MUNITGenerator(width=4, blocks=1))
 
 
 def test_the_decoder_is_the_one_that_its_paper_describes() -> None:
@@ -95,6 +100,49 @@ def test_the_decoder_is_the_one_that_its_paper_describes() -> None:
         for one, style, image in zip(code, styles, found, strict=True):
             expected = painted(network.state_dict(), one[None], style[None], 2)[0]
             torch.testing.assert_close(image, expected, atol=1e-5, rtol=1e-5)
+
+
+def encoded(state: State, images: Tensor, blocks: int) -> Tensor:
+    """MUNIT's content encoder, from images in [0, 1]."""
+    x = normal(conv(state, "model.0.conv", images * 2 - 1, 3), (2, 3)).relu()
+    for layer in (1, 2):
+        x = normal(conv(state, f"model.{layer}.conv", x, 1, stride=2), (2, 3)).relu()
+    for block in range(blocks):
+        y = normal(conv(state, f"model.3.model.{block}.model.0.conv", x, 1), (2, 3)).relu()
+        x = x + normal(conv(state, f"model.3.model.{block}.model.1.conv", y, 1), (2, 3))
+    return x
+
+
+def part(state: State, prefix: str) -> State:
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def official(seed: int) -> State:
+    """One half of a `gen_00000001.pt`, with a style encoder and the adaptive norms' unused statistics."""
+    torch.manual_seed(seed)
+    content, style = MUNITContentEncoder(width=4, blocks=2), MUNITStyleEncoder(width=4)
+    decoder = MUNITDecoder(width=4, blocks=2, style_width=16)
+    state = {f"enc_content.{key}": value for key, value in content.state_dict().items()}
+    state |= {f"enc_style.{key}": value for key, value in style.state_dict().items()}
+    state |= {(k if k.startswith("mlp.") else f"dec.{k}"): value for k, value in decoder.state_dict().items()}
+    for name in ("running_mean", "running_var"):
+        state[f"dec.model.0.model.0.model.0.norm.{name}"] = torch.rand(16)
+    return {
+        key: torch.randn_like(value) * 0.1 if key.endswith(("bias", "beta")) else value for key, value in state.items()
+    }
+
+
+def test_an_official_file_translates_from_a_to_b_and_from_b_to_a(tmp_path: Path) -> None:
+    a, b, file = official(1), official(2), tmp_path / "gen_00000001.pt"
+    torch.save({"a": a, "b": b}, file)
+    image = torch.rand(1, 3, 16, 24)
+    style = torch.randn(1, 8, generator=torch.Generator().manual_seed(0))
+    for output, here, there in ((None, a, b), ("fake_a", b, a)):
+        code = encoded(part(here, "enc_content."), image, 2)
+        decoder = part(there, "dec.") | {f"mlp.{key}": value for key, value in part(there, "mlp.").items()}
+        with torch.no_grad():
+            found = load_network(file, output=output)(image)
+        torch.testing.assert_close(found, painted(decoder, code, style, 2), atol=1e-5, rtol=1e-5)
 
 
 def test_the_style_encoder_is_the_one_that_its_paper_describes() -> None:

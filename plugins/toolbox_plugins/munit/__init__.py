@@ -30,3 +30,17 @@ def register_decoders(register: Register) -> None:
     from .decoder import MUNITDecoder
 
     register("MUNITDecoder", MUNITDecoder)
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    from .generator import MUNITGenerator
+
+    register("MUNITGenerator", MUNITGenerator)
+
+
+@hookimpl
+def register_formats(register: Register) -> None:
+    from .formats import MUNITOfficial
+
+    register("MUNITOfficial", MUNITOfficial)

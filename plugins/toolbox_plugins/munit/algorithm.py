@@ -10,6 +10,8 @@ from toolbox.outputs import Style
 from toolbox.parts import Parts
 from toolbox_plugins.unit.codes import agreed
 
+from .generator import drawn_style
+
 KINDS = {
     "content_encoder_a": "encoders",
     "style_encoder_a": "style_encoders",
@@ -89,8 +91,7 @@ class MUNIT(Algorithm):
         """The output of images (B, C, H, W) in a style: of one picture or of one each, or at random by its seed."""
         content_encoder, style_encoder, decoder = (self.averaged_network(slot) for slot in self.outputs[output][1:])
         if style.images is None:
-            rng = torch.Generator().manual_seed(style.seed)
-            wanted = torch.randn(1, self.style_channels[output[-1]], generator=rng).to(images)
+            wanted = drawn_style(style.seed, self.style_channels[output[-1]], images)
         else:
             wanted = style_encoder(style.images.to(images))
         if style.strength < 1:

@@ -21,7 +21,7 @@ class TwoWays(CheckpointFormat):
     """
 
     decoding: tuple[str, ...] = ("dec.",)
-    """Prefixes, in a half, of what the other domain's images are decoded with; all else encodes."""
+    """Prefixes, in a half, of what decodes images of its domain; all else encodes them."""
 
     def matches(self, keys: Collection[str]) -> bool:
         """Both halves, or the only one, have what is needed."""

@@ -1,0 +1,56 @@
+"""One of MUNIT's directions as an ordinary image-to-image network, in one style."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from toolbox.network import Generator
+
+from .content_encoder import MUNITContentEncoder
+from .decoder import MUNITDecoder
+
+
+class MUNITGenerator(Generator):
+    """Images (B, C, H, W) in [0, 1] to (B, C', H, W) in [0, 1]; H and W are multiples of 4, at least 8.
+
+    A content encoder and the other domain's decoder, with one style for all images, drawn from N(0, 1) by `seed`: what
+    MUNIT's published files compute when they translate. State keys: `enc_content.model...`, `dec.model...` and
+    `dec.mlp.model...`.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        width: int = 64,
+        downsamplings: int = 2,
+        blocks: int = 4,
+        style_channels: int = 8,
+        style_width: int = 256,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.enc_content = MUNITContentEncoder(
+            in_channels=in_channels, width=width, downsamplings=downsamplings, blocks=blocks
+        )
+        self.dec = MUNITDecoder(
+            out_channels=out_channels,
+            width=width,
+            upsamplings=downsamplings,
+            blocks=blocks,
+            style_channels=style_channels,
+            style_width=style_width,
+        )
+        self.multiple, self.seed = self.enc_content.multiple, seed
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Translate images (B, C, H, W) in [0, 1] to (B, C', H, W) in [0, 1]."""
+        return self.dec(self.enc_content(images), drawn_style(self.seed, self.dec.style_channels, images))
+
+
+def drawn_style(seed: int, channels: int, images: Tensor) -> Tensor:
+    """One style from N(0, 1), for every image (B, C, H, W) of a batch: (B, channels), the same on every device."""
+    style = torch.randn(1, channels, generator=torch.Generator().manual_seed(seed))
+    return style.to(images).expand(len(images), -1)
