@@ -24,7 +24,7 @@ from toolbox.testing import (
     optimizers_for,
 )
 from toolbox.testing.networks import TinyDecoder, TinyStyleEncoder
-from toolbox.weights.importing import load_network
+from toolbox.weights.importing import import_generator_state, load_network
 from toolbox_plugins.gan_variants.lsgan import LSGAN
 from toolbox_plugins.munit.algorithm import MUNIT
 from toolbox_plugins.munit.content_encoder import MUNITContentEncoder
@@ -143,6 +143,22 @@ def test_an_official_file_translates_from_a_to_b_and_from_b_to_a(tmp_path: Path)
         with torch.no_grad():
             found = load_network(file, output=output)(image)
         torch.testing.assert_close(found, painted(decoder, code, style, 2), atol=1e-5, rtol=1e-5)
+
+
+def test_each_network_of_the_algorithm_is_found_in_an_official_file(tmp_path: Path) -> None:
+    halves, file = {"a": official(1), "b": official(2)}, tmp_path / "gen_00000001.pt"
+    torch.save(halves, file)
+    networks: dict[str, nn.Module] = {
+        "content_encoder": MUNITContentEncoder(width=4, blocks=2),
+        "style_encoder": MUNITStyleEncoder(width=4),
+        "decoder": MUNITDecoder(width=4, blocks=2, style_width=16),
+    }
+    for kind, network in networks.items():
+        for domain, half in halves.items():
+            state = import_generator_state(file, network, slot=f"{kind}_{domain}")
+            network.load_state_dict(state)
+            assert all(any(value is theirs or torch.equal(value, theirs) for theirs in half.values())
+                       for value in state.values())  # fmt: skip
 
 
 def test_the_style_encoder_is_the_one_that_its_paper_describes() -> None:

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from runs import command, pictures
+from runs import command, pictures, style_config, weights, write_config
 from toolbox.errors import UserError
 from toolbox.images import read_image
 from toolbox.testing import check_decoder, check_discriminator, check_encoder, check_generator
-from toolbox.weights.importing import load_network
+from toolbox.weights.importing import import_generator_state, load_network
 from toolbox_plugins.unit.decoder import UNITDecoder
 from toolbox_plugins.unit.discriminator import MultiScaleDiscriminator
 from toolbox_plugins.unit.encoder import UNITEncoder
@@ -151,6 +151,34 @@ def test_infer_takes_an_official_file_in_both_directions(halves: tuple[State, St
         assert command("infer", folder, "-o", tmp_path / output, "--weights", halves[2], *asked) == 0
     one, other = (read_image(tmp_path / output / "00.png") for output in ("fake_b", "fake_a"))
     assert one.shape == other.shape == (24, 24, 3) and (one != other).any()
+
+
+def test_unit_begins_with_the_halves_of_an_official_file(halves: tuple[State, State, Path], tmp_path: Path) -> None:
+    a, b, file = halves
+    slots = [f"{kind}_{domain}" for domain in "ab" for kind in ("encoder", "decoder")]
+    config = style_config(tmp_path)
+    network = {"width": WIDTH, "blocks": BLOCKS}
+    kinds = {"encoder": {"type": "UNITEncoder", **network}, "decoder": {"type": "UNITDecoder", **network}}
+    judges = {slot: config["model"][slot] for slot in ("discriminator_a", "discriminator_b")}
+    config["model"] = {"type": "UNIT", "shared": False, "variant": {"type": "LSGAN"}, "ema": 0.9, **judges}
+    config["model"] |= {slot: kinds[slot[:-2]] for slot in slots}
+    config["load_from"] = dict.fromkeys(slots, str(file))
+    config["train_cfg"] = {"max_iters": 1, "val_interval": 1}
+    config["optim_wrapper"] = {
+        group: {"optimizer": {"type": "SGD", "lr": 1e-12}} for group in ("generator", "discriminator")
+    }
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    found = weights(tmp_path / "run" / "iter_1.pth")
+    for domain, half in (("a", a), ("b", b)):
+        for key, value in half.items():
+            kind, rest = ("encoder" if key.startswith("enc.") else "decoder"), key[4:]
+            assert torch.allclose(found[f"{kind}_{domain}.{rest}"], value, atol=1e-6)
+            assert torch.allclose(found[f"{kind}_{domain}_ema.{rest}"], value, atol=1e-6)
+
+
+def test_a_half_that_does_not_fit_is_refused(halves: tuple[State, State, Path]) -> None:
+    with pytest.raises(UserError, match=r"gen_00000001\.pt: its encoder_a is not this UNITEncoder: .* has shape"):
+        import_generator_state(halves[2], UNITEncoder(width=WIDTH + 1, blocks=BLOCKS), slot="encoder_a")
 
 
 def test_the_discriminator_is_the_official_one_at_each_scale() -> None:

@@ -245,7 +245,7 @@ class ToolboxRunner(Runner):
             source = dict.fromkeys(generators, source)
         for slot, filename in source.items():
             network = unwrapped(getattr(self.algorithm, slot))
-            network.load_state_dict(import_generator_state(filename, network))
+            network.load_state_dict(import_generator_state(filename, network, slot=slot))
             if slot in self.algorithm.averaged:
                 getattr(self.algorithm, f"{slot}_ema").load_state_dict(network.state_dict())
             self.logger.info("%s began with %s", slot, filename)

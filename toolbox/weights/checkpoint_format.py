@@ -63,6 +63,13 @@ class CheckpointFormat:
         """The same tensors under the network's own keys."""
         raise NotImplementedError
 
+    def of_slot(self, state: Mapping[str, Tensor], slot: str) -> State | None:
+        """What a slot of an algorithm, `encoder_a`, begins with where `load_from` names the file, under its own keys.
+
+        For files that hold more than one network; `state` is all of the file. None: what `convert` gives.
+        """
+        return None
+
     def restore(self, state: Mapping[str, Tensor]) -> State:
         """The opposite of `convert`: the network's own state dict under the layout's keys."""
         raise NotImplementedError

@@ -36,6 +36,8 @@ class Imported:
     """The network as a config writes it: `{type: RRDBNet, blocks: 23, ...}`."""
     state: State
     """The network's own state dict."""
+    whole: State
+    """All that the file holds, under its own keys."""
 
 
 def load_network(weights: Path, *, output: str | None = None) -> nn.Module:
@@ -82,23 +84,27 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def import_generator_state(path: str | Path, network: nn.Module) -> State:
+def import_generator_state(path: str | Path, network: nn.Module, *, slot: str = "") -> State:
     """The state dict for `network` from a file of any known format, for a warm start (`load_from`).
 
-    The file's network must be the same one: of the same class, blocks and width. Where `network` normalises a weight
+    The file's network must be the same one: of the same class, blocks and width; a file of several, such as UNIT's, has
+    one for each `slot` of an algorithm. Where `network` normalises a weight
     spectrally, the plain weight of the file goes under the parametrisation's key, and the rest of it stays as it is.
 
     Raises:
         UserError: the file cannot be read, is of no known format, or holds another network.
     """
     found = read_imported(Path(path))
-    state = dict(found.state)
+    part = found.format.of_slot(found.whole, slot)
+    state = dict(found.state if part is None else part)
     own = network.state_dict()
     for key in [key for key in own if ".parametrizations." in key or key.startswith("parametrizations.")]:
         head, _, tail = key.rpartition("parametrizations.")
         name, _, part = tail.partition(".")
         state[key] = state.pop(head + name, own[key]) if part == "original" else own[key]
     problem = misfit(network, state)
+    if problem and part is not None:
+        raise UserError(f"{path}: its {slot} is not this {type(network).__name__}: {problem}")
     if problem:
         described = ", ".join(f"{name} {value}" for name, value in found.config.items() if name != "type")
         raise UserError(
@@ -186,7 +192,7 @@ def _convert(
     except UserError as error:
         raise UserError(f"--output {output}: {Path(source).name} {error}") from None
     try:
-        return Imported(found, {"type": found.network, **found.arguments(chosen)}, found.convert(chosen))
+        return Imported(found, {"type": found.network, **found.arguments(chosen)}, found.convert(chosen), dict(state))
     except UserError as error:
         raise UserError(f"{source}: is of the format {name}, but {error}") from None
 

@@ -15,13 +15,18 @@ class MUNITOfficial(TwoWays):
     """`gen_00100000.pt` as MUNIT's code writes it: keys `a.enc_content.model...`, `b.dec.model...`, `b.mlp.model...`.
 
     The keys are the code's as far as is known; none of its files was at hand. Style encoders are left out: the network
-    has one style, drawn by its seed.
+    has one style, drawn by its seed. An algorithm that begins with such a file (`load_from`) gets them too.
     """
 
     network = "MUNITGenerator"
     layout = "munit"
     needs = ("enc_content.model.0.conv.weight", "mlp.model.0.fc.weight", "dec.model.2.norm.gamma")
     decoding = ("dec.", "mlp.")
+    slots = {
+        "content_encoder": {"enc_content.": ""},
+        "style_encoder": {"enc_style.": ""},
+        "decoder": {"dec.": "", "mlp.": "mlp."},
+    }
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """Widths from the first and the last layers, depths by counting."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from toolbox.errors import UserError, did_you_mean
-from toolbox.weights.checkpoint_format import CheckpointFormat, State, count, shape
+from toolbox.weights.checkpoint_format import CheckpointFormat, State, count, renamed, shape
 
 WAYS = {"fake_b": ("a", "b"), "fake_a": ("b", "a")}
 """From which half of a file an output has its encoder, and from which its decoder."""
@@ -22,6 +23,9 @@ class TwoWays(CheckpointFormat):
 
     decoding: tuple[str, ...] = ("dec.",)
     """Prefixes, in a half, of what decodes images of its domain; all else encodes them."""
+
+    slots: ClassVar[Mapping[str, Mapping[str, str]]] = {"encoder": {"enc.": ""}, "decoder": {"dec.": ""}}
+    """For a slot without its domain, the prefixes in a half of a file, and what replaces each in the network's keys."""
 
     def matches(self, keys: Collection[str]) -> bool:
         """Both halves, or the only one, have what is needed."""
@@ -42,6 +46,15 @@ class TwoWays(CheckpointFormat):
         halves = {half: {k[2:]: v for k, v in state.items() if k.startswith(f"{half}.")} for half in "ab"}
         chosen = {key: value for key, value in halves[encoder].items() if not key.startswith(self.decoding)}
         return chosen | {key: value for key, value in halves[decoder].items() if key.startswith(self.decoding)}
+
+    def of_slot(self, state: Mapping[str, Tensor], slot: str) -> State | None:
+        """A domain's encoder or decoder of a file with both halves."""
+        kind, _, domain = slot.rpartition("_")
+        if kind not in self.slots or super().matches(state.keys()):
+            return None
+        prefixes = [(re.escape(f"{domain}.{theirs}"), ours) for theirs, ours in self.slots[kind].items()]
+        own = {key: value for key, value in state.items() if any(re.match(prefix, key) for prefix, _ in prefixes)}
+        return {key: value for key, value in renamed(own, prefixes).items() if not key.endswith(STALE)}
 
 
 class UNITOfficial(TwoWays):
