@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from matrix import VARIANTS, algorithm_class
 from toolbox.activations import activations
+from toolbox.config import load_config
+from toolbox.config.shipped import shipped_configs
 from toolbox.errors import UserError
 from toolbox.testing import assemble, batch_for, optimizers_for
 from toolbox.testing.networks import TinyGenerator
@@ -224,6 +226,15 @@ def test_one_step_of_two_halves_of_a_batch_is_one_step_of_the_batch() -> None:
             model.train_step(share, optimizers)
         finals.append(model.generator.first.weight.detach().clone())
     torch.testing.assert_close(*finals, atol=1e-5, rtol=1e-4)
+
+
+def test_the_recipes_are_the_published_ones() -> None:
+    cut_config, fast = (load_config(shipped_configs()[f"style/{name}.yaml"]).data for name in ("cut", "fastcut"))
+    assert cut_config["model"]["layers"] == PAPER and fast["model"]["layers"] == PAPER
+    assert [each["weight"] for each in cut_config["model"]["losses"].values()] == [0.5, 0.5]  # the mean of both
+    assert fast["model"]["flip_equivariance"] and list(fast["model"]["losses"]) == ["nce"]
+    assert fast["model"]["losses"]["nce"]["weight"] == 10
+    assert cut_config["train_cfg"]["max_iters"] == 400 * 1334 and fast["train_cfg"]["max_iters"] == 200 * 1334
 
 
 # ------------------------------------------------------------------ the networks of CUT's code
