@@ -21,13 +21,13 @@ class ConvBlock(nn.Module):
         *,
         stride: int = 1,
         padding: int,
-        norm: str | nn.Module = "none",
+        norm: str = "none",
         activation: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.pad = nn.ReflectionPad2d(padding)
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride)
-        self.norm = make_norm(norm, out_channels) if isinstance(norm, str) else norm
+        self.norm = make_norm(norm, out_channels)
         self.activation = activation or nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
@@ -36,14 +36,13 @@ class ConvBlock(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, the first with ReLU, added to the input (B, c, h, w); h and w are 2 at least."""
+    """Two 3x3 convolutions with instance norm, the first with ReLU, added to the input (B, c, h, w); h and w are 2 at least."""
 
-    def __init__(self, channels: int, norm: str | Callable[[int], nn.Module] = "instance") -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        norms = [norm if isinstance(norm, str) else norm(channels) for _ in range(2)]
         self.model = nn.Sequential(
-            ConvBlock(channels, channels, 3, padding=1, norm=norms[0], activation=nn.ReLU()),
-            ConvBlock(channels, channels, 3, padding=1, norm=norms[1]),
+            ConvBlock(channels, channels, 3, padding=1, norm="instance", activation=nn.ReLU()),
+            ConvBlock(channels, channels, 3, padding=1, norm="instance"),
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -54,9 +53,9 @@ class ResidualBlock(nn.Module):
 class ResidualBlocks(nn.Module):
     """Residual blocks one after the other, as `model.0`, `model.1`, and so on."""
 
-    def __init__(self, count: int, channels: int, norm: str | Callable[[int], nn.Module] = "instance") -> None:
+    def __init__(self, count: int, channels: int) -> None:
         super().__init__()
-        self.model = nn.Sequential(*(ResidualBlock(channels, norm) for _ in range(count)))
+        self.model = nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
 
     def forward(self, features: Tensor) -> Tensor:
         """Refine features (B, c, h, w)."""
