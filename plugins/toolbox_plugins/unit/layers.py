@@ -36,7 +36,7 @@ class ConvBlock(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with instance norm, the first with ReLU, added to the input (B, c, h, w); h and w are 2 at least."""
+    """Two 3x3 convolutions with instance norm, ReLU after the first, added to the input (B, c, h, w) of 2x2 or more."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
