@@ -98,6 +98,11 @@ def test_a_strangers_encoder_and_decoder_train_from_yaml_alone(trained: Path) ->
     assert list((trained / "run/samples").glob("iter_6.png"))
 
 
+def test_a_dry_run_calls_the_encoder_frozen(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("train", trained / "run.yaml", "--dry-run", "-p", trained / "networks.py") == 0
+    assert "frozen" in capsys.readouterr().out
+
+
 def test_the_style_and_its_strength_change_the_painting(trained: Path, tmp_path: Path) -> None:
     for name, arguments in {
         "one": ("--style", trained / "b/00.png"),

@@ -18,7 +18,7 @@ def count_macs(network: nn.Module, *, size: int = 128, channels: int = 3) -> int
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             network.eval()(image)
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, TypeError):  # TypeError: it wants more than an image
         return None
     finally:
         network.train(training)

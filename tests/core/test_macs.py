@@ -25,3 +25,9 @@ def test_counting_leaves_the_network_as_it_was_and_wrong_images_give_none() -> N
     before = network[1].running_mean.clone()
     assert count_macs(network) is None and count_macs(network, channels=1)
     assert network.training and torch.equal(before, network[1].running_mean)
+
+
+def test_a_network_that_wants_more_than_an_image_has_no_count() -> None:
+    from toolbox.testing.networks import TinyFeatures
+
+    assert count_macs(TinyFeatures()) is None

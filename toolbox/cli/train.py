@@ -73,5 +73,7 @@ def show(config: Config) -> None:
         macs = count_macs(network, size=size)
         cost = "" if macs is None else f"{macs / 1e9:.3f} at {size}²"
         role = str(algorithm.variants[slot]) if slot in algorithm.judged else ", ".join(algorithm.losses)
+        if not any(p.requires_grad for p in network.parameters()):
+            role = "frozen"
         table.add_row(slot, type(network).__name__, f"{count:,}", cost, " ".join(role.split()))
     console.print(table)
