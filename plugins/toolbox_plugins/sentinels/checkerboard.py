@@ -37,6 +37,5 @@ class CheckerboardSentinel(Sentinel):
         return (
             f"{self.output}: a pattern of 2 or 4 pixels stands out of the output {value:.0f} times more than of the "
             "input: a checkerboard; use a generator that enlarges by resizing and convolving (upsample: resize) "
-            "instead of a transposed convolution, add a little TotalVariationLoss, or train longer: young networks "
-            "have it, and grow out of it"
+            "instead of a transposed convolution, or train longer: young networks have it, and grow out of it"
         )

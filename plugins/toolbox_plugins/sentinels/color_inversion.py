@@ -32,10 +32,10 @@ class ColorInversionSentinel(Sentinel):
 
     def complaint(self, value: float) -> str | None:
         """Colours are inverted where the correlation is below the threshold."""
-        if value >= self.threshold:
+        if not value < self.threshold:
             return None
         return (
             f"{self.output}: the output's brightness runs against the input's (correlation {value:.2f}): colours are "
-            "being inverted; raise the identity loss, add LowPassLuminanceLoss on (output, input), or start again with "
-            "another seed"
+            "being inverted; raise the identity loss, add LowPassLuminanceLoss where a role compares output and input, "
+            "or start again with another seed"
         )

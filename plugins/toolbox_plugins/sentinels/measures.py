@@ -26,12 +26,18 @@ def light(images: Tensor) -> Tensor:
     return torch.einsum("c,bchw->bhw", images.new_tensor(REC601), images)
 
 
+def as_large(images: Tensor, others: Tensor) -> Tensor:
+    """Images resized to others' height and width, where they differ."""
+    height, width = others.shape[-2:]
+    return resize_to(images, (height, width))
+
+
 def luminance_correlation(outputs: Tensor, inputs: Tensor) -> Tensor:
     """Pearson correlation of an output's luminance with its input's, the mean over a batch: 1 kept, -1 inverted.
 
     Inputs of another size are resized to the outputs'. An image of one luminance throughout counts as 0.
     """
-    lights = [light(images).flatten(1) for images in (outputs, resize_to(inputs, outputs.shape[-2:]))]  # (B, H*W)
+    lights = [light(images).flatten(1) for images in (outputs, as_large(inputs, outputs))]  # (B, H*W)
     lights = [each - each.mean(1, keepdim=True) for each in lights]
     norms = lights[0].norm(dim=1) * lights[1].norm(dim=1)
     products = (lights[0] * lights[1]).sum(1)
@@ -92,7 +98,7 @@ def checkerboard_ratio(outputs: Tensor, inputs: Tensor) -> Tensor:
     The largest of `grid_peaks`' 15 ratios of ratios. A grid that the input has already (JPEG's blocks) does not count;
     inputs of another size are resized to the outputs', which gives them none.
     """
-    inputs = resize_to(inputs, outputs.shape[-2:])
+    inputs = as_large(inputs, outputs)
     found, given = (torch.stack([grid_peaks(image) for image in images]).mean(0) for images in (outputs, inputs))
     return (found / given).max()
 
@@ -105,6 +111,6 @@ def cycle_noise_ratio(clean: Tensor, noisy: Tensor, images: Tensor, sigma: float
     on as it is, more where it reads fine print (Chu et al. 2017, "CycleGAN, a Master of Steganography"). A way back
     that doubles contrast honestly reaches 2.
     """
-    images = resize_to(images, clean.shape[-2:])
+    images = as_large(images, clean)
     errors = [(made - images).square().mean() for made in (clean, noisy)]
     return (errors[1] / (errors[0] + sigma**2)).sqrt()

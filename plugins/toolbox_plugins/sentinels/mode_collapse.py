@@ -45,12 +45,13 @@ class ModeCollapseSentinel(Sentinel):
         """Compare the distances among inputs and among outputs, over the images that were kept."""
         pairs = [self.seen(algorithm, kept, str(self.output)) for kept in self.batches]
         self.batches.clear()
-        inputs, outputs = (torch.cat([thumbnails(each) for each in side])[-self.images :] for side in zip(*pairs))
-        return diversity_ratio(outputs, inputs)
+        inputs = torch.cat([thumbnails(source) for source, _ in pairs])
+        outputs = torch.cat([thumbnails(made) for _, made in pairs])
+        return diversity_ratio(outputs[-self.images :], inputs[-self.images :])
 
     def complaint(self, value: float) -> str | None:
         """The generator has collapsed where outputs are much more alike than inputs."""
-        if value >= self.threshold:
+        if not value < self.threshold:
             return None
         return (
             f"{self.output}: outputs differ from each other {value:.3f} times as much as their inputs do: the "

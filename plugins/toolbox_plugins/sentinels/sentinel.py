@@ -58,7 +58,7 @@ class Sentinel(Hook, ABC):
         known = list(algorithm.outputs)
         if output is None and number < len(known):
             return known[number]
-        if output not in known:
+        if output is None or output not in known:
             problem = f"no output '{output}'{did_you_mean(output, known)}" if output else f"one output, {known[0]}"
             raise UserError(f"{type(self).__name__}: {type(algorithm).__name__} has {problem}")
         return output
@@ -101,7 +101,7 @@ class Sentinel(Hook, ABC):
 
 def predicted(algorithm: Algorithm, values: Mapping[str, Any], images: Tensor, output: str) -> Tensor:
     """An output of images (B, C, H, W), in the style that training shows where styles can be chosen."""
-    shown = algorithm.styled.get(output)
+    shown = algorithm.styled.get(output, "")
     return algorithm.predict(images, output, Style(values[shown]) if shown in values else None)
 
 

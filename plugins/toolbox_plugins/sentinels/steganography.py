@@ -62,7 +62,7 @@ class SteganographySentinel(Sentinel):
         if not value > self.threshold:
             return None
         return (
-            f"{self.output}: noise of {self.sigma * 255:.1f} levels, which nobody sees, makes the way back ({self.back}) "
-            f"{value:.1f} times as wrong as it should: the input is hidden in the output in fine print "
+            f"{self.output}: noise of {self.sigma * 255:.1f} levels, which nobody sees, makes the way back "
+            f"({self.back}) {value:.1f} times as wrong as it should: the input is hidden in the output in fine print "
             "(steganography); lower the cycle's weight, or compare with a perceptual loss there"
         )
