@@ -37,7 +37,7 @@ class ResidualEncoder(Encoder):
 
 
 class ResidualDecoder(Decoder):
-    """A code (B, width, h, w) to images (B, C, shrink*h, shrink*w), nominally in [0, 1]: `ResidualEncoder` backwards."""
+    """A code (B, width, h, w) to images (B, C, shrink*h, shrink*w), in [0, 1]: `ResidualEncoder` backwards."""
 
     def __init__(self, *, channels: int = 3, width: int = 32, blocks: int = 2, shrink: int = 2) -> None:
         super().__init__()
