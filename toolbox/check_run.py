@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolbox.config import check_arguments
@@ -26,6 +27,7 @@ def check_run_settings(check: Check) -> None:
     accumulation(check)
     schedulers(check)
     visualizer(check)
+    choice(check)
 
 
 def groups(check: Check, section: str, *, complete: bool = False) -> None:
@@ -132,3 +134,26 @@ def default_hooks(check: Check) -> None:
     for name, settings in (check.data.get("default_hooks") or {}).items():
         check.one_of(name, DEFAULT_HOOKS, f"default_hooks.{name}", "built-in hook")
         check_arguments(DEFAULT_HOOKS[name], settings or {}, f"default_hooks.{name}", check.config.source)
+
+
+def choice(check: Check) -> None:
+    """The best checkpoint is chosen on the validation set, so the test set must be another."""
+    checkpoint = (check.data.get("default_hooks") or {}).get("checkpoint") or {}
+    val, test = ((check.data.get(f"{split}_dataloader") or {}).get("dataset") for split in ("val", "test"))
+    if not checkpoint.get("save_best") or not val or not test:
+        return
+    chosen, tested = set(paths(val)), set(paths(test))
+    if val == test or (tested and all(not chosen.isdisjoint((path, *path.parents)) for path in tested)):
+        message = "reads the images by which save_best chooses a checkpoint; test on others, or leave save_best out"
+        raise check.error(message, "test_dataloader.dataset")
+
+
+def paths(dataset: Any) -> Iterator[Path]:
+    """Files and folders that a dataset's arguments name, but for those of its transforms."""
+    if isinstance(dataset, Mapping):
+        dataset = [value for name, value in dataset.items() if not str(name).startswith("transforms")]
+    if isinstance(dataset, list):
+        for value in dataset:
+            yield from paths(value)
+    elif isinstance(dataset, str) and Path(dataset).expanduser().exists():
+        yield Path(dataset).expanduser().resolve()

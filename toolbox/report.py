@@ -18,12 +18,13 @@ from toolbox.plugin_manager import manager
 
 @dataclass
 class Report:
-    """Rows of results; the do-nothing baseline stands first."""
+    """Rows of results; the do-nothing baseline stands first. `notes` say what a reader must not overlook."""
 
     title: str
     protocols: dict[str, str] = field(default_factory=dict)
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, row: str, metrics: Mapping[str, float]) -> None:
         """Record a row; what was measured for the do-nothing output becomes a row of its own."""
@@ -40,6 +41,8 @@ class Report:
     def print(self) -> None:
         """Show the table, with the gain over doing nothing."""
         table = Table(title=self.title, caption=", ".join(self.protocols.values()) or None)
+        for note in self.notes:
+            console.print(f"[bad]{note}[/]", soft_wrap=True)
         table.add_column("")
         for name in self.columns():
             table.add_column(name, justify="right")
@@ -62,20 +65,24 @@ class Report:
             "title": self.title,
             "protocols": self.protocols,
             "rows": self.rows,
+            "notes": self.notes,
             **self.facts,
             "plugins": manager().versions(),
         }
-        (folder / "report.json").write_text(json.dumps(_strict(content), indent=2, allow_nan=False) + "\n")
+        (folder / "report.json").write_text(json.dumps(strict(content), indent=2, allow_nan=False) + "\n")
         names = self.columns()
-        lines = [f"# {self.title}", "", f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
+        notes = [line for note in self.notes for line in (f"**{note}**", "")]
+        lines = [f"# {self.title}", "", *notes, f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
         lines += [f"| {row} | {' | '.join(self._cell(row, n, v) for n in names)} |" for row, v in self.rows.items()]
         lines += ["", "Protocols: " + ", ".join(f"`{protocol}`" for protocol in self.protocols.values()), ""]
         (folder / "report.md").write_text("\n".join(lines))
         manager().call("report_ready", report=content, folder=folder)
 
 
-def _strict(value: Any) -> Any:
+def strict(value: Any) -> Any:
     """The same without infinities and NaN, which JSON has not: they become text."""
     if isinstance(value, Mapping):
-        return {key: _strict(item) for key, item in value.items()}
+        return {key: strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [strict(item) for item in value]
     return str(value) if isinstance(value, float) and not isfinite(value) else value

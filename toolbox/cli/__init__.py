@@ -14,6 +14,7 @@ from typing import Any
 COMMANDS = {
     "train": "train a model from a YAML config",
     "test": "measure a checkpoint on the config's test data",
+    "repeat": "train a config with several seeds; mean and spread of the final checkpoints",
     "infer": "apply a trained network to images",
     "preview": "show what a config's degradation does to images",
     "evaluate": "price a folder of images, from any program, against references",

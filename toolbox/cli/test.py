@@ -24,21 +24,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.work_dir is None:  # beside the training's report, config and samples, not over them
         run = config.data.get("work_dir") or f"work_dirs/{config.file.stem}"
         config.data["work_dir"] = str(Path(run) / "test")
-    if not config.data.get("test_dataloader"):
-        for key in ("dataloader", "evaluator", "cfg"):
-            config.data[f"test_{key}"] = config.data.get(f"val_{key}")
-    if not config.data.get("test_dataloader"):
+    if not config.data.get("test_dataloader") and not config.data.get("val_dataloader"):
         raise ConfigError("the config has no data to test on", file=config.source(""), key="test_dataloader")
     use_plugins(options.plugins, config)
 
     from toolbox.check import check
 
     check(config)
+    data = "test" if config.data.get("test_dataloader") else "validation"
+    if data == "validation":
+        for key in ("dataloader", "evaluator", "cfg"):
+            config.data[f"test_{key}"] = config.data.get(f"val_{key}")
 
     from toolbox.engine.distributed import leave_distributed
+    from toolbox.engine.reporting import ReportHook
     from toolbox.runner import build_runner
 
     with naming_the_file(config):
-        build_runner(config, splits=("test",)).test()
+        runner = build_runner(config, splits=("test",))
+        for hook in runner.hooks:
+            if isinstance(hook, ReportHook):
+                hook.tests(options.checkpoint, data, (config.data.get("train_cfg") or {}).get("max_iters", 0))
+        runner.test()
     leave_distributed()
     return 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
+from toolbox.engine.checkpoint import checkpoints
 from toolbox.report import Report
 
 
@@ -17,17 +18,28 @@ class ReportHook(Hook):
 
     def __init__(self) -> None:
         self.report = Report("")
+        self.facts: dict[str, Any] = {}
+        self.loaded: dict[str, Any] = {}
+
+    def tests(self, checkpoint: str, data: str, planned: int) -> None:
+        """Say of a test what it measures: which checkpoint, on which data ("test" or "validation").
+
+        `planned` is how many iterations the config trains.
+        """
+        self.facts = {"checkpoint": checkpoint, "data": data, "final_iteration": planned}
 
     def before_run(self, runner: Any) -> None:
         """Name the report after the run."""
         self.report = Report(runner.experiment_name.rsplit("_", 3)[0])
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Save the rows so far, so that a resumed run's report has them too."""
+        """Save the rows so far, so that a resumed run's report has them too, and how long the run shall be."""
         checkpoint["report"] = self.report.rows
+        checkpoint["meta"]["max_iters"] = runner.max_iters
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Go on with the rows of the interrupted run."""
+        """Go on with the rows of the interrupted run; remember which iteration a test measures."""
+        self.loaded = checkpoint.get("meta") or {}
         if runner._resume and isinstance(checkpoint.get("report"), dict):
             self.report.rows = checkpoint["report"]
 
@@ -51,6 +63,23 @@ class ReportHook(Hook):
     def after_run(self, runner: Any) -> None:
         """Print and write the table."""
         if runner.rank == 0 and self.report.rows:
-            self.report.facts = {"iterations": runner.iter, "seed": runner.seed}
+            ema = runner.algorithm.ema
+            weights = "as trained" if ema is None else f"moving average, decay {ema:g}"
+            self.report.facts = {"iterations": runner.iter, "seed": runner.seed, "weights": weights}
+            if self.facts:
+                self.name_checkpoint()
             self.report.print()
             self.report.write(Path(runner.work_dir))
+
+    def name_checkpoint(self) -> None:
+        """Report the iteration that a test measured, and note visibly that it is not the run's last one, if so.
+
+        The last is what the config plans, what the checkpoint's own run planned, or the newest in its folder.
+        """
+        iteration = self.loaded.get("iter")
+        newest = [int(path.stem.removeprefix("iter_")) for path in checkpoints(Path(self.facts["checkpoint"]).parent)]
+        last = max(self.facts["final_iteration"], self.loaded.get("max_iters") or 0, *newest[:1])
+        final = None if iteration is None else iteration >= last  # somebody's weights have no iteration
+        self.report.facts |= {**self.facts, "iterations": iteration, "final_iteration": last, "final": final}
+        if final is False:
+            self.report.notes.append(f"iteration {iteration} of {last}: not the final checkpoint")
