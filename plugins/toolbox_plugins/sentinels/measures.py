@@ -15,6 +15,8 @@ TILE = 32
 GRID = (0, TILE // 4, TILE // 2, 3 * TILE // 4)
 """Frequencies of what repeats every 4 or every 2 pixels, in cycles per tile; 0 is no change along an axis."""
 LEVEL = 1 / 255
+UNSEEN = 3 * LEVEL
+"""Noise that hides a grid of about one level from the eye: its power counts everywhere in a spectrum."""
 THUMBNAIL = 32
 
 
@@ -72,8 +74,8 @@ def grid_peaks(image: Tensor) -> Tensor:
     Power at each frequency of the grid (0, 1/4, 1/2, 3/4 of the sampling rate along each axis, but not 0 along both)
     over that of its neighbourhood, the mean over half overlapping tiles. Strokes and weave are spread over the
     neighbourhood; a transposed convolution repeats its pattern exactly (Odena et al. 2016, "Deconvolution and
-    Checkerboard Artifacts"). The power of noise of one level (1/255) is added to both, so that nothing counts that
-    nobody can see.
+    Checkerboard Artifacts"). The power of noise of three levels of 255 is added to both, so that nothing counts that
+    nobody sees.
     """
     if min(image.shape[-2:]) < TILE:
         raise UserError(f"a checkerboard is looked for in images of at least {TILE} pixels, got {tuple(image.shape)}")
@@ -81,7 +83,7 @@ def grid_peaks(image: Tensor) -> Tensor:
     window = torch.hann_window(TILE, periodic=True, device=image.device)
     window = window[:, None] * window
     waves = torch.fft.fft2((tiles - tiles.mean((-2, -1), keepdim=True)) * window)
-    floor = len(image) * LEVEL**2 * window.square().sum()
+    floor = len(image) * UNSEEN**2 * window.square().sum()
     power = waves.abs().square().sum(0) + floor  # (N, 32, 32)
     around = torch.arange(-3, 4, device=image.device)  # a Hann window spreads a peak over 3 bins
     places = (torch.tensor(GRID, device=image.device)[:, None] + around) % TILE  # (4, 7)
