@@ -290,3 +290,18 @@ def test_no_setting_makes_an_earlier_checkpoint_final(tmp_path: Path) -> None:
     assert command("train", file, "--resume", "--cfg-options", "train_cfg.max_iters=8") == 0
     assert command("test", file, tmp_path / "run" / "iter_6.pth") == 0  # the last one once, and of this config
     assert report_of_test(tmp_path)[0]["notes"] == ["iteration 6 of 8: not the final checkpoint"]
+
+
+def test_the_best_checkpoint_measured_on_what_it_was_chosen_by_says_so(tmp_path: Path) -> None:
+    file = small(tmp_path, default_hooks={"checkpoint": {"interval": 3, "save_best": "psnr"}})
+    assert command("train", file) == 0
+    assert command("test", file, tmp_path / "run" / "best_psnr.pth") == 0
+    assert any("chosen on these very images" in note for note in report_of_test(tmp_path)[0]["notes"])
+
+
+def test_plugins_and_options_reach_every_run(tmp_path: Path, quick: list[list[str]]) -> None:
+    plugin = Path(__file__).parent / "engine" / "dropout_plugin.py"
+    option = "model.generator={_delete_: true, type: DropoutEnlarger, scale: 2}"
+    assert command("repeat", small(tmp_path), "--seeds", 3, "-p", plugin, "--cfg-options", option) == 0
+    (arguments,) = quick
+    assert arguments[2:4] == ["-p", str(plugin)] and option in arguments and "randomness.seed=3" in arguments

@@ -184,7 +184,7 @@ def ranks_with_and_without(folder: Path, rank: int) -> dict[str, Any]:
     return {}
 
 
-def test_two_ranks_train_alike_with_and_without_and_log_the_mean(tmp_path: Path) -> None:
+def test_two_ranks_train_alike_with_and_without_and_both_are_measured(tmp_path: Path) -> None:
     on_two_ranks(ranks_with_and_without, tmp_path)
     assert differences(tmp_path / "plain" / "iter_8.pth", tmp_path / "watched" / "iter_8.pth") == []
     for quantity in ("luminance_correlation", "output_diversity", "checkerboard", "cycle_noise"):

@@ -83,3 +83,5 @@ class ReportHook(Hook):
         self.report.facts |= {**self.facts, "iterations": iteration, "final_iteration": last, "final": final}
         if final is False:
             self.report.notes.append(f"iteration {iteration} of {last}: not the final checkpoint")
+        if self.facts["data"] == "validation" and Path(self.facts["checkpoint"]).name.startswith("best_"):
+            self.report.notes.append("chosen on these very images by save_best: measured on them it looks too good")
