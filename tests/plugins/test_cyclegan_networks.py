@@ -273,7 +273,11 @@ def test_a_gan_variant_can_see_batch_norm_in_the_discriminator(norm, number):
         (ResnetGenerator, {"norm": "group"}, "norm must be batch, instance, instance_affine or none, got 'group'"),
         (ResnetGenerator, {"upsample": "bilinear"}, "upsample must be transposed or resize, got 'bilinear'"),
         (PatchDiscriminator, {"layers": 0}, "layers must be at least 1, got 0"),
-        (PatchDiscriminator, {"norm": "spectral"}, "norm must be batch, instance, instance_affine or none, got 'spectral'"),
+        (
+            PatchDiscriminator,
+            {"norm": "spectral"},
+            "norm must be batch, instance, instance_affine or none, got 'spectral'",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(make, arguments, message):

@@ -26,7 +26,8 @@ class CUT(Algorithm):
 
     The role `nce` compares `queries`, features of patches of `fake_b`, with `keys`, those of `real_a` at the same
     places; `identity_nce` does so for `real_b` and its translation. Both are lists with a (B, N, 256) of unit vectors
-    for each layer; keys have no gradient. Features are the generator's own: section 3.2 of the paper.
+    for each layer; keys have no gradient. Features are the generator's own: section 3.2 of the paper. `luminance`,
+    against inverted colours, is not in the paper.
 
     Args:
         layers: names of the generator's modules whose outputs are contrasted. None: five of its convolutions, spread
@@ -43,7 +44,7 @@ class CUT(Algorithm):
     generators = ("generator",)
     outputs = {"fake_b": ("real_a", "generator")}
     adversaries = {"discriminator": ("real_b", "fake_b")}
-    roles = {role: [names] for role, names in ROLES.items()}
+    roles = {**{role: [names] for role, names in ROLES.items()}, "luminance": [("fake_b", "real_a")]}
 
     generator: nn.Module
     projector: nn.Module

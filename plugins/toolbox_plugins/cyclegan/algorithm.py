@@ -10,7 +10,8 @@ from toolbox.algorithm import Algorithm, Values
 class CycleGAN(Algorithm):
     """`real_a` to `fake_b` and `real_b` to `fake_a`, both (B, C, H, W); a cycle must come back to where it began.
 
-    Weights published for images in [-1, 1] double here: cycle 20, identity 10.
+    Weights published for images in [-1, 1] double here: cycle 20, identity 10. The role `luminance` compares a
+    translation with its input, for a loss that holds on to light and dark against inverted colours; not in the paper.
     """
 
     inputs = ("real_a", "real_b")
@@ -20,6 +21,7 @@ class CycleGAN(Algorithm):
     roles = {
         "cycle": [("rec_a", "real_a"), ("rec_b", "real_b")],
         "identity": [("same_a", "real_a"), ("same_b", "real_b")],
+        "luminance": [("fake_b", "real_a"), ("fake_a", "real_b")],
     }
 
     generator_ab: nn.Module

@@ -23,7 +23,8 @@ class UNIT(Algorithm):
     drawn once, for its reconstruction and its translation.
 
     Roles, each computed only where it has a loss: `reconstruction` within a domain, `cycle`, `kl` (the codes' means for
-    real images), `kl_cycle` (for fakes), and `perceptual`, what a translation keeps of its input. Weights published for
+    real images), `kl_cycle` (for fakes), `perceptual`, what a translation keeps of its input, and
+    `luminance`, against inverted colours (not in the paper). Weights published for
     images in [-1, 1] double here: reconstruction and cycle 20; those of codes and features stay.
 
     Args:
@@ -46,6 +47,7 @@ class UNIT(Algorithm):
         "kl": [("code_a",), ("code_b",)],
         "kl_cycle": [("fake_code_a",), ("fake_code_b",)],
         "perceptual": [("fake_b", "real_a"), ("fake_a", "real_b")],
+        "luminance": [("fake_b", "real_a"), ("fake_a", "real_b")],
     }
 
     shared_encoder: nn.Module
