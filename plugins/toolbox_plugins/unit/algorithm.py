@@ -23,9 +23,9 @@ class UNIT(Algorithm):
     drawn once, for its reconstruction and its translation.
 
     Roles, each computed only where it has a loss: `reconstruction` within a domain, `cycle`, `kl` (the codes' means for
-    real images), `kl_cycle` (for fakes), `perceptual`, what a translation keeps of its input, and
-    `luminance`, against inverted colours (not in the paper). Weights published for
-    images in [-1, 1] double here: reconstruction and cycle 20; those of codes and features stay.
+    real images), `kl_cycle` (for fakes), `perceptual`, what a translation keeps of its input, and `luminance`, against
+    inverted colours (not in the paper). Weights published for images in [-1, 1] double here: reconstruction and cycle
+    20; those of codes and features stay.
 
     Args:
         shared: the paper's weight sharing: one residual block ends both encoders and one begins both decoders
