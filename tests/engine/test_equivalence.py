@@ -32,7 +32,8 @@ def model_of(algorithm: str, variant: str) -> Algorithm:
     translate = model.translate
 
     def without_noise(values: Values) -> None:
-        with patch("torch.randn_like", torch.zeros_like):  # of codes: parts of a batch would draw another
+        # parts of a batch would draw another noise of codes, and other places of patches
+        with patch("torch.randn_like", torch.zeros_like), patch("torch.randperm", torch.arange):
             translate(values)
 
     model.translate = without_noise  # pyright: ignore[reportAttributeAccessIssue]
