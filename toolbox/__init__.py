@@ -16,6 +16,7 @@ _HOME = {
     "GanVariant": "toolbox.gan_variant",
     "Degradation": "toolbox.degradation",
     "Generator": "toolbox.network",
+    "GradedGenerator": "toolbox.network",
     "Discriminator": "toolbox.network",
     "Encoder": "toolbox.network",
     "StyleEncoder": "toolbox.network",
@@ -29,8 +30,8 @@ _HOME = {
 }
 __all__ = [
     "Algorithm", "CheckpointFormat", "Decoder", "Degradation", "Discriminator", "Encoder", "FeatureNetwork",
-    "GanVariant", "Generator", "ImageDataset", "PairedMetric", "SingleMetric", "StyleEncoder", "Transform",
-    "__version__", "hookimpl",
+    "GanVariant", "Generator", "GradedGenerator", "ImageDataset", "PairedMetric", "SingleMetric", "StyleEncoder",
+    "Transform", "__version__", "hookimpl",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from toolbox.network import Encoder as Encoder
     from toolbox.network import FeatureNetwork as FeatureNetwork
     from toolbox.network import Generator as Generator
+    from toolbox.network import GradedGenerator as GradedGenerator
     from toolbox.network import StyleEncoder as StyleEncoder
     from toolbox.weights.checkpoint_format import CheckpointFormat as CheckpointFormat
 

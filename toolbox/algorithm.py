@@ -26,6 +26,7 @@ from toolbox.network_call import (
 )
 from toolbox.outputs import Outputs
 from toolbox.parts import Parts, Phase
+from toolbox.phases import in_phase
 from toolbox.preprocessor import Preprocessor
 
 Values = dict[str, Any]
@@ -121,7 +122,11 @@ class Algorithm(Outputs, ABC):
 
     def train_step(self, data: Mapping[str, Any], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """One iteration on one batch; returns what to log, as detached scalars on the device."""
-        values: Values = self.data_preprocessor(data, True)
+        with in_phase(self.phase, self, optim_wrapper):
+            return self.train_on(self.data_preprocessor(data, True), optim_wrapper)
+
+    def train_on(self, values: Values, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+        """One iteration on named images (B, C, H, W) on the device."""
         g_optimizer: OptimWrapper = optim_wrapper["generator"]
         generators_turn, judges = self.turn(g_optimizer._accumulative_counts)
         logs: dict[str, Tensor] = {}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from torch import nn
@@ -15,6 +16,7 @@ from toolbox.errors import ConfigError, UserError
 from toolbox.finishing import finish
 from toolbox.nested import is_named, nested_kinds
 from toolbox.parts import Adversary, Parts, Phase, WeightedLoss
+from toolbox.phases import part
 from toolbox.registry import registry
 
 MODEL_KEYS: dict[str, Any] = {
@@ -32,8 +34,11 @@ MODEL_KEYS: dict[str, Any] = {
     "discriminator_first": bool,
 }
 """Keys of `model` that belong to every algorithm, and their types; the others are its networks and own arguments."""
-BESIDE = {"losses": ("type", "weight"), "discriminators": ("type", "pool")}
-"""Keys that may stand beside a component's arguments and belong to the algorithm; elsewhere `type` alone does."""
+BESIDE = {"losses": ("type", "weight"), "discriminators": ("type", "pool"), "metrics": ("type", "label")}
+"""Keys that may stand beside a component's arguments and belong to whoever uses it; elsewhere `type` alone does.
+
+`label` stands behind a metric's name, where an evaluation has two of a kind.
+"""
 
 
 def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
@@ -46,7 +51,10 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
         if name not in BESIDE.get(kind, ("type",))
     }
     try:
-        return component(**arguments)
+        built = component(**arguments)
+        if kind == "metrics" and config.get("label"):
+            built.name = f"{built.name}_{config['label']}"
+        return built
     except ConfigError:
         raise
     except (UserError, ValueError, TypeError) as error:
@@ -83,13 +91,14 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
     degradation = None
     if model.get("degradation") is not None:
         degradation = build_component("degradations", model["degradation"], "model.degradation")
-        for slot in algorithm.generators:
-            ours, theirs = getattr(networks[slot], "scale", 1), degradation.scale
-            if ours != theirs:
-                message = f"is {theirs}, and model.{slot}.scale is {ours}: they must agree"
-                raise ConfigError(message, key="model.degradation.scale")
+        source, *path = next(iter(algorithm.outputs.values()))
+        ours, theirs = prod(getattr(networks[slot], "scale", 1) for slot in path), degradation.scale
+        if source in algorithm.derived and ours != theirs:
+            names = " times ".join(f"model.{slot}.scale" for slot in path)
+            message = f"is {theirs}, and {names} is {ours}: they must agree"
+            raise ConfigError(message, key="model.degradation.scale")
     losses = {role: _build_losses(role, each) for role, each in model.get("losses", {}).items()}
-    return algorithm(
+    built = algorithm(
         Parts(
             networks=networks,
             adversaries=adversaries,
@@ -103,6 +112,13 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
         ),
         **own_arguments(algorithm, model),
     )
+    for i, phase in enumerate(built.parts.phases):
+        for path in phase.frozen:
+            try:
+                part(built, path)
+            except AttributeError:
+                raise ConfigError(f"{path!r} is no part of the network", key=f"model.phases.{i}.frozen") from None
+    return built
 
 
 def build_generators(model: Mapping[str, Any]) -> Algorithm:

@@ -18,6 +18,14 @@ from toolbox.nested import nested_components
 from toolbox.plugin_manager import manager
 from toolbox.registry import registry
 
+PHASE_KEYS: dict[str, Any] = {
+    "losses": list[str] | None,
+    "adversaries": list[str] | None,
+    "rates": dict[str, float],
+    "frozen": list[str],
+}
+"""What a phase may set beside `name` and `until`, and the types."""
+
 
 def check(config: Config) -> None:
     """Raise `ConfigError` for the first thing in the config that cannot work."""
@@ -191,12 +199,18 @@ class Check:
             key = f"model.phases.{i}"
             if not isinstance(phase, Mapping) or not isinstance(phase.get("name"), str):
                 raise self.error(f"wants {{name: …, until: …}}, got {show(phase)}", key)
-            for name in ("losses", "adversaries"):
-                wrong = misfit(phase.get(name), list[str] | None)
+            for name, wanted in PHASE_KEYS.items():
+                wrong = misfit(phase.get(name), wanted) if name in phase else None
                 if wrong:
                     raise self.error(str(wrong), f"{key}.{name}{wrong.path}")
             for name in phase:
-                self.one_of(name, ("name", "until", "losses", "adversaries"), f"{key}.{name}", "setting of a phase")
+                self.one_of(name, ("name", "until", *PHASE_KEYS), f"{key}.{name}", "setting of a phase")
+            for name, factor in (phase.get("rates") or {}).items():
+                self.one_of(name, ("generator", "discriminator"), f"{key}.rates", "optimizer")
+                if factor < 0:
+                    raise self.error(f"wants a factor of 0 or more, got {factor}", f"{key}.rates.{name}")
+            for path in phase.get("frozen") or ():
+                self.one_of(path.split(".")[0], algorithm.slots(), f"{key}.frozen", "network of the model")
             for role in phase.get("losses") or ():
                 self.one_of(role, model.get("losses", {}), f"{key}.losses", "role with a loss")
             for slot in phase.get("adversaries") or ():

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolbox.build import build_component
+from toolbox.build import BESIDE, build_component
 from toolbox.config import check_arguments
 from toolbox.errors import ConfigError, UserError
 from toolbox.images import find_images, images_at, images_to_float, read_image
@@ -114,7 +114,8 @@ def _build(wanted: Mapping[str, Any] | str, shared: Mapping[str, Any], key: str)
     for kind, inner, place in (("metrics", config, key), *nested_components("metrics", config, key)):
         if not isinstance(inner.get("type"), str):
             raise ConfigError(f"wants {{type: Name, …}}, got {dict(inner)!r}", key=place)
-        check_arguments(registry(kind).get(inner["type"]), inner, place, None)
+        arguments = {name: value for name, value in inner.items() if name not in BESIDE.get(kind, ("type",))}
+        check_arguments(registry(kind).get(inner["type"]), arguments, place, None)
     return build_component("metrics", config, key)
 
 

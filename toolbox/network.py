@@ -20,6 +20,13 @@ class Generator(nn.Module):
     """Height and width must be multiples of this; the caller pads before and crops after."""
 
 
+class GradedGenerator(Generator):
+    """A generator whose effect can be chosen: `forward(images, strength)`, strength (B,) from 0, nothing, to 1.
+
+    Without a strength it gives all of its effect, so that it serves wherever a generator does.
+    """
+
+
 class Discriminator(nn.Module):
     """Judges images: `forward((B, C, H, W) in [0, 1]) -> [logits]`, one tensor (B, ...) for each scale."""
 

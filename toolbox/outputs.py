@@ -41,6 +41,8 @@ class Outputs(Averages):
 
     styled: ClassVar[Mapping[str, str]] = {}
     """Outputs whose style can be chosen, each with the input that shows it in training: `{"fake_b": "real_b"}`."""
+    graded: ClassVar[tuple[str, ...]] = ()
+    """Outputs of one style, whose strength can be chosen."""
 
     def generate(self, output: str, images: Tensor, style: Style) -> Tensor:
         """An output from images (B, C, H, W) whose size suits its networks, by default one network after the other.
@@ -61,9 +63,17 @@ class Outputs(Averages):
             UserError: a style is given, and the output has none.
         """
         output = output or next(iter(self.outputs))
-        if style is not None and output not in self.styled:
-            raise UserError(f"{type(self).__name__} has learned one style for {output}; leave the style out")
+        if style is not None:
+            self.refuse_style(output, style)
         return call_padded(_Output(self, output, style or Style()), images).float().clamp(0, 1)
+
+    def refuse_style(self, output: str, style: Style) -> None:
+        """Raise UserError where an output has no style to choose, or only its strength."""
+        name = type(self).__name__
+        if output not in self.styled and output not in self.graded:
+            raise UserError(f"{name} has learned one style for {output}; leave --style, --strength and --seed out")
+        if output in self.graded and style.images is not None:
+            raise UserError(f"{name} has learned one style for {output}; leave --style out, --strength can be chosen")
 
     def scale_of(self, output: str) -> int:
         """Size of an output over the size of its input."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -31,12 +31,18 @@ class Adversary:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training: up to which iteration, with which roles and which discriminators (None: all)."""
+    """A stretch of training: up to which iteration, with which roles and which discriminators (None: all).
+
+    `rates` multiplies the learning rates of an optimizer ("generator", "discriminator"); `frozen` names networks, or
+    parts of them by dotted path, that no update changes.
+    """
 
     name: str
     until: int | None = None
     losses: Collection[str] | None = None
     adversaries: Collection[str] | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
+    frozen: Collection[str] = ()
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
     apt-get download gcompris-qt-data && dpkg-deb -x gcompris-qt-data*.deb unpacked
     python tools/unpack_gcompris.py unpacked data/gcompris
 
-Writes `photos/{a,b,test}` (49 monuments, split by image) and `paintings` (8 whole Van Goghs), at most 512 pixels wide
-or high. The pictures' licences are mixed: use them, don't publish them.
+Writes `photos/{a,b,val,test}` (33, 33, 8 and 32 photographs of monuments and animals, each kind split alike, by image)
+and `paintings` (8 whole Van Goghs), at most 512 pixels wide or high. The pictures' licences are mixed: use them, don't
+publish them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from PIL import Image, UnidentifiedImageError
 START = re.compile(rb"\xff\xd8\xff|RIFF....WEBP", re.DOTALL)
 """How a JPEG and a WebP begin."""
 SIDE = 512
+KINDS = ("monuments", "farm_animals", "world_animals")
+"""The `explore_*.rcc` that are taken whole; `erase.rcc` has animals too."""
+PARTS = ("a", "b", "test", "a", "b", "test", "a", "b", "test", "val")
 VAN_GOGH = (2, 4, 7, 8, 10, 12, 15, 19)
 """Which pictures of `details.rcc` are paintings, in the order of the file (package version 3.1-2)."""
 
@@ -58,9 +62,10 @@ def main() -> None:
     resources = options.package / "usr/share/gcompris-qt/rcc"
     if not (resources / "explore_monuments.rcc").is_file():
         parser.error(f"{resources}: has no explore_monuments.rcc; unpack gcompris-qt-data there first")
-    for number, picture in enumerate(pictures(resources / "explore_monuments.rcc")):
-        part = "test" if number % 5 == 0 else "ab"[number % 2]
-        save(picture, options.folder / "photos" / part / f"monument_{number:02d}.png")
+    for source in (*(f"explore_{kind}" for kind in KINDS), "erase"):
+        for number, picture in enumerate(pictures(resources / f"{source}.rcc")):
+            part = PARTS[number % len(PARTS)]
+            save(picture, options.folder / "photos" / part / f"{source.removeprefix('explore_')}_{number:02d}.png")
     for number, picture in enumerate(pictures(resources / "details.rcc")):
         if number in VAN_GOGH:
             save(picture, options.folder / "paintings" / f"van_gogh_{number:02d}.png")

@@ -155,7 +155,7 @@ def test_resizing_makes_a_square_of_any_image():
     assert cropped.describe(image).shape == (5, 3) and "crops8,resize24" in cropped.protocol
     enlarged = resize_to(image[None, :, 8:16, :8], (24, 24)).clamp(0, 1)
     assert torch.allclose(cropped.describe(image)[1], enlarged.square().mean(dim=(0, 2, 3)), atol=1e-6)
-    assert "resize16" in kid(resize=16).protocol and kid(label="crops", crops=8).name == "colours_kid_crops"
+    assert "resize16" in kid(resize=16).protocol
     assert kid().layer == "square"
 
 

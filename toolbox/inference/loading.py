@@ -31,9 +31,8 @@ class Output(nn.Module):
         if output is not None and output not in algorithm.outputs:
             raise UserError(f"--output {output}: the model has no such output{did_you_mean(output, algorithm.outputs)}")
         self.algorithm, self.output = algorithm, output or next(iter(algorithm.outputs))
-        if style is not None and self.output not in algorithm.styled:
-            name = type(algorithm).__name__
-            raise UserError(f"{STYLE_FLAGS}: {name} learned one style for {self.output}; leave them out")
+        if style is not None:
+            algorithm.refuse_style(self.output, style)
         self.style = style
         self.scale, self.multiple = algorithm.scale_of(self.output), algorithm.multiple_of(self.output)
 

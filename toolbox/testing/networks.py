@@ -17,7 +17,10 @@ CODE = 8
 
 
 class TinyGenerator(nn.Module):
-    """Two convolutions around an enlargement: the smallest network that keeps to the contract of a generator."""
+    """Two convolutions around an enlargement: the smallest network that keeps to the contract of a generator.
+
+    A graded one: strength moves it from its input to its output.
+    """
 
     multiple = 1
 
@@ -26,10 +29,11 @@ class TinyGenerator(nn.Module):
         self.scale = scale
         self.first, self.last = nn.Conv2d(channels, 8, 3, padding=1), nn.Conv2d(8, channels, 3, padding=1)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C, scale*H, scale*W)."""
+    def forward(self, images: Tensor, strength: Tensor | None = None) -> Tensor:
+        """(B, C, H, W), and strengths (B,), to (B, C, scale*H, scale*W)."""
         base = interpolate(images, scale_factor=self.scale) if self.scale > 1 else images
-        return base + self.last(torch.tanh(self.first(base)))
+        change = self.last(torch.tanh(self.first(base)))
+        return base + (change if strength is None else change * (1 + strength[:, None, None, None]))
 
 
 class TinyDiscriminator(nn.Module):

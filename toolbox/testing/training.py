@@ -54,9 +54,10 @@ def assemble(
     have, `discriminator` with the channels of the images it sees; `networks` replaces single slots.
     """
     torch.manual_seed(seed)
-    scale = 2 if algorithm.derived else 1
+    source, *path = next(iter(algorithm.outputs.values()))
+    enlarging = path[-1] if source in algorithm.derived else None
     built = {
-        slot: OTHERS[kind]() if kind in OTHERS else generator(scale)
+        slot: OTHERS[kind]() if kind in OTHERS else generator(TinyDegradation.scale if slot == enlarging else 1)
         for slot, kind in algorithm.slots().items()
         if kind != "discriminators"
     }
@@ -97,8 +98,8 @@ def _judged_channels(
 
 
 def batch_for(algorithm: Algorithm, *, count: int = 2, size: int = 32, seed: int = 0) -> dict[str, Tensor]:
-    """Random float images (B, C, H, W) for every input that no degradation makes."""
-    names = [name for name in algorithm.inputs if name not in algorithm.derived]
+    """Random float images (B, C, H, W) for every input, or for what a degradation makes it from."""
+    names = dict.fromkeys(algorithm.derived.get(name, name) for name in algorithm.inputs)
     return {name: images(count, 3, size, size, seed=seed + i) for i, name in enumerate(names)}
 
 

@@ -23,7 +23,7 @@ class ArtFID(VectorMetric):
     trained on art. So it is called `lite0_artfid`, and compares with no paper's. FID's bias is in it too: `singular` in
     the protocol says that there were too few vectors. An output must be of its content image's size.
 
-    `features`, `layer`, `resize`, `crops`, `quantize` and `label` are VectorMetric's; they do not touch the content.
+    `features`, `layer`, `resize`, `crops`, and `quantize` are VectorMetric's; they do not touch the content.
     """
 
     kind = "artfid"
@@ -40,11 +40,10 @@ class ArtFID(VectorMetric):
         crops: int | None = None,
         quantize: bool = True,
         baseline: bool = True,
-        label: str | None = None,
     ) -> None:
         super().__init__(
             prediction=prediction, reference=reference, features=features, layer=layer, resize=resize, crops=crops,
-            quantize=quantize, baseline=baseline, label=label,
+            quantize=quantize, baseline=baseline,
         )  # fmt: skip
         self.content = content
         self.distance = FeatureDistance(prediction=prediction, reference=content, features=features, quantize=quantize)

@@ -35,13 +35,12 @@ class ColorHistogramDistance(StyleDistance):
         paired: bool = False,
         quantize: bool = True,
         baseline: bool = True,
-        label: str | None = None,
     ) -> None:
         super().__init__(
             prediction=prediction, reference=reference, style=style, style_size=style_size, paired=paired,
             quantize=quantize, baseline=baseline,
         )  # fmt: skip
-        self.name = "color_histogram" + (f"_{label}" if label else "")
+        self.name = "color_histogram"
 
     @property
     def protocol(self) -> str:

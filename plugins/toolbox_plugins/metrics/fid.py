@@ -16,7 +16,7 @@ class FID(VectorMetric):
     It is biased: fewer images, higher figures, so compare equal numbers only. With no more vectors than a vector has
     numbers, a covariance is singular, and the protocol says `singular`: take more images, `crops`, or KID instead.
 
-    `features`, `layer`, `resize`, `crops`, `quantize` and `label` are VectorMetric's.
+    `features`, `layer`, `resize`, `crops`, and `quantize` are VectorMetric's.
     """
 
     kind = "fid"
@@ -32,11 +32,10 @@ class FID(VectorMetric):
         crops: int | None = None,
         quantize: bool = True,
         baseline: bool = True,
-        label: str | None = None,
     ) -> None:
         super().__init__(
             prediction=prediction, reference=reference, features=features, layer=layer, resize=resize, crops=crops,
-            quantize=quantize, baseline=baseline, label=label,
+            quantize=quantize, baseline=baseline,
         )  # fmt: skip
         self.singular = False
 

@@ -37,7 +37,6 @@ class GramDistance(StyleDistance):
         paired: bool = False,
         quantize: bool = True,
         baseline: bool = True,
-        label: str | None = None,
     ) -> None:
         super().__init__(
             prediction=prediction, reference=reference, style=style, style_size=style_size, paired=paired,
@@ -52,7 +51,7 @@ class GramDistance(StyleDistance):
                 name = type(features).__name__
                 raise UserError(f"layers: {name} has no layer {layer!r}{did_you_mean(layer, features.layers)}")
         short = getattr(features, "short_name", type(features).__name__.lower())
-        self.name = f"{short}_gram" + (f"_{label}" if label else "")
+        self.name = f"{short}_gram"
         side = max(getattr(features, "smallest", 1), 32)
         with torch.no_grad():  # rank 0 splits what other ranks described
             found = features(torch.zeros(1, 3, side, side), layers=self.layers)

@@ -18,7 +18,7 @@ class KID(VectorMetric):
     up to `subset_size` vectors are compared whole, each with each; of larger ones, the mean over `subsets` random
     draws of so many is taken, with random numbers of its own. In float64; as it is, not times 1000.
 
-    `features`, `layer`, `resize`, `crops`, `quantize` and `label` are VectorMetric's.
+    `features`, `layer`, `resize`, `crops`, and `quantize` are VectorMetric's.
     """
 
     kind = "kid"
@@ -36,7 +36,6 @@ class KID(VectorMetric):
         subset_size: int = 1000,
         quantize: bool = True,
         baseline: bool = True,
-        label: str | None = None,
     ) -> None:
         if subsets < 1:
             raise UserError(f"subsets must be 1 or more, got {subsets}")
@@ -44,7 +43,7 @@ class KID(VectorMetric):
             raise UserError(f"subset_size must be 2 or more, got {subset_size}")
         super().__init__(
             prediction=prediction, reference=reference, features=features, layer=layer, resize=resize, crops=crops,
-            quantize=quantize, baseline=baseline, label=label,
+            quantize=quantize, baseline=baseline,
         )  # fmt: skip
         self.subsets, self.subset_size = subsets, subset_size
 

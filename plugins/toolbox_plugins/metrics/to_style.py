@@ -21,7 +21,7 @@ class StyleDistance(SetMetric):
 
     The style is `style`, an image or a folder (read as they are, or with the shorter side resized to `style_size`
     pixels, by area), or else all images called `reference`. With `paired` each image is compared with its own sample's
-    reference instead. `label` stands behind the name where an evaluation has two of a kind.
+    reference instead.
     """
 
     def __init__(

@@ -30,8 +30,8 @@ class VectorMetric(SetMetric):
     as it is for Inception in the papers. KID's kernel wants activations below 1, as that layer has at 224 pixels; those
     of the stages before it are of 2 to 4, and KIDs of tens to thousands.
 
-    It is called after the network, `lite0_kid` with `features: {type: EfficientNetLite0}`, and after `label` where an
-    evaluation has two of a kind: `lite0_kid_crops`. Figures of one network, layer, resize and crops compare among
+    It is called after the network, `lite0_kid` with `features: {type: EfficientNetLite0}`.
+    Figures of one network, layer, resize and crops compare among
     themselves, never with a paper's, which are of Inception. The network follows the images to their device.
     """
 
@@ -49,7 +49,6 @@ class VectorMetric(SetMetric):
         crops: int | None,
         quantize: bool,
         baseline: bool,
-        label: str | None,
     ) -> None:
         """`quantize` rounds images to 8 bits, as saving them would."""
         super().__init__(prediction=prediction, reference=reference, baseline=baseline)
@@ -62,7 +61,7 @@ class VectorMetric(SetMetric):
                 raise UserError(f"{name} must be 8 pixels or more, got {pixels}")
         self.features, self.layer, self.resize, self.crops, self.quantize = features, chosen, resize, crops, quantize
         short = getattr(features, "short_name", type(features).__name__.lower())
-        self.name = f"{short}_{self.kind}" + (f"_{label}" if label else "")
+        self.name = f"{short}_{self.kind}"
         self.vectors: tuple[int, int] | None = None
 
     @property

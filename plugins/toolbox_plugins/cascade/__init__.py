@@ -1,0 +1,18 @@
+"""Networks applied one after the other, each trained by itself or all together."""
+
+from toolbox import hookimpl
+from toolbox.hookspecs import Register
+
+
+@hookimpl
+def register_algorithms(register: Register) -> None:
+    from .algorithm import Cascade
+
+    register("Cascade", Cascade)
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    from .bicubic import Bicubic
+
+    register("Bicubic", Bicubic)

@@ -1,0 +1,18 @@
+"""Style transfer and super-resolution in one network: small photographs to large pictures of another domain."""
+
+from toolbox import hookimpl
+from toolbox.hookspecs import Register
+
+
+@hookimpl
+def register_algorithms(register: Register) -> None:
+    from .algorithm import StyleSuperResolution
+
+    register("StyleSuperResolution", StyleSuperResolution)
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    from .compact import StyleSRNet
+
+    register("StyleSRNet", StyleSRNet)
