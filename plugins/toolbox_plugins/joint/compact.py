@@ -24,9 +24,8 @@ class StyleSRNet(GradedGenerator):
         if scale not in (1, 2, 4, 8):
             raise UserError(f"scale must be 1, 2, 4 or 8, got {scale}")
         if min(channels, width, fine) < 1 or blocks < 0:
-            raise UserError(
-                f"channels, width and fine must be above 0 and blocks 0 or more, got {channels}, {width}, {fine}, {blocks}"
-            )
+            got = f"{channels}, {width}, {fine}, {blocks}"
+            raise UserError(f"channels, width and fine must be above 0 and blocks 0 or more, got {got}")
         self.scale = scale
         self.first = nn.Conv2d(channels + 1, width, 3, padding=1)
         self.blocks = nn.ModuleList(GradedBlock(width) for _ in range(blocks))
