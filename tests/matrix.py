@@ -21,16 +21,26 @@ def algorithm_class(name: str) -> type[Algorithm]:
 
 
 def variants() -> dict[str, Callable[[], GanVariant]]:
-    """Every variant; one that wraps another is tried over each that wraps none."""
+    """Every variant, a wrapper over one that wraps none, and one with every regularizer, one with every augmentation.
+
+    All combinations of objective, regularizer, wrapper and discriminator are the GAN matrix's business.
+    """
     names = registry("gan_variants").names()
     classes = {name: registry("gan_variants").get(name) for name in names}
-    plain = {name: each for name, each in classes.items() if "base" not in nested_kinds(each)}
-    made: dict[str, Callable[[], GanVariant]] = dict(plain)
-    for name, wrapper in classes.items():
-        if name not in plain:
-            for inner_name, inner in plain.items():
-                made[f"{name}({inner_name})"] = lambda wrapper=wrapper, inner=inner: wrapper(base=inner())
+    made: dict[str, Callable[[], GanVariant]] = {}
+    for name, each in classes.items():
+        wraps = "base" in nested_kinds(each)
+        made[name] = (lambda each=each: each(base=classes["Vanilla"]())) if wraps else each
+    for lists in ("regularizers", "augmentations"):
+        if registry(lists).names():
+            made[f"Vanilla({lists})"] = lambda lists=lists: with_every(lists, classes["Vanilla"]())
     return made
+
+
+def with_every(kind: str, variant: GanVariant) -> GanVariant:
+    """A variant with every registered component of a kind that a constructor's defaults give."""
+    getattr(variant, kind).extend(registry(kind).get(name)() for name in registry(kind).names())
+    return variant
 
 
 VARIANTS = variants()

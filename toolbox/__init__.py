@@ -24,18 +24,21 @@ _HOME = {
     "FeatureNetwork": "toolbox.network",
     "ImageDataset": "toolbox.dataset",
     "Transform": "toolbox.dataset",
+    "Augmentation": "toolbox.augmentation",
+    "Regularizer": "toolbox.regularizer",
     "PairedMetric": "toolbox.metric",
     "SingleMetric": "toolbox.metric",
     "CheckpointFormat": "toolbox.weights.checkpoint_format",
 }
 __all__ = [
-    "Algorithm", "CheckpointFormat", "Decoder", "Degradation", "Discriminator", "Encoder", "FeatureNetwork",
-    "GanVariant", "Generator", "GradedGenerator", "ImageDataset", "PairedMetric", "SingleMetric", "StyleEncoder",
-    "Transform", "__version__", "hookimpl",
+    "Algorithm", "Augmentation", "CheckpointFormat", "Decoder", "Degradation", "Discriminator", "Encoder", "FeatureNetwork",
+    "GanVariant", "Generator", "GradedGenerator", "ImageDataset", "PairedMetric", "Regularizer",
+    "SingleMetric", "StyleEncoder", "Transform", "__version__", "hookimpl",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from toolbox.algorithm import Algorithm as Algorithm
+    from toolbox.augmentation import Augmentation as Augmentation
     from toolbox.dataset import ImageDataset as ImageDataset
     from toolbox.dataset import Transform as Transform
     from toolbox.degradation import Degradation as Degradation
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from toolbox.network import Generator as Generator
     from toolbox.network import GradedGenerator as GradedGenerator
     from toolbox.network import StyleEncoder as StyleEncoder
+    from toolbox.regularizer import Regularizer as Regularizer
     from toolbox.weights.checkpoint_format import CheckpointFormat as CheckpointFormat
 
 

@@ -163,7 +163,7 @@ class Algorithm(Outputs, ABC):
         optimizer.update_params(loss)
         if optimizer.should_update():
             for slot in judges:
-                self.variants[slot].after_d_step(unwrapped(getattr(self, slot)))  # pyright: ignore[reportCallIssue]
+                self.variants[slot].finish_step(unwrapped(getattr(self, slot)))  # pyright: ignore[reportCallIssue]
 
     def turn(self, accumulation: int) -> tuple[bool, list[str]]:
         """Whether the generators step in this iteration, and which discriminators do.
@@ -247,10 +247,11 @@ class Algorithm(Outputs, ABC):
         name = slot.replace("discriminator", "d")
         loss = variant.d_loss(real_logits, fake_logits)
         logs[f"{name}/adversarial"] = loss.detach()
+        variant.observe([scale.detach() for scale in real_logits])
         with in_float32(real.device.type), uncompiled(getattr(self, slot)):
-            penalty = variant.regularize(getattr(self, slot), real, fake)
-        if penalty.requires_grad:
-            logs[f"{name}/penalty"] = penalty.detach()
+            penalties = variant.penalties(getattr(self, slot), real, fake)
+        for label, penalty in penalties.items():
+            logs[f"{name}/{label}"] = penalty.detach()
             loss = loss + penalty
         for side, logits in (("real", real_logits), ("fake", fake_logits)):
             logs[f"{name}/{side}"] = sum_terms(scale.detach().mean() for scale in logits)
@@ -258,8 +259,8 @@ class Algorithm(Outputs, ABC):
 
     def judge(self, slot: str, *batches: Tensor) -> list[Logits]:
         """A discriminator's logits for each batch, in float32, after the variant's augmentation."""
-        augment: Any = self.variants[slot].augment
-        return judge(getattr(self, slot), *(augment(images) for images in batches), apart=slot in self.apart)
+        show: Any = self.variants[slot].show
+        return judge(getattr(self, slot), *(show(images) for images in batches), apart=slot in self.apart)
 
     def no_sync(self) -> AbstractContextManager[None]:
         """Leave gradients of the forward passes within on their rank: all but the last of accumulated micro-batches."""

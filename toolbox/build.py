@@ -34,8 +34,15 @@ MODEL_KEYS: dict[str, Any] = {
     "discriminator_first": bool,
 }
 """Keys of `model` that belong to every algorithm, and their types; the others are its networks and own arguments."""
-BESIDE = {"losses": ("type", "weight"), "discriminators": ("type", "pool"), "metrics": ("type", "label")}
-"""Keys that may stand beside a component's arguments and belong to whoever uses it; elsewhere `type` alone does.
+BESIDE: dict[str, dict[str, Any]] = {
+    "losses": {"type": str, "weight": float},
+    "discriminators": {"type": str, "pool": int},
+    "metrics": {"type": str, "label": str | None},
+    "gan_variants": {"type": str, "regularizers": list[Any], "augmentations": list[Any]},
+    "regularizers": {"type": str, "weight": float, "every": int},
+}
+"""Keys that may stand beside a component's arguments and belong to whoever uses it, with their types; elsewhere
+`type` alone does.
 
 `label` stands behind a metric's name, where an evaluation has two of a kind.
 """
@@ -52,13 +59,23 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
     }
     try:
         built = component(**arguments)
-        if kind == "metrics" and config.get("label"):
-            built.name = f"{built.name}_{config['label']}"
+        _set_beside(built, kind, config, key)
         return built
     except ConfigError:
         raise
     except (UserError, ValueError, TypeError) as error:
         raise ConfigError(f"{config['type']}: {error}", key=key or None) from error
+
+
+def _set_beside(built: Any, kind: str, config: Mapping[str, Any], key: str) -> None:
+    """Give a component the settings that stand beside its constructor's arguments."""
+    if kind == "metrics" and config.get("label"):
+        built.name = f"{built.name}_{config['label']}"
+    if kind == "gan_variants":
+        for inner in ("regularizers", "augmentations"):
+            getattr(built, inner).extend(_build_nested(inner, config.get(inner) or [], f"{key}.{inner}"))
+    if kind == "regularizers":
+        built.configure(weight=config.get("weight"), every=config.get("every"))
 
 
 def _build_nested(kind: str, value: Any, key: str) -> Any:
@@ -82,7 +99,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
         if slot in networks:
             variant = build_component("gan_variants", variant_of(model, slot), "model.variant")
             try:
-                networks[slot] = variant.prepare(networks[slot])
+                networks[slot] = variant.accept(networks[slot])
             except UserError as error:
                 raise ConfigError(str(error), key=f"model.{slot}") from error
             weight = model.get("adversarial", {}).get(slot, 1.0)

@@ -69,6 +69,10 @@ class Check:
             raise self.error(f"wants a component, {{type: Name, …}}, got {show(config)}", key)
         component = self.find(kind, config["type"], f"{key}.type")
         arguments = {name: value for name, value in config.items() if name not in BESIDE.get(kind, ("type",))}
+        for name, wanted in BESIDE.get(kind, {}).items():
+            wrong = misfit(config[name], wanted) if name in config else None
+            if wrong:
+                raise self.error(str(wrong), f"{key}.{name}{wrong.path}")
         try:
             check_arguments(component, arguments, key, self.config.source)
         except ConfigError as error:

@@ -26,12 +26,27 @@ class GanVariant(nn.Module, ABC):
 
     Subclasses give `d_loss` and `g_loss`; the rest has harmless defaults. Losses are averaged over the logits of a
     scale and summed over scales. State that must survive a resume goes into buffers or `get_extra_state`.
+
+    `regularizers` and `augmentations` (`toolbox.Regularizer`, `toolbox.Augmentation`) stand beside `type` in the config
+    and go with any variant, whatever its class does itself.
     """
 
     d_steps: int = 1
     """Discriminator updates for each generator update, each on a fresh batch."""
     needs_real: bool = False
     """Whether `g_loss` wants the logits of the real images (relativistic objectives)."""
+    boundary: float | None = None
+    """The logit between real and fake, where there is one; None where only differences count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.regularizers = nn.ModuleList()
+        self.augmentations = nn.ModuleList()
+
+    def __repr__(self) -> str:
+        """On one line, as tables show it: `Hinge(R1(weight=1))`."""
+        inner = [self.extra_repr(), *map(repr, (getattr(self, "base", None), *self.regularizers, *self.augmentations))]
+        return f"{type(self).__name__}({', '.join(each for each in inner if each not in ('', 'None'))})"
 
     def prepare(self, discriminator: nn.Module) -> nn.Module:
         """Change or refuse a discriminator at build time (spectral norm is applied here, batch norm refused)."""
@@ -55,6 +70,43 @@ class GanVariant(nn.Module, ABC):
 
     def after_d_step(self, discriminator: nn.Module) -> None:
         """Called after each discriminator update (weight clipping)."""
+
+    # ------------------------------------------------------------------ what an algorithm calls: the class and its lists
+
+    def accept(self, discriminator: nn.Module) -> nn.Module:
+        """`prepare`, and what the regularizers refuse."""
+        discriminator = self.prepare(discriminator)
+        for regularizer in self.regularizers:
+            regularizer.prepare(discriminator)  # pyright: ignore[reportCallIssue]
+        return discriminator
+
+    def show(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) as the discriminator sees them: after `augment` and every augmentation."""
+        images = self.augment(images)
+        for augmentation in self.augmentations:
+            images = augmentation(images)
+        return images
+
+    def penalties(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """`regularize`, and the term of every regularizer whose turn it is: weighted scalars by name."""
+        terms = {"penalty": self.regularize(discriminator, real, fake)}
+        for regularizer in self.regularizers:
+            term = regularizer.term(lambda images: discriminator(self.show(images)), real, fake)  # pyright: ignore[reportCallIssue]
+            if term is not None:
+                label: str = regularizer.label  # pyright: ignore[reportAssignmentType]
+                terms[label] = terms[label] + term if label in terms else term
+        return {name: term for name, term in terms.items() if term.requires_grad}
+
+    def observe(self, real: Logits) -> None:
+        """Let adaptive augmentations see the logits of the real images."""
+        for augmentation in self.augmentations:
+            augmentation.observe(real)  # pyright: ignore[reportCallIssue]
+
+    def finish_step(self, discriminator: nn.Module) -> None:
+        """`after_d_step`, and one step more for every regularizer."""
+        self.after_d_step(discriminator)
+        for regularizer in self.regularizers:
+            regularizer.after_step()  # pyright: ignore[reportCallIssue]
 
 
 def sum_terms(terms: Iterable[Tensor]) -> Tensor:

@@ -67,6 +67,16 @@ def register_gan_variants(register: Register) -> None:
 
 
 @hookspec
+def register_regularizers(register: Register) -> None:
+    """Terms of a discriminator's loss, beside any objective. Contract: `toolbox.Regularizer`."""
+
+
+@hookspec
+def register_augmentations(register: Register) -> None:
+    """What a discriminator's images go through before it sees them. Contract: `toolbox.Augmentation`."""
+
+
+@hookspec
 def register_degradations(register: Register) -> None:
     """Batched ways to damage or shrink images. Contract: `toolbox.Degradation`."""
 

@@ -17,12 +17,16 @@ Component = dict[str, Any]
 @cache
 def _bases() -> dict[type, str]:
     """The base class that marks each kind in an annotation."""
+    from toolbox.augmentation import Augmentation
     from toolbox.dataset import ImageDataset, Transform
     from toolbox.degradation import Degradation
     from toolbox.gan_variant import GanVariant
     from toolbox.network import Decoder, Discriminator, Encoder, FeatureNetwork, Generator, StyleEncoder
+    from toolbox.regularizer import Regularizer
 
     return {
+        Regularizer: "regularizers",
+        Augmentation: "augmentations",
         GanVariant: "gan_variants",
         Degradation: "degradations",
         Transform: "transforms",
@@ -55,6 +59,8 @@ def nested_kinds(component: type) -> dict[str, str]:
     except NameError:  # names that exist for the type checker alone
         return {}
     kinds = {name: kind_of(annotation) for name, annotation in hints.items() if name != "return"}
+    if kind_of(component) == "gan_variants":  # lists that belong to every variant, whatever its constructor
+        kinds |= {"regularizers": "regularizers", "augmentations": "augmentations"}
     return {name: kind for name, kind in kinds.items() if kind}
 
 

@@ -116,6 +116,8 @@ KINDS: dict[str, Registry] = {
         "losses": "nn.Module, forward(*values) to a scalar, nothing trainable",
         "features": "toolbox.FeatureNetwork: images to named activations, frozen",
         "gan_variants": "toolbox.GanVariant: objective, penalty, normalisation",
+        "regularizers": "toolbox.Regularizer: a term of the discriminator's loss, beside any objective",
+        "augmentations": "toolbox.Augmentation: what the discriminator's images go through first",
         "degradations": "toolbox.Degradation: a clean batch to a damaged one, random per sample",
         "datasets": "toolbox.ImageDataset: sample(index, rng) to named images",
         "transforms": "toolbox.Transform: changes one sample's named images together",

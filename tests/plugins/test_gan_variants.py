@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from matrix import VARIANTS
+from toolbox.errors import UserError
 from toolbox.gan_variant import GanVariant, VariantError
 from toolbox.testing import check_variant
 from toolbox_plugins.gan_variants.lsgan import LSGAN
@@ -119,7 +120,7 @@ def test_spectral_norm_normalises_every_layer_once_and_delegates() -> None:
 
 
 def test_wrong_settings_are_refused() -> None:
-    with pytest.raises(ValueError, match="d_steps"):
+    with pytest.raises(UserError, match="d_steps"):
         WGANGP(d_steps=0)
 
 
@@ -127,7 +128,7 @@ def test_a_penaltys_weight_in_a_config_reaches_the_variant() -> None:
     from toolbox.build import build_component
 
     critic: Any = build_component("gan_variants", {"type": "WGANGP", "weight": 3.0})
-    assert critic.weight == 3.0
+    assert critic.penalty.weight == 3.0
     assert float(critic.regularize(slope(0.0), torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 8, 8))) == pytest.approx(3.0)
 
 

@@ -24,7 +24,7 @@ from toolbox.testing.components import (
     check_transform,
 )
 from toolbox.testing.objective import LeastSquares
-from toolbox.testing.training import assemble, check_training, check_variant
+from toolbox.testing.training import assemble, check_augmentation, check_regularizer, check_training, check_variant
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ CHECKS: dict[str, Any] = {
     "losses": check_loss,
     "features": check_features,
     "gan_variants": lambda variant: check_variant(lambda: variant),
+    "regularizers": check_regularizer,
+    "augmentations": check_augmentation,
     "degradations": check_degradation,
     "transforms": check_transform,
     "algorithms": check_training,

@@ -11,9 +11,11 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
 from toolbox.algorithm import Algorithm
+from toolbox.augmentation import Augmentation
 from toolbox.engine.optimizers import parameter_groups
 from toolbox.gan_variant import GanVariant
 from toolbox.parts import Adversary, Parts, WeightedLoss
+from toolbox.regularizer import Regularizer
 from toolbox.testing.components import images, require
 from toolbox.testing.networks import (
     Distance,
@@ -67,7 +69,7 @@ def assemble(
     built |= dict(networks or {})
     adversaries = {slot: Adversary(variant(), 1.0, pool) for slot in algorithm.adversaries}
     for slot, adversary in adversaries.items():
-        built[slot] = adversary.variant.prepare(built[slot])
+        built[slot] = adversary.variant.accept(built[slot])
     roles = [role for role in algorithm.roles if ema is not None or role not in algorithm.averaged_roles]
     made = algorithm(
         Parts(
@@ -142,29 +144,55 @@ def check_training(algorithm: Algorithm) -> None:
     require(not still, f"{', '.join(still[:3])} did not move in {cycle} iterations")
 
 
+def check_regularizer(regularizer: Regularizer) -> None:
+    """It gives a finite scalar, and the discriminator a gradient."""
+    torch.manual_seed(0)
+    network = TinyDiscriminator()
+    regularizer.prepare(network)
+    term = regularizer(network, images(4, seed=0), images(4, seed=1))
+    require(term.ndim == 0 and bool(torch.isfinite(term)), "a regularizer must give a finite scalar")
+    term.backward()
+    moved = any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in network.parameters())
+    require(moved, "the discriminator gets no gradient; do not detach it")
+
+
+def check_augmentation(augmentation: Augmentation) -> None:
+    """It keeps the shape, changes equal samples each in its own way or not at all, and passes gradients twice."""
+    torch.manual_seed(0)
+    augmentation.train()
+    clean = images(4, seed=0).requires_grad_()
+    changed = augmentation(clean)
+    require(changed.shape == clean.shape, f"{tuple(clean.shape)} became {tuple(changed.shape)}")
+    require(bool(torch.isfinite(changed).all()), "an augmentation must give finite images")
+    (slope,) = torch.autograd.grad(changed.square().sum(), clean, create_graph=True)
+    require(slope.requires_grad, "no gradient of the gradient passes, which penalties on the slope need")
+    augmentation.observe([torch.zeros(4, 1, 2, 2)])
+
+
 def check_variant(
     variant: Callable[[], GanVariant], discriminator: Callable[[], nn.Module] = TinyDiscriminator
 ) -> None:
     """The players pull in opposite directions: a step of D lowers D's loss, and G's gradient lowers G's."""
     torch.manual_seed(0)
     objective = variant()
-    network = objective.prepare(discriminator())
+    network = objective.accept(discriminator())
     real, fake = images(4, seed=0), images(4, seed=1)
     optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.01)
     losses: list[float] = []
     for _ in range(20):
-        real_logits, fake_logits = network(objective.augment(real)), network(objective.augment(fake))
-        loss = objective.d_loss(real_logits, fake_logits) + objective.regularize(network, real, fake)
+        real_logits, fake_logits = network(objective.show(real)), network(objective.show(fake))
+        objective.observe([scale.detach() for scale in real_logits])
+        loss = objective.d_loss(real_logits, fake_logits) + sum(objective.penalties(network, real, fake).values())
         require(loss.ndim == 0 and bool(torch.isfinite(loss)), "d_loss and regularize must be finite scalars")
         losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        objective.after_d_step(network)
+        objective.finish_step(network)
     require(losses[-1] < losses[0], f"20 steps of D do not lower its loss: {losses[0]:.4f} to {losses[-1]:.4f}")
     fake.requires_grad_()
-    real_logits = network(objective.augment(real)) if objective.needs_real else None
-    adversarial = objective.g_loss(network(objective.augment(fake)), real_logits)
+    real_logits = network(objective.show(real)) if objective.needs_real else None
+    adversarial = objective.g_loss(network(objective.show(fake)), real_logits)
     require(adversarial.ndim == 0, "g_loss must be a scalar")
     (gradient,) = torch.autograd.grad(adversarial, fake)
     require(bool(gradient.abs().sum() > 0), "g_loss gives the generator no gradient")

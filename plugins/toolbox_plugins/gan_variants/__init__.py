@@ -1,4 +1,4 @@
-"""GAN objectives and what steadies them: vanilla, LSGAN, WGAN-GP, RaGAN, spectral norm over any of them."""
+"""GAN objectives: vanilla, LSGAN, hinge, WGAN and its kin, relativistic ones; spectral norm over any of them."""
 
 from toolbox import hookimpl
 from toolbox.hookspecs import Register
@@ -6,14 +6,23 @@ from toolbox.hookspecs import Register
 
 @hookimpl
 def register_gan_variants(register: Register) -> None:
+    from .dragan import DRAGAN
+    from .hinge import Hinge
     from .lsgan import LSGAN
     from .ragan import RaGAN
+    from .rpgan import RpGAN
     from .spectral_norm import SpectralNorm
     from .vanilla import Vanilla
+    from .wgan import WGAN, SoftplusWGAN
     from .wgan_gp import WGANGP
 
     register("Vanilla", Vanilla)
     register("LSGAN", LSGAN)
+    register("Hinge", Hinge)
+    register("WGAN", WGAN)
     register("WGANGP", WGANGP)
+    register("SoftplusWGAN", SoftplusWGAN)
+    register("DRAGAN", DRAGAN)
     register("RaGAN", RaGAN)
+    register("RpGAN", RpGAN)
     register("SpectralNorm", SpectralNorm)

@@ -37,16 +37,16 @@ class SpectralNorm(GanVariant):
         if isinstance(base, SpectralNorm):
             raise VariantError("SpectralNorm over SpectralNorm: the second changes nothing; name the objective as base")
         self.base = base
-        self.d_steps, self.needs_real = base.d_steps, base.needs_real
+        self.d_steps, self.needs_real, self.boundary = base.d_steps, base.needs_real, base.boundary
 
     def prepare(self, discriminator: nn.Module) -> nn.Module:
         """Parametrise the weights, once, then let `base` prepare (and refuse)."""
         normalize_spectrally(discriminator)
-        return self.base.prepare(discriminator)
+        return self.base.accept(discriminator)
 
-    def augment(self, images: Tensor) -> Tensor:
-        """`base`'s."""
-        return self.base.augment(images)
+    def show(self, images: Tensor) -> Tensor:
+        """`base`'s, then its own augmentations."""
+        return super().show(self.base.show(images))
 
     def d_loss(self, real: Logits, fake: Logits) -> Tensor:
         """`base`'s."""
@@ -56,10 +56,16 @@ class SpectralNorm(GanVariant):
         """`base`'s."""
         return self.base.g_loss(fake, real)
 
-    def regularize(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        """`base`'s."""
-        return self.base.regularize(discriminator, real, fake)
+    def penalties(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """`base`'s, and its own regularizers'."""
+        return self.base.penalties(discriminator, real, fake) | super().penalties(discriminator, real, fake)
 
-    def after_d_step(self, discriminator: nn.Module) -> None:
-        """`base`'s."""
-        self.base.after_d_step(discriminator)
+    def observe(self, real: Logits) -> None:
+        """`base`'s augmentations see them too."""
+        self.base.observe(real)
+        super().observe(real)
+
+    def finish_step(self, discriminator: nn.Module) -> None:
+        """`base`'s, and its own regularizers'."""
+        self.base.finish_step(discriminator)
+        super().finish_step(discriminator)
