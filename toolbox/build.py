@@ -13,7 +13,7 @@ from torch import nn
 
 from toolbox.algorithm import Algorithm
 from toolbox.errors import ConfigError, UserError
-from toolbox.finishing import finish
+from toolbox.finishing import finish, normalize
 from toolbox.nested import is_named, nested_kinds
 from toolbox.parts import Adversary, Parts, Phase, WeightedLoss
 from toolbox.phases import part
@@ -30,6 +30,7 @@ MODEL_KEYS: dict[str, Any] = {
     "channels_last": bool,
     "checkpointing": dict[str, list[str]] | None,
     "compile": dict[str, dict[str, Any]] | None,
+    "spectral_norm": dict[str, list[str]] | None,
     "one_graph": bool,
     "discriminator_first": bool,
 }
@@ -94,6 +95,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
         for slot, kind in algorithm.slots().items()
         if slot in algorithm.generators or slot in model
     }
+    normalize(networks, model)
     adversaries = {}
     for slot in algorithm.adversaries:
         if slot in networks:
@@ -143,6 +145,7 @@ def build_generators(model: Mapping[str, Any]) -> Algorithm:
     algorithm: Any = registry("algorithms").get(model["type"])
     kinds = algorithm.slots()
     networks = {slot: build_component(kinds[slot], model[slot], f"model.{slot}") for slot in algorithm.generators}
+    normalize(networks, model)
     finish(networks, {"channels_last": model.get("channels_last")})  # the other switches are for training
     return algorithm(
         Parts(networks=networks, channels_last=model.get("channels_last", False)), **own_arguments(algorithm, model)

@@ -157,7 +157,7 @@ class Check:
 
     def switches(self, model: Mapping[str, Any], slots: list[str], judged: list[str]) -> None:
         """Check the speed switches: each names networks, and a shared graph needs the same fakes in both steps."""
-        for switch in ("compile", "checkpointing"):
+        for switch in ("compile", "checkpointing", "spectral_norm"):
             for slot in model.get(switch) or {}:
                 self.one_of(slot, slots, f"model.{switch}.{slot}", f"network of {model['type']}")
         for slot, options in (model.get("compile") or {}).items():

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from toolbox.errors import ConfigError
 from toolbox.gan_variant import BATCH_NORMS
 from toolbox.instance_norm import make_instance_norm_safe
+from toolbox.spectral_norm import normalize_spectrally
 
 COMPILE_OPTIONS: dict[str, Any] = {
     "mode": str | None,
@@ -26,6 +27,13 @@ COMPILE_OPTIONS: dict[str, Any] = {
     "fullgraph": bool,
 }
 """What `model.compile` may say of a network: arguments of `torch.compile`, and their types."""
+
+
+def normalize(networks: Mapping[str, nn.Module], model: Mapping[str, Any]) -> None:
+    """Normalise the layers that `model.spectral_norm` names, in place: it belongs to a network as its layers do."""
+    for slot, layers in (model.get("spectral_norm") or {}).items():
+        if slot in networks:
+            normalize_spectrally(networks[slot], layers, f"model.spectral_norm.{slot}")
 
 
 def finish(networks: Mapping[str, nn.Module], model: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from toolbox.errors import UserError
 from toolbox.network import Discriminator
-from toolbox_plugins.gan_variants.spectral_norm import normalize_spectrally
+from toolbox.spectral_norm import normalize_spectrally
 
 SMALLEST = 8
 """Height and width are halved three times."""
