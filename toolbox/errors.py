@@ -34,3 +34,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; known: {', '.join(known)}" if known else ""
+
+
+class CompatibilityWarning(UserWarning):
+    """Two choices of a config that work together, and seldom well."""

@@ -6,6 +6,7 @@ first looked up, so import networks inside the hook: listing plugins then stays 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,6 +110,11 @@ def register_formats(register: Register) -> None:
 @hookspec
 def config_loaded(config: dict[str, Any]) -> None:
     """See, check or change the merged config before anything is built. Raise `toolbox.errors.ConfigError` to refuse."""
+
+
+@hookspec
+def model_built(config: dict[str, Any], algorithm: Any, warn: Callable[[str, str], None]) -> None:
+    """Judge a combination before it trains: `warn(key, message)`, or raise `toolbox.errors.ConfigError` to refuse."""
 
 
 @hookspec

@@ -27,7 +27,7 @@ from toolbox.errors import UserError, did_you_mean
 
 GROUP = "toolbox.plugins"
 BUILT_IN = "gan-toolbox"
-MUST_WORK = ("config_loaded",)
+MUST_WORK = ("config_loaded", "model_built")
 """Hooks in which a failing plugin stops the run: a config half changed would train something else than was written."""
 
 

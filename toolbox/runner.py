@@ -11,6 +11,7 @@ from mmengine.evaluator import Evaluator
 
 from toolbox.algorithm import Algorithm
 from toolbox.build import build_algorithm, build_component
+from toolbox.compatibility import check_combination
 from toolbox.config import Config
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.distributed import start_distributed
@@ -82,6 +83,8 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
             sections[f"{split}_evaluator"] = _evaluator(data, split)
     work_dir = work_dir_of(config)
     algorithm = seeded_algorithm(config)
+    if "train" in splits:
+        check_combination(data, algorithm, quiet=rank > 0)
     columns = ((data.get("default_hooks") or {}).get("samples") or {}).get("columns") or ()
     for split in ("val", "test"):
         if f"{split}_dataloader" in sections:

@@ -57,9 +57,10 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
-    """A broken plugin is one line on standard error, as a mistake is; other warnings look as Python writes them."""
+    """A broken plugin or an unwise choice is one line on standard error, as a mistake is; other warnings look as Python writes them."""
+    from toolbox.errors import CompatibilityWarning
     from toolbox.plugin_manager import PluginWarning
 
-    ours = issubclass(category, PluginWarning)
+    ours = issubclass(category, (PluginWarning, CompatibilityWarning))
     text = f"warning: {message}\n" if ours else warnings.formatwarning(message, category, filename, lineno)
     print(text, end="", file=sys.stderr)

@@ -58,12 +58,14 @@ def show(config: Config) -> None:
     """Print the merged config and the assembled networks with their parameters and their cost."""
     from rich.table import Table
 
+    from toolbox.compatibility import check_combination
     from toolbox.console import console
     from toolbox.macs import count_macs
     from toolbox.runner import seeded_algorithm
 
     console.print(yaml.safe_dump(config.data, sort_keys=False, allow_unicode=True), markup=False, soft_wrap=True)
     algorithm: Any = seeded_algorithm(config)
+    check_combination(config.data, algorithm)
     table = Table(title=type(algorithm).__name__)
     for column in ("network", "type", "parameters", "GMACs", "trained by"):
         table.add_column(column, justify="right" if column in ("parameters", "GMACs") else "left")

@@ -1,5 +1,9 @@
 """GAN objectives: vanilla, LSGAN, hinge, WGAN and its kin, relativistic ones; spectral norm over any of them."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from toolbox import hookimpl
 from toolbox.hookspecs import Register
 
@@ -26,3 +30,10 @@ def register_gan_variants(register: Register) -> None:
     register("RaGAN", RaGAN)
     register("RpGAN", RpGAN)
     register("SpectralNorm", SpectralNorm)
+
+
+@hookimpl
+def model_built(config: Any, algorithm: Any, warn: Any) -> None:
+    from .rules import check
+
+    check(config, algorithm, warn)
