@@ -15,7 +15,9 @@ from toolbox.config import load_config
 from toolbox.config.shipped import shipped_configs
 from toolbox.runner import seeded_algorithm
 
-CONFIGS = shipped_configs()
+SHIPPED = shipped_configs()
+PRESETS = [name for name in SHIPPED if name.startswith("gan/")]
+CONFIGS = {name: path for name, path in SHIPPED.items() if name not in PRESETS}
 PICTURE = Path(__file__).parents[1] / "configs/demo/photos/train/b/brushes.jpg"
 
 

@@ -87,6 +87,8 @@ class Algorithm(Outputs, ABC):
             {role: nn.ModuleList(e.module for e in each) for role, each in parts.losses.items()}
         )
         self.iteration = 0
+        self.judges_rest_until = 0
+        """The iteration up to which no discriminator steps; a monitor may set it."""
         self._translating_for_generators = True
 
     @classmethod
@@ -172,14 +174,21 @@ class Algorithm(Outputs, ABC):
         generators in the last; one with fewer `d_steps` than another steps in the last ones only.
         """
         active = self.phase.adversaries
-        judges = [slot for slot in self.judged if active is None or slot in active]
+        paused = self.iteration < self.judges_rest_until
+        judges = [slot for slot in self.judged if (active is None or slot in active) and not paused]
         steps = {slot: int(self.variants[slot].d_steps) for slot in judges}  # pyright: ignore[reportArgumentType]
         cycle = max(steps.values(), default=1)
         left = cycle - (self.iteration // accumulation) % cycle
         return left == 1, [slot for slot in judges if left <= steps[slot]]
 
     def generators_loss(self, values: Values, logs: dict[str, Tensor]) -> Tensor:
-        """The generators' loss, a scalar: adversarial terms against frozen discriminators, and every active role."""
+        """The generators' loss, a scalar, with its terms' names and values in `logs`."""
+        terms = self.generator_terms(values)
+        logs.update({name: term.detach() for name, term in terms.items()})
+        return sum_terms(terms.values())
+
+    def generator_terms(self, values: Values) -> dict[str, Tensor]:
+        """Weighted scalars by name: adversarial terms against frozen discriminators, and every active role's losses."""
         terms: dict[str, Tensor] = {}
         active = self.phase.adversaries
         for slot, (real, fake) in self.judged.items():
@@ -200,8 +209,7 @@ class Algorithm(Outputs, ABC):
                 name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
                 name = f"{name}.{number}" if name in terms else name  # two of one type count twice
                 terms[name] = weighted(value, each.weight)
-        logs.update({name: term.detach() for name, term in terms.items()})
-        return sum_terms(terms.values())
+        return terms
 
     def matched(self, values: Values) -> list[tuple[list[Tensor], list[Tensor]]]:
         """Each active discriminator's inner activations for its fakes, and for its real images."""
@@ -270,15 +278,17 @@ class Algorithm(Outputs, ABC):
 
     def get_extra_state(self) -> dict[str, int]:
         """Counters that a resumed run needs: they decide phases and turns."""
-        return {"iteration": self.iteration, "ema_updates": self.ema_updates}
+        resting = {"judges_rest_until": self.judges_rest_until} if self.judges_rest_until else {}
+        return {"iteration": self.iteration, "ema_updates": self.ema_updates, **resting}
 
     def set_extra_state(self, state: dict[str, int]) -> None:
         """Restore the counters."""
         self.iteration, self.ema_updates = state["iteration"], state["ema_updates"]
+        self.judges_rest_until = state.get("judges_rest_until", 0)
 
     def restart(self) -> None:
         """Begin a new run with loaded weights: counters at 0, no pooled images, this process's own degradations."""
-        self.iteration, self.ema_updates = 0, 0
+        self.iteration, self.ema_updates, self.judges_rest_until = 0, 0, 0
         for pool in self.pools.values():
             pool.clear()  # pyright: ignore[reportCallIssue]
         self.data_preprocessor.restart()  # pyright: ignore[reportCallIssue]

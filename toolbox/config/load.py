@@ -42,7 +42,8 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     """Read a config: its `_base_` files first, itself over them, then `options` (dotted path to value) over all.
 
     `_base_` is one path or a list, relative to the file that names it. Two bases may not differ in a value unless
-    the file itself decides it. Mappings merge, lists and single values replace, and `_delete_: true` in a mapping
+    the file itself decides it, or the later one says `_override_: true`: a preset, made to be laid over others. Such a
+    file is no config by itself, and has no bases. Mappings merge, lists and single values replace, and `_delete_: true` in a mapping
     replaces the base's. `'{{ fileDirname }}'` (in quotes: YAML reads bare braces as a mapping) in any text becomes
     the folder of the file that wrote it. No base may lie outside the nearest folder called `configs` above the first
     file (its own folder where there is none), and nothing but .yaml and .yml is read.
@@ -68,6 +69,7 @@ class _Reader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.known: dict[Path, Layer] = {}
+        self.presets: set[Path] = set()
 
     def read(self, file: Path, chain: tuple[Path, ...]) -> Layer:
         """Return a file over its bases. `chain` are the files that led here."""
@@ -81,13 +83,15 @@ class _Reader:
             return self.known[file]
         data = parse_yaml(_text(file), name)
         named = data.pop("_base_", [])
+        if "_override_" in data:
+            return self._preset(file, data, named, chain)
         bases = [self._base(item, file, data) for item in (named if isinstance(named, list) else [named])]
         own = written(_filled(data, file, ""), name)
         merged = Layer()
         for base in bases:
             layer = self.read(base, (*chain, file))
             for conflict in conflicts(merged.data, layer.data):
-                if not settles(own.data, conflict):
+                if base not in self.presets and not settles(own.data, conflict):
                     key = ".".join(conflict)
                     message = (
                         f"bases {merged.sources[key]} and {layer.sources[key]} differ in it; drop one, or set it here"
@@ -95,6 +99,20 @@ class _Reader:
                     raise ConfigError(message, file=name, key=key)
             merged = lay_over(merged, layer)
         self.known[file] = lay_over(merged, own)
+        return self.known[file]
+
+    def _preset(self, file: Path, data: dict[str, Any], named: Any, chain: tuple[Path, ...]) -> Layer:
+        """A file that is laid over the bases named before it, `_delete_` marks and all."""
+        name = shown(file)
+        if data.pop("_override_") is not True:
+            raise ConfigError("wants true; leave it out for a base like others", file=name, key="_override_")
+        if named:
+            raise ConfigError("a preset (_override_: true) has no bases of its own", file=name, key="_base_")
+        if not chain:
+            way = f"name it last among the bases of a config: _base_: [config.yaml, {file.name}]"
+            raise ConfigError(f"is a preset, to be laid over a config; {way}", file=name)
+        self.presets.add(file)
+        self.known[file] = written(_filled(data, file, ""), name)
         return self.known[file]
 
     def _base(self, item: Any, file: Path, data: Mapping[str, Any]) -> Path:

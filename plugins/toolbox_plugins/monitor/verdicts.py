@@ -1,0 +1,156 @@
+"""When a GAN is ill, and what to try: rules over the history of measures, each with its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from statistics import median
+
+Look = Mapping[str, float]
+"""What was measured at one look: `accuracy_real/d`, `gradient/g/cycle`, and `iteration`."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One illness: its name, in which measure it was seen, and one line that says what it is and what to try."""
+
+    name: str
+    place: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From where a measure is ill, and for how many looks in a row it must be."""
+
+    looks: int = 3
+    sure: float = 0.99
+    growth: float = 10.0
+    faint: float = 1e-3
+    alike: float = 0.5
+    shift: float = 0.25
+
+
+def judge(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
+    """The verdicts at the newest look, worst first."""
+    if not history:
+        return []
+    found = [verdict for rule in RULES for verdict in rule(history, limits)]
+    return found
+
+
+def named(look: Look, kind: str) -> list[str]:
+    """The measures of a kind: `accuracy_real` gives `accuracy_real/d_a`, ..."""
+    return [name for name in look if name.startswith(f"{kind}/")]
+
+
+def lately(history: Sequence[Look], name: str, looks: int) -> list[float]:
+    """The newest values of a measure, none if there are too few."""
+    values = [look[name] for look in history[-looks:] if name in look]
+    return values if len(values) == looks else []
+
+
+def before(history: Sequence[Look], name: str, looks: int) -> float | None:
+    """What a measure usually was before the newest looks: the median, from two looks on."""
+    values = [look[name] for look in history[:-looks] if name in look and isfinite(look[name])]
+    return median(values) if len(values) >= 2 else None
+
+
+def not_finite(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
+    """A number that is none."""
+    bad = [name for name, value in history[-1].items() if not isfinite(value)]
+    if not bad:
+        return []
+    text = f"{bad[0]} is not finite: the run is lost from here; go back to a checkpoint, with lower rates"
+    return [Verdict("not_finite", bad[0], text)]
+
+
+def exploding(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
+    """A gradient or a loss that has grown many times over what it usually was."""
+    found = []
+    for name in [*named(history[-1], "gradient"), *named(history[-1], "loss")]:
+        usual, now = before(history, name, 1), history[-1][name]
+        if usual and isfinite(now) and abs(now) > limits.growth * max(abs(usual), 1e-6):
+            found.append((abs(now / usual), name, usual, now))
+    if not found:
+        return []
+    times, name, usual, now = max(found)
+    text = (
+        f"exploding: {name} is {now:.3g}, {times:.0f} times its median of {usual:.3g}; lower the rates, clip gradients "
+        "(optim_wrapper.*.clip_grad), or add R1 or spectral norm"
+    )
+    return [Verdict("exploding", name, text)]
+
+
+def discriminator_wins(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
+    """Real and fake told apart without a mistake, look after look."""
+    found = []
+    for name in named(history[-1], "accuracy_real"):
+        slot = name.split("/", 1)[1]
+        real, fake = (lately(history, f"accuracy_{side}/{slot}", limits.looks) for side in ("real", "fake"))
+        if real and fake and min(*real, *fake) >= limits.sure:
+            since = history[-1]["iteration"] - history[-limits.looks]["iteration"]
+            text = (
+                f"{slot} wins: accuracy {min(*real, *fake):.2f} for {since:.0f} iterations; try a lower rate for the "
+                "discriminator, R1, DiffAugment or instance noise, or a smaller discriminator"
+            )
+            found.append(Verdict("d_wins", name, text))
+    return found
+
+
+def vanishing(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
+    """An adversarial gradient that has all but gone, beside what it was or beside the others."""
+    found = []
+    for name in named(history[-1], "gradient"):
+        if not name.startswith("gradient/g/adversarial"):
+            continue
+        values, usual = lately(history, name, limits.looks), before(history, name, limits.looks)
+        if values and usual and max(values) < limits.faint * usual:
+            text = (
+                f"{name} fell from {usual:.3g} to {values[-1]:.3g}: the generator learns nothing from this "
+                "discriminator; try the non-saturating or the hinge loss, label_smoothing, R1, or a lower rate for it"
+            )
+            found.append(Verdict("vanishing", name, text))
+    return found
+
+
+def collapse(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
+    """Fakes that are all alike though the real ones are not."""
+    found = []
+    for name in named(history[-1], "diversity"):
+        values = lately(history, name, limits.looks)
+        if values and max(values) < limits.alike:
+            text = (
+                f"mode collapse: fakes differ {values[-1]:.2f} times as much as real images do ({name.split('/')[1]}); "
+                "try RpGAN with R1 and R2, WGANGP, a larger batch, or a lower rate for the generator"
+            )
+            found.append(Verdict("collapse", name, text))
+    return found
+
+
+def color_drift(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
+    """Fakes far brighter, darker or otherwise coloured than the real ones."""
+    found = []
+    for kind in ("brightness", "color"):
+        for name in named(history[-1], kind):
+            values = lately(history, name, limits.looks)
+            if values and min(map(abs, values)) > limits.shift:
+                text = (
+                    f"{kind} of the fakes is {values[-1]:+.2f} off the real ones' ({name.split('/')[1]}); try a pixel, "
+                    "identity or luminance loss, or a lower adversarial weight"
+                )
+                found.append(Verdict("color_drift", name, text))
+    return found
+
+
+RULES: tuple[Callable[[Sequence[Look], Thresholds], list[Verdict]], ...] = (
+    not_finite,
+    exploding,
+    collapse,
+    discriminator_wins,
+    vanishing,
+    color_drift,
+)
+"""From the worst to the mildest; each names its verdict."""
+NAMES = ("not_finite", "exploding", "collapse", "d_wins", "vanishing", "color_drift")
