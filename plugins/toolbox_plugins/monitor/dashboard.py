@@ -15,7 +15,7 @@ COLORS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 10
 KINDS = {
     "accuracy": ("accuracy on real and fake", False),
     "gap": ("logit gap, real - fake", False),
-    "loss": ("losses of the discriminators", True),
+    "loss": ("losses", True),
     "gradient": ("gradient norms", True),
     "lipschitz": ("slope of the discriminators", True),
     "spectral": ("largest singular values", True),

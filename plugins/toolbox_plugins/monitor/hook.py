@@ -19,7 +19,7 @@ from .verdicts import NAMES, Look, Thresholds, Verdict, judge
 
 
 class HealthMonitor(Hook):
-    """Every `interval` iterations measures how D and G are, says in one line what is wrong, and helps if asked to.
+    """At the first and every `interval` iterations measures how D and G are, says what is wrong, and helps if asked to.
 
     Measured on the current batch, in evaluation mode: accuracy of each discriminator on real and fake (at its
     objective's boundary, or between the means), logit gap, gradient norms of every loss term, of the generators and of
@@ -70,6 +70,7 @@ class HealthMonitor(Hook):
                 if action not in first_aid.ACTIONS:
                     known = ", ".join(first_aid.ACTIONS)
                     raise UserError(f"actions.{name}: no action {action!r}; known: {known}")
+        self.rolls_back = any("roll_back" in each for each in self.actions.values())
         self.history: list[Look] = []
         self.marks: list[tuple[int, str]] = []
         self.open: set[str] = set()
@@ -93,11 +94,14 @@ class HealthMonitor(Hook):
             if not runner.iter:
                 for name in (first_aid.CANDIDATE, first_aid.HEALTHY):
                     (self.folder / name).unlink(missing_ok=True)
+        if self.rolls_back and not runner.iter:
+            first_aid.keep(runner, self.folder)  # twice: the beginning is healthy
+            first_aid.keep(runner, self.folder)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Look, judge, speak, and help."""
         done = batch_idx + 1
-        if done % self.interval:
+        if done % self.interval and done != 1:
             return
         look = self.measure(runner, data_batch)
         look["iteration"] = float(done)
@@ -134,7 +138,7 @@ class HealthMonitor(Hook):
     def help(self, runner: Any, verdicts: list[Verdict], done: int) -> bool:
         """Keep the state while all is well; else take the actions that the config has for the verdicts."""
         wanted = [action for verdict in verdicts for action in self.actions.get(verdict.name, ())]
-        if any("roll_back" in each for each in self.actions.values()):
+        if self.rolls_back:
             first_aid.doubt(runner, self.folder) if verdicts else first_aid.keep(runner, self.folder)
         for action in sorted(set(wanted), key=("roll_back", "lower_rates", "pause_discriminator").index):
             if action == "roll_back":

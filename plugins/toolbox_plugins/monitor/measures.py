@@ -53,6 +53,7 @@ def health(algorithm: Algorithm, batch: Mapping[str, Any]) -> dict[str, Tensor]:
     total: list[Tensor] = []
     for name, term in terms.items():
         gradients = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+        found[f"loss/{name}"] = term
         found[f"gradient/{name}"] = norm([g for g in gradients if g is not None])
         total = gradients if not total else [a if b is None else b if a is None else a + b for a, b in zip(total, gradients, strict=True)]  # noqa: E501 # fmt: skip
     found["gradient/generators"] = norm([g for g in total if g is not None])

@@ -71,8 +71,11 @@ def exploding(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
     found = []
     for name in [*named(history[-1], "gradient"), *named(history[-1], "loss")]:
         usual, now = before(history, name, 1), history[-1][name]
-        if usual and isfinite(now) and abs(now) > limits.growth * max(abs(usual), 1e-6):
-            found.append((abs(now / usual), name, usual, now))
+        growth = limits.growth
+        if usual is None and len(history) > 1 and name in history[-2]:  # the second look of all: be slower to speak
+            usual, growth = history[-2][name], 10 * limits.growth
+        if usual and isfinite(now) and abs(now) > growth * max(abs(usual), 1e-3):
+            found.append((abs(now) / max(abs(usual), 1e-3), name, usual, now))
     if not found:
         return []
     times, name, usual, now = max(found)
