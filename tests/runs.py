@@ -24,7 +24,7 @@ def pictures(folder: Path, count: int = 4, size: int = 48, seed: int = 0) -> Pat
 def sr_config(folder: Path, **model: Any) -> dict[str, Any]:
     """A small SRGAN config over pictures in `folder`/photos."""
     photos = str(pictures(folder / "photos"))
-    adam = {"type": "Adam", "lr": 1e-3}
+    adam = {"type": "Adam", "lr": 1e-3, "betas": [0.5, 0.99]}
     dataset = {"type": "ImageFolder", "root": photos, "key": "hr"}
     return {
         "model": {

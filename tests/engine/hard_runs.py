@@ -1,4 +1,4 @@
-"""Runs with everything that a resume must repeat: augmentation, dropout, noise, EMA, spectral norm, pool, WGAN-GP."""
+"""Runs with all that a resume must repeat: augmentation, dropout, noise, EMA, spectral norm, pool, WGAN-GP, R1, ADA."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import Any
 from runs import command, sr_config, style_config, write_config
 
 PLUGIN = Path(__file__).with_name("dropout_plugin.py")
-VARIANT = {"type": "SpectralNorm", "base": {"type": "WGANGP", "d_steps": 2}}
+VARIANT = {
+    "type": "SpectralNorm",
+    "base": {"type": "WGANGP", "d_steps": 2},
+    "regularizers": [{"type": "R1", "every": 2}],
+    "augmentations": [{"type": "ADA", "start": 0.5, "images": 50}, {"type": "InstanceNoise", "until": 10}],
+}
 
 
 def hard_sr(folder: Path) -> dict[str, Any]:

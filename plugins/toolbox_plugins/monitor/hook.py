@@ -65,7 +65,9 @@ class HealthMonitor(Hook):
         self.actions = {name: [each] if isinstance(each, str) else each for name, each in (actions or {}).items()}
         for name, each in self.actions.items():
             if name not in NAMES:
-                raise UserError(f"actions.{name}: no such verdict{did_you_mean(name, NAMES)}; known: {', '.join(NAMES)}")
+                raise UserError(
+                    f"actions.{name}: no such verdict{did_you_mean(name, NAMES)}; known: {', '.join(NAMES)}"
+                )
             for action in each:
                 if action not in first_aid.ACTIONS:
                     known = ", ".join(first_aid.ACTIONS)
