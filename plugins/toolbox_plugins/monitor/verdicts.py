@@ -72,7 +72,8 @@ def exploding(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
     for name in [*named(history[-1], "gradient"), *named(history[-1], "loss")]:
         usual, now = before(history, name, 1), history[-1][name]
         growth = limits.growth
-        if usual is None and len(history) > 1 and name in history[-2]:  # the second look of all: be slower to speak
+        if usual is None and len(history) > 1 and name in history[-2] and name.startswith("loss/"):
+            # the second look of all: be slower to speak, and not of gradients, which begin near nothing
             usual, growth = history[-2][name], 10 * limits.growth
         if usual and isfinite(now) and abs(now) > growth * max(abs(usual), 1e-3):
             found.append((abs(now) / max(abs(usual), 1e-3), name, usual, now))
