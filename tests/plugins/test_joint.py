@@ -153,3 +153,12 @@ def test_bicubic_is_a_generator_without_parameters():
     bicubic = registry("generators").get("Bicubic")(scale=4)
     images = torch.rand(1, 3, 8, 8)
     assert torch.equal(bicubic(images), resize_bicubic(images, up=4)) and not list(bicubic.parameters())
+
+
+def test_sub_pixels_begin_alike_so_that_no_screen_door_is_there_to_unlearn():
+    torch.manual_seed(0)
+    network = StyleSRNet(width=8, blocks=1, fine=4, scale=4)
+    with torch.no_grad():
+        enlarged = nn.functional.pixel_shuffle(network.enlarge(torch.rand(1, 8, 5, 5)), 4)
+    blocks = enlarged.unfold(2, 4, 4).unfold(3, 4, 4)
+    assert blocks.flatten(-2).std(-1).max() < 1e-6 < enlarged.std()

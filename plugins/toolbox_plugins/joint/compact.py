@@ -30,6 +30,9 @@ class StyleSRNet(GradedGenerator):
         self.first = nn.Conv2d(channels + 1, width, 3, padding=1)
         self.blocks = nn.ModuleList(GradedBlock(width) for _ in range(blocks))
         self.enlarge = nn.Conv2d(width, fine * scale**2, 3, padding=1)
+        with torch.no_grad():  # all sub-pixels of a pixel alike at first: no screen door to unlearn (ICNR, Aitken 2017)
+            for values in (self.enlarge.weight, self.enlarge.bias):
+                values.copy_(values[:: scale**2].repeat_interleave(scale**2, 0))  # pyright: ignore[reportOptionalSubscript, reportOptionalMemberAccess]
         self.last = nn.Conv2d(fine, channels, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # pyright: ignore[reportArgumentType]
