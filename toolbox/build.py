@@ -39,7 +39,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "losses": {"type": str, "weight": float},
     "discriminators": {"type": str, "pool": int},
     "metrics": {"type": str, "label": str | None},
-    "gan_variants": {"type": str, "regularizers": list[Any], "augmentations": list[Any]},
+    "gan_variants": {"type": str, "regularizers": list[dict[str, Any]], "augmentations": list[dict[str, Any]]},
     "regularizers": {"type": str, "weight": float, "every": int},
 }
 """Keys that may stand beside a component's arguments and belong to whoever uses it, with their types; elsewhere

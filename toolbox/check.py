@@ -16,7 +16,7 @@ from toolbox.errors import ConfigError, UserError, did_you_mean
 from toolbox.finishing import COMPILE_OPTIONS
 from toolbox.nested import nested_components
 from toolbox.plugin_manager import manager
-from toolbox.registry import registry
+from toolbox.registry import KINDS, registry
 
 PHASE_KEYS: dict[str, Any] = {
     "losses": list[str] | None,
@@ -73,8 +73,12 @@ class Check:
             wrong = misfit(config[name], wanted) if name in config else None
             if wrong:
                 raise self.error(str(wrong), f"{key}.{name}{wrong.path}")
+        for name, listed in ((name, config.get(name) or []) for name in BESIDE.get(kind, ()) if name in KINDS):
+            for i, inner in enumerate(listed):
+                if "type" not in inner:
+                    raise self.error(f"wants a component, {{type: Name, …}}, got {show(inner)}", f"{key}.{name}.{i}")
         try:
-            check_arguments(component, arguments, key, self.config.source)
+            check_arguments(component, arguments, key, self.config.source, beside=BESIDE.get(kind, ()))
         except ConfigError as error:
             if error.key and self.rank(error.key) < self.rank(f"{key}.type"):
                 hint = f"; it is left over from a base: write _delete_: true beside type: {config['type']}"

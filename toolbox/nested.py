@@ -57,7 +57,7 @@ def nested_kinds(component: type) -> dict[str, str]:
     try:
         hints = typing.get_type_hints(component.__init__)
     except NameError:  # names that exist for the type checker alone
-        return {}
+        hints = {}
     kinds = {name: kind_of(annotation) for name, annotation in hints.items() if name != "return"}
     if kind_of(component) == "gan_variants":  # lists that belong to every variant, whatever its constructor
         kinds |= {"regularizers": "regularizers", "augmentations": "augmentations"}

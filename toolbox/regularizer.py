@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from math import isfinite
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -35,9 +37,9 @@ class Regularizer(nn.Module, ABC):
         return type(self).__name__.lower()
 
     def configure(self, *, weight: float | None = None, every: int | None = None) -> None:
-        """Take the config's settings; UserError for a weight of 0 or less, or an `every` below 1."""
-        if weight is not None and not weight > 0:
-            raise UserError(f"weight must be above 0, got {weight}; leave the regularizer out for none")
+        """Take the config's settings; UserError for a weight of 0 or less, or infinite, or an `every` below 1."""
+        if weight is not None and not (weight > 0 and isfinite(weight)):
+            raise UserError(f"weight must be above 0 and finite, got {weight}; leave the regularizer out for none")
         if every is not None and every < 1:
             raise UserError(f"every must be 1 or more, got {every}")
         self.weight = self.weight if weight is None else float(weight)
@@ -71,3 +73,9 @@ class Regularizer(nn.Module, ABC):
     def set_extra_state(self, state: dict[str, int]) -> None:
         """Restore the count."""
         self.steps = state["steps"]
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Leave the count out where every step counts: checkpoints from before there were regularizers still fit."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.every == 1:
+            destination.pop(f"{prefix}_extra_state", None)

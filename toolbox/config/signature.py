@@ -19,6 +19,7 @@ def check_arguments(
     file: str | Callable[[str], str] | None,
     *,
     skip: Collection[str] = (),
+    beside: Collection[str] = (),
 ) -> None:
     """Refuse the first argument, in the order written, that `component`'s constructor does not take; then missing ones.
 
@@ -28,6 +29,7 @@ def check_arguments(
         key: Dotted path of the component, `model.generator`.
         file: The file to name, or a function from a dotted path to it (`Config.source`).
         skip: Names that somebody else takes care of: neither checked nor demanded.
+        beside: Names that may stand beside the arguments, for who mistypes one.
 
     Raises:
         ConfigError: `file: model.generator.bloks: RRDBNet has no such argument; did you mean 'blocks'?`
@@ -45,7 +47,7 @@ def check_arguments(
         if name not in parameters:
             if open_ended:
                 continue
-            hint = did_you_mean(name, set(parameters) - passed_over) or "; it takes none"
+            hint = did_you_mean(name, {*parameters, *beside} - passed_over) or "; it takes none"
             raise refuse(path, f"{component.__name__} has no such argument{hint}")
         parameter, annotation = parameters[name]
         if value is None and parameter.default is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolbox.build import BESIDE
 from toolbox.errors import UserError, did_you_mean
 from toolbox.plugin_manager import failure_of, manager, one_line
 from toolbox.registry import KINDS
@@ -83,6 +84,9 @@ def _check(kind: str, name: str, component: type) -> Result:
         for p in inspect.signature(component).parameters.values()
         if p.default is p.empty and p.name != "parts" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
+    taken = sorted({*BESIDE.get(kind, {})} & {*inspect.signature(component).parameters})
+    if taken:
+        return Result(kind, name, "arguments", f"its argument '{taken[0]}' never arrives: the key beside type is taken")
     if kind not in CHECKS:
         return Result(kind, name, "is registered; its kind has no contract check", ran=False)
     if required:

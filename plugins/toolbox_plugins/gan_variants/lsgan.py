@@ -23,6 +23,10 @@ class LSGAN(GanVariant):
             raise UserError(f"label_smoothing must be from 0 to below 0.5, got {label_smoothing}")
         self.target = 1 - label_smoothing
 
+    def extra_repr(self) -> str:
+        """As in the config, where it is not the default."""
+        return f"label_smoothing={1 - self.target:g}" if self.target != 1 else ""
+
     def d_loss(self, real: Logits, fake: Logits) -> Tensor:
         """Squared distance of real to the target and fake to 0, halved; a scalar."""
         pairs = zip(real, fake, strict=True)

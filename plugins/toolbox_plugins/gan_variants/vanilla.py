@@ -26,6 +26,11 @@ class Vanilla(GanVariant):
             raise UserError(f"label_smoothing must be from 0 to below 0.5, got {label_smoothing}")
         self.saturating, self.label_smoothing = saturating, label_smoothing
 
+    def extra_repr(self) -> str:
+        """As in the config, where it is not the default."""
+        given = ["saturating=True"] if self.saturating else []
+        return ", ".join(given + ([f"label_smoothing={self.label_smoothing:g}"] if self.label_smoothing else []))
+
     def d_loss(self, real: Logits, fake: Logits) -> Tensor:
         """Cross-entropy of real as 1 (less the smoothing) and fake as 0, a scalar."""
         s = self.label_smoothing  # bce(x, 1 - s) = softplus(-x) + s * x

@@ -19,7 +19,7 @@ class WGAN(GanVariant):
 
     def __init__(self, *, clip: float | None = 0.01, d_steps: int = 5) -> None:
         super().__init__()
-        if clip is not None and clip <= 0:
+        if clip is not None and not clip > 0:
             raise UserError(f"clip must be above 0, or null for none, got {clip}")
         if d_steps < 1:
             raise UserError(f"d_steps must be at least 1, got {d_steps}")

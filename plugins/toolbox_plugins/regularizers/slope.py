@@ -7,6 +7,7 @@ Published weights are for images in [-1, 1], the toolbox's are in [0, 1], where 
 from __future__ import annotations
 
 from abc import abstractmethod
+from math import isfinite
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +22,8 @@ class Slope(Regularizer):
 
     def __init__(self, *, image_span: float = 2.0) -> None:
         super().__init__()
-        if image_span <= 0:
-            raise UserError(f"image_span must be above 0, got {image_span}")
+        if not (image_span > 0 and isfinite(image_span)):
+            raise UserError(f"image_span must be above 0 and finite, got {image_span}")
         self.image_span = image_span
 
     def prepare(self, discriminator: nn.Module, of: str | None = None) -> None:
@@ -70,6 +71,9 @@ class ZeroCentred(Slope):
     (measured: .060, .304, 1.35 for 14², 30², 62² patches); divided by N it stays (3.0e-4 to 3.5e-4), so a weight keeps
     its meaning. With one logit per sample both are the same. Several scales count one by one and are summed.
     `per_patch: false` is the plain one.
+
+    With `image_span` 2 a squared slope is a quarter of that on the toolbox's [0, 1] images: published gammas keep their
+    strength.
     """
 
     def __init__(self, *, per_patch: bool = True, image_span: float = 2.0) -> None:
