@@ -15,6 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 from toolbox.engine.random_state import random_state
 from toolbox.errors import UserError
 from toolbox.network import FeatureNetwork
+from toolbox.network_call import unwrapped
+from toolbox.spectral_norm import with_singular_vectors
 
 OWN = "_extra_state"
 """How torch ends the keys of what modules save beside tensors: pools, random generators, counters."""
@@ -68,8 +70,11 @@ def load_portable_state(model: nn.Module, state: Mapping[str, Any], source: str,
     """Load a portable state dict; missing, unexpected and misshapen keys are an error that lists them.
 
     With `partly`, children of which the state holds no key at all stay as they are (a second stage adds a
-    discriminator to a first stage's generator); their names are returned.
+    discriminator to a first stage's generator); their names are returned. So may a second stage normalise spectrally
+    what a first one did not.
     """
+    for name, child in model.named_children() if partly else ():
+        state = with_singular_vectors(unwrapped(child), state, f"{name}.")
     own = portable_state(model)
     shape = lambda value: tuple(value.shape) if isinstance(value, Tensor) else None  # noqa: E731
     present = {key.split(".", 1)[0] for key in state}

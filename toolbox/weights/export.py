@@ -110,12 +110,23 @@ def load_exported(weights: Path, *, output: str | None = None, device: str | tor
 
 @torch.no_grad()
 def fold(network: nn.Module) -> nn.Module:
-    """Replace parametrised weights by the plain ones they give in evaluation, in place; returns the network."""
+    """Replace parametrised weights by the plain ones they give in evaluation, in place; returns the network.
+
+    Copies of it stay whole: torch's own removal takes the weight out of the class, which a deep copy shares.
+    """
     network.eval()  # in training, spectral norm would take a step
     for module in list(network.modules()):
         if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):  # pyright: ignore[reportArgumentType, reportCallIssue]
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+            given: Any = module.parametrizations
+            trained = {name: [p.requires_grad for p in each.parameters()] for name, each in given.items()}
+            values = {name: getattr(module, name).detach().clone() for name in trained}
+            module.__class__ = parametrize.type_before_parametrizations(module)
+            del module.parametrizations
+            for name, value in values.items():
+                if trained[name]:
+                    module.register_parameter(name, nn.Parameter(value, requires_grad=any(trained[name])))
+                else:
+                    module.register_buffer(name, value)
         elif hasattr(module, "weight_orig") and hasattr(module, "weight_u"):  # torch's older spectral norm
             remove_spectral_norm(module)
     return network

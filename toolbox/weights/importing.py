@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from toolbox.engine.checkpoint import DAMAGE
 from toolbox.errors import UserError
 from toolbox.registry import registry
+from toolbox.spectral_norm import with_singular_vectors
 from toolbox.weights.checkpoint_format import CheckpointFormat, State
 from toolbox.weights.file import read_weights
 from toolbox.weights.models import cached_model
@@ -89,19 +90,20 @@ def import_generator_state(path: str | Path, network: nn.Module, *, slot: str = 
 
     The file's network must be the same one: of the same class, blocks and width; a file of several, such as UNIT's, has
     one for each `slot` of an algorithm. Where `network` normalises a weight
-    spectrally, the plain weight of the file goes under the parametrisation's key, and the rest of it stays as it is.
+    spectrally, the plain weight of the file goes under the parametrisation's key, with its own singular vectors.
 
     Raises:
         UserError: the file cannot be read, is of no known format, or holds another network.
     """
     found = read_imported(Path(path))
     part = found.format.of_slot(found.whole, slot)
-    state = dict(found.state if part is None else part)
+    state = with_singular_vectors(network, found.state if part is None else part)
     own = network.state_dict()
     for key in [key for key in own if ".parametrizations." in key or key.startswith("parametrizations.")]:
         head, _, tail = key.rpartition("parametrizations.")
         name, _, part = tail.partition(".")
-        state[key] = state.pop(head + name, own[key]) if part == "original" else own[key]
+        if key not in state:
+            state[key] = state.pop(head + name, own[key]) if part == "original" else own[key]
     problem = misfit(network, state)
     if problem and part is not None:
         raise UserError(f"{path}: its {slot} is not this {type(network).__name__}: {problem}")

@@ -107,8 +107,11 @@ def without_spectral_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _normalised(weight: Tensor, left: Tensor, right: Tensor, head: str) -> Tensor:
     """The weight over its largest singular value u.Wv; transposed convolutions are unfolded along dimension 1."""
+    sizes = []
     for dimension in range(min(weight.dim(), 2)):
         matrix = weight.movedim(dimension, 0).flatten(1) if weight.dim() > 1 else weight[:, None]
         if left.shape == matrix.shape[:1] and right.shape == matrix.shape[1:]:
-            return weight / torch.dot(left, torch.mv(matrix, right))
+            sizes.append(torch.dot(left, torch.mv(matrix, right)))
+    if sizes:  # as many channels in as out: both fit, and only the right one meets its singular vectors
+        return weight / max(sizes)
     raise UserError(f"'{head}weight_u' and '{head}weight_v' do not fit its weight of shape {tuple(weight.shape)}")

@@ -20,14 +20,16 @@ class ADA(Augmentation):
     """Augments with a probability that follows how much the discriminator overfits (Karras et al., 2020).
 
     Each transformation touches each sample with probability `p`. Every `interval` steps p rises if the mean sign of
-    the logits of real images is above `target`, else it falls, at a pace of 0 to 1 in `images` images. Pixel moves
-    (mirror, quarter turns, shifts of up to an eighth) come first, then one affine change (scale, turn, aspect, shift)
-    by bilinear sampling, and with `color` brightness, contrast and saturation. The border is mirrored. Sampled without
-    the paper's oversampling filter: a little softer.
+    the logits of real images is above `target`, else it falls, at a pace of 0 to 1 in `images` images; signs are
+    counted over all ranks. Pixel moves (mirror, quarter turns, shifts of up to an eighth) come first, then one affine
+    change (scale, turn, aspect, turn, shift) by bilinear sampling, and with `color` brightness, contrast, inverted
+    luma, hue (of three channels) and saturation. The border is mirrored. Sampled without the paper's oversampling
+    filter: a little softer.
 
     Args:
         color: also change colours; off by default, since a style may be its palette.
-        images: the paper's 500,000.
+        interval: discriminator steps between two moves of p; an accumulated micro-batch counts as one.
+        images: how many images p takes from 0 to 1; the paper's 500,000.
         start: p at the start.
     """
 
@@ -67,7 +69,7 @@ class ADA(Augmentation):
 
     def observe(self, real: Logits) -> None:
         """Gather the signs of the logits of real images; after `interval` steps, move p."""
-        self.signs += sum(scale.sign().mean() for scale in real) / len(real) * len(real[0])
+        self.signs += sum(scale.float().sign().mean() for scale in real) / len(real) * len(real[0])
         self.count += len(real[0])
         self.steps += 1
         due = self.steps >= self.interval  # on the device: no step waits for it
@@ -79,9 +81,9 @@ class ADA(Augmentation):
         for buffer in (self.signs, self.count, self.steps):
             buffer.mul_(~due)
 
-    def touched(self, images: Tensor) -> Tensor:
+    def touched(self, images: Tensor, p: Tensor | None = None) -> Tensor:
         """Which samples a transformation touches, (B,) bool."""
-        return torch.rand(len(images), device=images.device) < self.p
+        return torch.rand(len(images), device=images.device) < (self.p if p is None else p)
 
     def move_pixels(self, images: Tensor) -> Tensor:
         """Mirror, quarter turns (of square images) and whole shifts."""
@@ -104,21 +106,39 @@ class ADA(Augmentation):
 
     def matrices(self, images: Tensor) -> Tensor:
         """Affine matrices (B, 2, 3) from output to input places in pixels; the identity for untouched samples."""
-        count, _, height, width = images.shape
-        normal = lambda: torch.randn(count, device=images.device) * self.touched(images)  # noqa: E731
-        scale, aspect = 2 ** (0.2 * normal()), 2 ** (0.2 * normal())
-        angle = (torch.rand(count, device=images.device) * 2 - 1) * math.pi * self.touched(images)
-        across, down = 0.125 * width * normal(), 0.125 * height * normal()
-        cos, sin = angle.cos(), angle.sin()
-        first = torch.stack([cos * scale * aspect, -sin * scale, across], 1)
-        second = torch.stack([sin * scale * aspect, cos * scale, down], 1)
+        height, width = images.shape[-2:]
+        scale, aspect = 2 ** (0.2 * self.normal(images)), 2 ** (0.2 * self.normal(images))
+        either = 1 - (1 - self.p).sqrt()  # of two turns, one or both with probability p
+        (cos, sin), (cos2, sin2) = ((a.cos(), a.sin()) for a in (self.angle(images, either) for _ in range(2)))
+        moved = self.touched(images)
+        right = 0.125 * width * torch.randn(len(images), device=images.device) * moved
+        below = 0.125 * height * torch.randn(len(images), device=images.device) * moved
+        wide, high = scale * aspect, scale / aspect  # turn @ diag(wide, high) @ turn, at places less the shift
+        xx, xy = cos * wide * cos2 - sin * high * sin2, -cos * wide * sin2 - sin * high * cos2
+        yx, yy = sin * wide * cos2 + cos * high * sin2, -sin * wide * sin2 + cos * high * cos2
+        first = torch.stack([xx, xy, xx * right + xy * below], 1)
+        second = torch.stack([yx, yy, yx * right + yy * below], 1)
         return torch.stack([first, second], 1).to(images.dtype)
 
+    def normal(self, images: Tensor) -> Tensor:
+        """Normal draws (B,), 0 for untouched samples."""
+        return torch.randn(len(images), device=images.device) * self.touched(images)
+
+    def angle(self, images: Tensor, p: Tensor | None = None) -> Tensor:
+        """Angles (B,) of any turn, 0 for untouched samples."""
+        return (torch.rand(len(images), device=images.device) * 2 - 1) * math.pi * self.touched(images, p)
+
     def change_colors(self, images: Tensor) -> Tensor:
-        """Brightness, contrast, saturation; deviations as in the paper, on [0, 1]."""
+        """Brightness, contrast, luma, hue, saturation of images (B, C, H, W); deviations as in the paper, on [0, 1]."""
         shape = (-1, 1, 1, 1)
-        draw = lambda: (torch.randn(len(images), device=images.device) * self.touched(images)).view(shape)  # noqa: E731
-        images = images + 0.1 * draw()
-        images = 0.5 + (images - 0.5) * 2 ** (0.5 * draw())
-        gray = images.mean(1, keepdim=True)
-        return (gray + (images - gray) * 2 ** draw()).to(images.dtype)
+        centered = images - 0.5 + 0.1 * self.normal(images).view(shape)
+        centered = centered * 2 ** (0.5 * self.normal(images).view(shape))
+        luma = centered.mean(1, keepdim=True)
+        chroma = centered - luma
+        flipped = self.touched(images) & (torch.rand(len(images), device=images.device) < 0.5)
+        luma = torch.where(flipped.view(shape), -luma, luma)
+        if images.shape[1] == 3:  # a turn about the axis of grays
+            angle = self.angle(images).view(shape)
+            across = (chroma.roll(1, 1) - chroma.roll(-1, 1)) / math.sqrt(3)
+            chroma = chroma * angle.cos() + across * angle.sin()
+        return (0.5 + luma + chroma * 2 ** self.normal(images).view(shape)).to(images.dtype)

@@ -9,13 +9,15 @@ from toolbox.augmentation import Augmentation
 from toolbox.errors import UserError, did_you_mean
 
 POLICIES = ("color", "translation", "cutout")
+GRAY = 0.5
 
 
 class DiffAugment(Augmentation):
     """Translation, cutout and colour of real and fake in both steps, with fixed strength (Zhao et al., 2020).
 
-    Translation by up to an eighth of the sides, with zeros behind; a square of half the sides set to zero; brightness
-    by up to 0.25 (0.5 on the paper's [-1, 1]), saturation times 0 to 2, contrast times 0.5 to 1.5, each sample its own.
+    Translation by up to an eighth of the sides, with gray behind; a square of half the sides set to gray (the paper's
+    0 on [-1, 1] is 0.5 here); brightness by up to 0.25 (the paper's 0.5), saturation times 0 to 2, contrast times 0.5
+    to 1.5, each sample its own.
 
     Args:
         policy: which of them. Colour is left out by default: where the style is its palette, a discriminator that is
@@ -55,7 +57,7 @@ def color(images: Tensor) -> Tensor:
 
 
 def translation(images: Tensor, ratio: float = 0.125) -> Tensor:
-    """Move images (B, C, H, W) by whole pixels, each way up to a share of the sides; zeros come in."""
+    """Move images (B, C, H, W) by whole pixels, each way up to a share of the sides; gray comes in."""
     count, _, height, width = images.shape
     down = shifts(count, height, ratio, images)[:, None] + torch.arange(height, device=images.device)  # (B, H)
     right = shifts(count, width, ratio, images)[:, None] + torch.arange(width, device=images.device)
@@ -63,11 +65,11 @@ def translation(images: Tensor, ratio: float = 0.125) -> Tensor:
     down, right = down.clamp(0, height - 1), right.clamp(0, width - 1)
     sample = torch.arange(count, device=images.device)[:, None, None]
     moved = images.permute(0, 2, 3, 1)[sample, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)
-    return moved * inside
+    return torch.where(inside, moved, GRAY)
 
 
 def cutout(images: Tensor, ratio: float = 0.5) -> Tensor:
-    """Set a rectangle of a share of the sides of each image (B, C, H, W) to zero; it may stand out at the border."""
+    """Set a rectangle of a share of the sides of each image (B, C, H, W) to gray; it may stand out at the border."""
     count, _, height, width = images.shape
     kept = []
     for length in (height, width):
@@ -75,7 +77,7 @@ def cutout(images: Tensor, ratio: float = 0.5) -> Tensor:
         middle = torch.randint(0, length + (1 - size % 2), (count, 1), device=images.device)
         place = torch.arange(length, device=images.device)
         kept.append((place < middle - size // 2) | (place >= middle - size // 2 + size))
-    return images * (kept[0][:, None, :, None] | kept[1][:, None, None, :])
+    return torch.where(kept[0][:, None, :, None] | kept[1][:, None, None, :], images, GRAY)
 
 
 def shifts(count: int, length: int, ratio: float, images: Tensor) -> Tensor:

@@ -44,6 +44,8 @@ def affine(images: Tensor, matrix: Tensor) -> Tensor:
     y = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2
     x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
     y, x = torch.meshgrid(y, x, indexing="ij")
-    places = torch.stack([x, y, torch.ones_like(x)]).view(3, -1)  # (3, H*W)
-    found = (matrix @ places).view(count, 2, height, width)
-    return sample_bilinear(images, found[:, 0] + (width - 1) / 2, found[:, 1] + (height - 1) / 2)
+    # (B, 1, 1) each; as a product of matrices, autocast would round the places to 8 bits
+    entries = matrix.reshape(count, 6, 1, 1).unbind(1)
+    across = entries[0] * x + entries[1] * y + entries[2]  # (B, H, W)
+    down = entries[3] * x + entries[4] * y + entries[5]
+    return sample_bilinear(images, across + (width - 1) / 2, down + (height - 1) / 2)

@@ -9,6 +9,20 @@ from toolbox.gan_variant import GanVariant, Logits, VariantError
 from toolbox.spectral_norm import normalize_spectrally
 
 
+class Shown(nn.Module):
+    """A discriminator behind augmentations that the variant within does not know of."""
+
+    def __init__(self, discriminator: nn.Module, augmentations: nn.ModuleList) -> None:
+        super().__init__()
+        self.discriminator, self.augmentations = discriminator, augmentations
+
+    def forward(self, images: Tensor) -> Logits:
+        """The logits of images (B, C, H, W), augmented."""
+        for augmentation in self.augmentations:
+            images = augmentation(images)
+        return self.discriminator(images)
+
+
 class SpectralNorm(GanVariant):
     """Divides convolutions' and linear layers' weights by their largest singular value; the rest is `base`'s.
 
@@ -42,8 +56,12 @@ class SpectralNorm(GanVariant):
         return self.base.g_loss(fake, real)
 
     def penalties(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """`base`'s, and its own regularizers'."""
-        return self.base.penalties(discriminator, real, fake) | super().penalties(discriminator, real, fake)
+        """`base`'s, on what its own augmentations show, and its own regularizers'; two of one name add up."""
+        shown = Shown(discriminator, self.augmentations) if len(self.augmentations) else discriminator
+        terms = self.base.penalties(shown, real, fake)
+        for name, term in super().penalties(discriminator, real, fake).items():
+            terms[name] = terms[name] + term if name in terms else term
+        return terms
 
     def observe(self, real: Logits) -> None:
         """`base`'s augmentations see them too."""
