@@ -71,7 +71,7 @@ class GanVariant(nn.Module, ABC):
     def after_d_step(self, discriminator: nn.Module) -> None:
         """Called after each discriminator update (weight clipping)."""
 
-    # ------------------------------------------------------------------ what an algorithm calls: the class and its lists
+    # ------------------------------------------------------------ what an algorithm calls: the class and its lists
 
     def accept(self, discriminator: nn.Module) -> nn.Module:
         """`prepare`, and what the regularizers refuse."""

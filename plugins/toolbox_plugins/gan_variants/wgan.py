@@ -38,12 +38,12 @@ class WGAN(GanVariant):
         return sum_terms(-f.mean() for f in fake)
 
     def after_d_step(self, discriminator: nn.Module) -> None:
-        """Clip every parameter, all at once."""
+        """Clip every parameter that is trained."""
         if self.clip is not None:
-            parameters = [p for p in discriminator.parameters() if p.requires_grad]
             with torch.no_grad():
-                torch._foreach_clamp_min_(parameters, -self.clip)
-                torch._foreach_clamp_max_(parameters, self.clip)
+                for parameter in discriminator.parameters():
+                    if parameter.requires_grad:
+                        parameter.clamp_(-self.clip, self.clip)
 
 
 class SoftplusWGAN(GanVariant):
