@@ -11,6 +11,7 @@ import torch
 
 from runs import command, sr_config, write_config
 from toolbox.engine.checkpoint import read_checkpoint
+from two_ranks import on_two_ranks
 
 RATES = {
     "generator": {"optimizer": {"type": "SGD", "lr": 30.0}},
@@ -95,3 +96,25 @@ def test_discriminators_rest_and_rates_fall_when_asked(tmp_path: Path) -> None:
     rates = {name: state["param_groups"][0]["lr"] for name, state in checkpoint["optimizer"].items()}
     assert rates["discriminator"] == pytest.approx(1e-3 / 4)
     assert rates["generator"] < 1e-3 / 4 + 1e-9
+
+
+def ranks_with_first_aid(folder: Path, rank: int) -> dict[str, Any]:
+    """One of two ranks of a run that runs away and is helped: what it holds at the end."""
+    from toolbox.config import load_config
+    from toolbox.runner import build_runner
+
+    config = load_config(folder / "run.yaml", {"launcher": "pytorch"})
+    runner = build_runner(config)
+    runner.train()
+    return {name: p.detach().clone() for name, p in runner.algorithm.named_parameters()}
+
+
+def test_two_ranks_decide_alike_and_stay_identical_through_roll_backs(tmp_path: Path) -> None:
+    config = unstable(tmp_path, actions=AID, factor=0.1, roll_backs=8)
+    config["train_cfg"] = {"max_iters": 12, "val_interval": 12}
+    write_config(config, tmp_path / "run.yaml")
+    first, second = on_two_ranks(ranks_with_first_aid, tmp_path)
+    assert looks(tmp_path / "run")[-1]["rolled_back"] > 0
+    names = {name.replace(".module.", "."): name for name in first}
+    assert names and all(torch.equal(first[name], second[name]) for name in first)
+    assert all(torch.isfinite(value).all() for value in first.values())

@@ -20,7 +20,7 @@ KINDS = {
     "lipschitz": ("slope of the discriminators", True),
     "spectral": ("largest singular values", True),
     "diversity": ("diversity of fakes over real", False),
-    "drift": ("brightness and color, fake - real", False),
+    "drift": ("brightness and color, fake - real; change of outputs", False),
 }
 """Each plot's title, and whether its axis is logarithmic."""
 
@@ -28,9 +28,13 @@ KINDS = {
 def kind_of(name: str) -> str:
     """The plot that a measure belongs to."""
     head = name.split("/", 1)[0]
-    return {"accuracy_real": "accuracy", "accuracy_fake": "accuracy", "brightness": "drift", "color": "drift"}.get(
-        head, head
-    )
+    return {
+        "accuracy_real": "accuracy",
+        "accuracy_fake": "accuracy",
+        "brightness": "drift",
+        "color": "drift",
+        "change": "drift",
+    }.get(head, head)
 
 
 def label_of(name: str) -> str:

@@ -103,7 +103,10 @@ def accuracy(real: Logits, fake: Logits, boundary: float | None) -> tuple[Tensor
 
 
 def drift(algorithm: Algorithm, values: Values) -> dict[str, Tensor]:
-    """How different fakes are among themselves, and how far their brightness and colour are from the real ones'."""
+    """Diversity, brightness and colour of the fakes beside the real ones, and how far outputs moved from their inputs.
+
+    `change` is the largest shift of a channel's mean from input to output.
+    """
     found = {}
     for slot, (real_name, fake_name) in algorithm.judged.items():
         name = slot.replace("discriminator", "d")
@@ -116,6 +119,12 @@ def drift(algorithm: Algorithm, values: Values) -> dict[str, Tensor]:
             shift = means[1] - means[0]
             found[f"brightness/{name}"] = shift.mean()
             found[f"color/{name}"] = (shift - shift.mean()).norm()
+    for output, (source, *_) in algorithm.outputs.items():
+        given, made = values.get(source), values.get(output)
+        if isinstance(given, Tensor) and isinstance(made, Tensor) and given.dim() == made.dim() == 4:
+            if given.shape[1] == made.shape[1]:
+                shift = (made.detach().float().mean((0, 2, 3)) - given.float().mean((0, 2, 3))).abs()
+                found[f"change/{output}"] = shift.max()
     return found
 
 
