@@ -22,7 +22,9 @@ def test_a_cell_trains_or_says_why_not(cell: Cell) -> None:
     found = outcome(cell)
     penalised = cell.regularizer not in ("none", "Consistency") or cell.objective in ("WGANGP", "DRAGAN")
     batch_norm = "batch norm" in cell.discriminator
-    unlimited = cell.objective == "WGAN, no clip" and cell.regularizer in ("none", "Consistency") and cell.norm == "none"
+    unlimited = (
+        cell.objective == "WGAN, no clip" and cell.regularizer in ("none", "Consistency") and cell.norm == "none"
+    )
     if penalised and batch_norm:
         assert found.startswith("refused: ") and "batch norm" in found
     elif unlimited and cell.discriminator != "U-Net":  # which normalises its own layers

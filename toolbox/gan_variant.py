@@ -88,7 +88,10 @@ class GanVariant(nn.Module, ABC):
         return images
 
     def penalties(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """`regularize`, and the term of every regularizer whose turn it is: weighted scalars by name."""
+        """`regularize`, and the term of every regularizer whose turn it is: weighted scalars by name, as this step counts them.
+
+        A lazy one's is its weight times `every`; in the steps between it has no entry.
+        """
         terms = {"penalty": self.regularize(discriminator, real, fake)}
         for regularizer in self.regularizers:
             term = regularizer.term(lambda images: discriminator(self.show(images)), real, fake)  # pyright: ignore[reportCallIssue]

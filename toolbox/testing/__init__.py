@@ -22,10 +22,18 @@ from toolbox.testing.components import (
     check_transform,
 )
 from toolbox.testing.plugin import Result, check_plugin
-from toolbox.testing.training import assemble, batch_for, check_training, check_variant, optimizers_for
+from toolbox.testing.training import (
+    assemble,
+    batch_for,
+    check_augmentation,
+    check_regularizer,
+    check_training,
+    check_variant,
+    optimizers_for,
+)
 
 __all__ = [
-    "ContractBroken", "Result", "assemble", "batch_for", "check_decoder", "check_degradation", "check_discriminator",
-    "check_encoder", "check_features", "check_generator", "check_loss", "check_plugin", "check_style_encoder",
-    "check_training", "check_transform", "check_variant", "optimizers_for",
+    "ContractBroken", "Result", "assemble", "batch_for", "check_augmentation", "check_decoder", "check_degradation",
+    "check_discriminator", "check_encoder", "check_features", "check_generator", "check_loss", "check_plugin",
+    "check_regularizer", "check_style_encoder", "check_training", "check_transform", "check_variant", "optimizers_for",
 ]  # fmt: skip
