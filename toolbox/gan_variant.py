@@ -88,9 +88,9 @@ class GanVariant(nn.Module, ABC):
         return images
 
     def penalties(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """`regularize`, and the term of every regularizer whose turn it is: weighted scalars by name, as this step counts them.
+        """`regularize`, and the term of every regularizer whose turn it is: weighted scalars by name.
 
-        A lazy one's is its weight times `every`; in the steps between it has no entry.
+        A lazy one counts `every` times as much in its turn, here and in the logs; between turns it has no entry.
         """
         terms = {"penalty": self.regularize(discriminator, real, fake)}
         for regularizer in self.regularizers:

@@ -1,0 +1,282 @@
+"""Penalties in float64 against closed-form critics, their rhythm, and what they must not depend on."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from toolbox.errors import UserError
+from toolbox.gan_variant import VariantError
+from toolbox.regularizer import Regularizer
+from toolbox.testing import check_regularizer
+from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
+from toolbox_plugins.gan_variants.dragan import DRAGAN
+from toolbox_plugins.gan_variants.wgan_gp import WGANGP
+from toolbox_plugins.regularizers.consistency import ConsistencyRegularization
+from toolbox_plugins.regularizers.slope import R1, R2, DRAGANPenalty, GradientPenalty, Slope
+
+EVERY: list[type[Regularizer]] = [GradientPenalty, DRAGANPenalty, R1, R2, ConsistencyRegularization]
+SLOPES: list[type[Slope]] = [GradientPenalty, DRAGANPenalty, R1, R2]
+SHAPE = (4, 3, 6, 5)
+
+
+class Linear(nn.Module):
+    """D(x) = w x: its gradient is w at every image."""
+
+    def __init__(self, size: int = 90) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(size, dtype=torch.float64))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [(images.flatten(1) @ self.weight)[:, None]]
+
+
+class Quadratic(nn.Module):
+    """D(x) = x A x / 2 with a symmetric A: its gradient is A x. Keeps the images it saw."""
+
+    def __init__(self, size: int = 90) -> None:
+        super().__init__()
+        self.root = nn.Parameter(torch.randn(size, size, dtype=torch.float64) / size**0.5)
+        self.seen: list[Tensor] = []
+
+    @property
+    def matrix(self) -> Tensor:
+        return (self.root + self.root.T) / 2
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        flat = images.flatten(1)
+        self.seen.append(flat.detach())
+        return [(flat * (flat @ self.matrix)).sum(1, keepdim=True) / 2]
+
+
+def pair() -> tuple[Tensor, Tensor]:
+    return torch.rand(SHAPE, dtype=torch.float64), torch.rand(SHAPE, dtype=torch.float64)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+# ---------------------------------------------------------------------- values and gradients
+
+
+@pytest.mark.parametrize("span", [1.0, 2.0])
+@pytest.mark.parametrize("penalty", SLOPES)
+def test_a_linear_critics_penalty_and_its_gradient_are_those_of_the_closed_form(
+    penalty: type[Slope], span: float
+) -> None:
+    critic = Linear()
+    value = penalty(image_span=span)(critic, *pair())
+    (gradient,) = torch.autograd.grad(value, critic.weight)
+    w = critic.weight.detach()
+    norm = w.square().sum().sqrt() / span
+    if penalty in (R1, R2):
+        expected, slope = norm**2 / 2, w / span**2
+    else:
+        expected, slope = (norm - 1) ** 2, 2 * (norm - 1) * w / w.square().sum().sqrt() / span
+    torch.testing.assert_close(value, expected, atol=1e-10, rtol=0)
+    torch.testing.assert_close(gradient, slope, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("penalty", SLOPES)
+def test_a_quadratic_critics_penalty_is_the_mean_over_each_samples_own_gradient(penalty: type[Slope]) -> None:
+    critic, (real, fake) = Quadratic(), pair()
+    value = penalty(image_span=1.0)(critic, real, fake)
+    (gradient,) = torch.autograd.grad(value, critic.root)
+    x, a = critic.seen[0], critic.matrix.detach()
+    y = x @ a  # the gradients, (B, CHW)
+    if penalty in (R1, R2):
+        assert torch.equal(x, (real if penalty is R1 else fake).flatten(1))
+        expected, by_y = y.square().sum(1).mean() / 2, y / len(x)
+    else:
+        norms = y.square().sum(1).sqrt()
+        expected, by_y = (norms - 1).square().mean(), 2 * ((norms - 1) / norms)[:, None] * y / len(x)
+    by_matrix = x.T @ by_y
+    torch.testing.assert_close(value, expected, atol=1e-10, rtol=0)
+    torch.testing.assert_close(gradient, (by_matrix + by_matrix.T) / 2, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("penalty", SLOPES)
+def test_a_flat_critic_gives_a_finite_gradient(penalty: type[Slope]) -> None:
+    critic = Linear()
+    nn.init.zeros_(critic.weight)
+    penalty()(critic, *pair()).backward()
+    assert critic.weight.grad is not None and bool(torch.isfinite(critic.weight.grad).all())
+
+
+def test_interpolates_lie_between_real_and_fake_at_a_place_of_each_samples_own() -> None:
+    critic, (real, fake) = Quadratic(), pair()
+    GradientPenalty()(critic, real, fake)
+    shares = (critic.seen[0] - fake.flatten(1)) / (real - fake).flatten(1)  # (B, CHW)
+    torch.testing.assert_close(shares, shares[:, :1].expand_as(shares), atol=1e-6, rtol=0)
+    assert bool(((shares > 0) & (shares < 1)).all()) and len(set(shares[:, 0].tolist())) == len(real)
+
+
+def test_dragan_looks_up_to_half_a_deviation_above_real_images() -> None:
+    critic, (real, fake) = Quadratic(), pair()
+    DRAGANPenalty()(critic, real, fake)
+    moved = critic.seen[0] - real.flatten(1)
+    assert float(moved.min()) >= 0 and float(moved.max()) <= 0.5 * float(real.std())
+    assert float(moved.std()) > 0.02
+
+
+def test_scales_count_one_by_one() -> None:
+    one, two = Linear(), Linear()
+    both = lambda images: [*one(images), *two(images)]  # noqa: E731
+    images = pair()
+    torch.testing.assert_close(R1()(both, *images), R1()(one, *images) + R1()(two, *images))
+    together = Linear()  # the norm is that of the summed critic, as WGAN-GP's loss has it
+    together.weight.data = one.weight.data + two.weight.data
+    torch.testing.assert_close(GradientPenalty()(both, *images), GradientPenalty()(together, *images))
+
+
+# ---------------------------------------------------------------------- patches and crops
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize("penalty", [R1, R2])
+def test_patches_that_do_not_overlap_have_the_penalty_of_one_of_them(penalty: Any, channels: int) -> None:
+    judge = nn.Conv2d(channels, 1, 4, stride=4)  # every pixel belongs to one logit, whose slope is the kernel
+    expected = judge.weight.detach().square().sum() / 2
+    for height, width in ((4, 4), (8, 12), (40, 40)):
+        images = torch.rand(2, channels, height, width)
+        patches = height * width // 16
+        value = penalty(image_span=1.0)(lambda x: [judge(x)], images, images)
+        plain = penalty(image_span=1.0, per_patch=False)(lambda x: [judge(x)], images, images)
+        torch.testing.assert_close(value, expected)
+        torch.testing.assert_close(plain, expected * patches)
+
+
+def test_r1_of_a_patch_discriminator_hardly_depends_on_the_size_of_the_crop_and_the_plain_one_does() -> None:
+    judge = PatchDiscriminator(width=8, layers=2, norm="none")
+    small, large = torch.rand(2, 3, 48, 48), torch.rand(2, 3, 144, 144)
+    of = lambda images, **more: R1(**more)(judge, images, images).item()  # noqa: E731
+    assert of(large) == pytest.approx(of(small), rel=0.25)
+    assert of(large, per_patch=False) > 6 * of(small, per_patch=False)
+
+
+# ---------------------------------------------------------------------- consistency
+
+
+def test_consistency_is_the_squared_difference_of_the_means_over_patches() -> None:
+    seen: list[Tensor] = []
+
+    def judge(images: Tensor) -> list[Tensor]:
+        seen.append(images)
+        return [images[:, :1, :4, :3], images.flatten(1).square().sum(1, keepdim=True)]
+
+    for both in (False, True):
+        seen.clear()
+        value = ConsistencyRegularization(fake=both)(judge, *pair())
+        expected = 0.0
+        for still, moved in zip(seen[::2], seen[1::2], strict=True):
+            expected += (still[:, 0, :4, :3].mean((1, 2)) - moved[:, 0, :4, :3].mean((1, 2))).square().mean()
+            expected += (still.square().sum((1, 2, 3)) - moved.square().sum((1, 2, 3))).square().mean()
+        assert len(seen) == (4 if both else 2)
+        torch.testing.assert_close(value, torch.as_tensor(expected), atol=1e-10, rtol=0)
+
+
+def test_a_move_is_a_flip_or_not_of_a_shift_with_mirrored_borders_each_samples_own() -> None:
+    image = torch.rand(1, 2, 8, 8)
+    padded = torch.nn.functional.pad(image, (1, 1, 1, 1), mode="reflect")[0]
+    windows = [padded[:, y : y + 8, x : x + 8] for y, x in product(range(3), repeat=2)]
+    possible = torch.stack([*windows, *(each.flip(2) for each in windows)])  # (18, C, H, W)
+    moved = ConsistencyRegularization().move(image.expand(400, -1, -1, -1))
+    which = (moved[:, None] == possible).flatten(2).all(2)  # (400, 18)
+    assert bool((which.sum(1) == 1).all()) and bool(which.any(0).all())
+
+
+def test_who_cannot_tell_a_flip_is_consistent() -> None:
+    judge = lambda images: [images.flatten(1).mean(1, keepdim=True)]  # noqa: E731
+    assert float(ConsistencyRegularization(shift=0.0)(judge, *pair())) < 1e-20
+    assert float(ConsistencyRegularization(shift=0.3)(judge, *pair())) > 1e-6
+
+
+# ---------------------------------------------------------------------- what the base owns
+
+
+@pytest.mark.parametrize("regularizer", EVERY)
+def test_each_keeps_to_the_contract(regularizer: type[Regularizer]) -> None:
+    check_regularizer(regularizer())
+
+
+def test_published_weights_are_the_defaults() -> None:
+    assert [each().weight for each in EVERY] == [10.0, 10.0, 1.0, 1.0, 10.0]
+    assert [each().every for each in EVERY] == [1] * 5
+
+
+def test_lazily_it_counts_in_each_nth_step_n_times_and_calls_nothing_in_the_others() -> None:
+    critic, images = Quadratic(), pair()
+    eager, lazy = R1(), R1()
+    eager.configure(weight=0.5)
+    lazy.configure(weight=0.5, every=4)
+    calls, total = [], 0.0
+    for _ in range(8):
+        critic.seen.clear()
+        term = lazy.term(critic, *images)
+        calls.append(len(critic.seen))
+        total += 0.0 if term is None else term.item()
+        lazy.after_step()
+    once = eager.term(critic, *images)
+    assert once is not None and calls == [1, 0, 0, 0, 1, 0, 0, 0]
+    assert total == pytest.approx(8 * once.item(), rel=1e-12)
+    assert once.item() == pytest.approx(0.5 * R1()(critic, *images).item(), rel=1e-12)
+
+
+def test_the_rhythm_goes_on_after_a_resume() -> None:
+    before, after = R1(), R1()
+    for each in (before, after):
+        each.configure(every=3)
+    before.after_step()
+    after.load_state_dict(before.state_dict())
+    turns = []
+    for _ in range(4):
+        turns.append(after.term(Linear(), *pair()) is not None)
+        after.after_step()
+    assert turns == [False, False, True, False]
+
+
+def test_who_counts_in_every_step_adds_nothing_to_checkpoints() -> None:
+    assert not R1().state_dict() and not WGANGP().state_dict() and not DRAGAN().state_dict()
+
+
+@pytest.mark.parametrize("penalty", SLOPES)
+def test_batch_norm_is_refused_by_name(penalty: type[Slope]) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    with pytest.raises(VariantError, match=rf"{penalty.__name__} penalises.*has batch norm \(1\).*norm: none"):
+        penalty().prepare(network)
+    penalty().prepare(nn.Sequential(nn.Conv2d(3, 4, 3), nn.InstanceNorm2d(4)))
+    ConsistencyRegularization().prepare(network)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"weight": 0.0}, "weight must be above 0 and finite, got 0.0"),
+        ({"weight": float("nan")}, "weight must be above 0 and finite, got nan"),
+        ({"weight": float("inf")}, "weight must be above 0 and finite, got inf"),
+        ({"every": 0}, "every must be 1 or more, got 0"),
+    ],
+)
+def test_wrong_settings_are_refused_with_the_value(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        R1().configure(**settings)
+    assert str(caught.value).startswith(message)
+
+
+def test_wrong_arguments_are_refused_with_the_value() -> None:
+    with pytest.raises(UserError, match="image_span must be above 0 and finite, got 0"):
+        R1(image_span=0.0)
+    with pytest.raises(UserError, match=r"shift must be from 0 to below 0\.5, got 0\.5"):
+        ConsistencyRegularization(shift=0.5)
+
+
+def test_they_print_like_their_config() -> None:
+    lazy = R1()
+    lazy.configure(weight=2.0, every=16)
+    assert repr(lazy) == "R1(weight=2, every=16)" and repr(R2()) == "R2(weight=1)"
