@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runs import command, pictures, sr_config, style_config, write_config
+from toolbox.registry import registry
 
 GENERATORS: dict[str, dict[str, Any]] = {
     "SRResNet": {"type": "SRResNet", "width": 8, "blocks": 1, "scale": 2},
@@ -47,6 +48,9 @@ PAIRS += [
     for variant in ALL_VARIANTS
     if (judge in MORE_DISCRIMINATORS or variant in MORE_VARIANTS) and variant != "RaGAN"
 ]
+# Each regularizer and augmentation once, over changing objectives and discriminators; all pairs are in test_gan_matrix.
+LISTED = [(kind, name) for kind in ("regularizers", "augmentations") for name in registry(kind).names()]
+NO_BATCH_NORM = ("Patch", "VGG-style, pooled", "U-Net")
 PLUGIN = '''
 """A third party's generator in one file."""
 from torch import nn
@@ -99,6 +103,17 @@ def test_each_pair_of_a_newer_component_trains_from_yaml_alone(
 ) -> None:
     judge, objective = ALL_DISCRIMINATORS[discriminator], ALL_VARIANTS[variant]
     config = sr_config(tmp_path, generator=MORE_GENERATORS[generator], discriminator=judge, variant=objective)
+    config["train_cfg"] = {"max_iters": 2, "val_interval": 2}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    assert (tmp_path / "run" / "iter_2.pth").is_file()
+
+
+@pytest.mark.parametrize(("kind", "name"), LISTED)
+def test_each_regularizer_and_augmentation_trains_from_yaml_alone(kind: str, name: str, tmp_path: Path) -> None:
+    number = LISTED.index((kind, name))
+    judge = ALL_DISCRIMINATORS[NO_BATCH_NORM[number % len(NO_BATCH_NORM)]]
+    variant = {"type": ("Hinge", "RpGAN")[number % 2], kind: [{"type": name}]}
+    config = sr_config(tmp_path, discriminator=judge, variant=variant)
     config["train_cfg"] = {"max_iters": 2, "val_interval": 2}
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
     assert (tmp_path / "run" / "iter_2.pth").is_file()

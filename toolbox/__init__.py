@@ -31,8 +31,8 @@ _HOME = {
     "CheckpointFormat": "toolbox.weights.checkpoint_format",
 }
 __all__ = [
-    "Algorithm", "Augmentation", "CheckpointFormat", "Decoder", "Degradation", "Discriminator", "Encoder", "FeatureNetwork",
-    "GanVariant", "Generator", "GradedGenerator", "ImageDataset", "PairedMetric", "Regularizer",
+    "Algorithm", "Augmentation", "CheckpointFormat", "Decoder", "Degradation", "Discriminator", "Encoder",
+    "FeatureNetwork", "GanVariant", "Generator", "GradedGenerator", "ImageDataset", "PairedMetric", "Regularizer",
     "SingleMetric", "StyleEncoder", "Transform", "__version__", "hookimpl",
 ]  # fmt: skip
 

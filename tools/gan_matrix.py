@@ -23,9 +23,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     found = {cell: outcome(cell) for cell in cells()}
-    kinds = Counter(
-        text.split(":")[0].split(";")[0] + ("; warned" if "warned" in text else "") for text in found.values()
-    )
+    kinds = Counter(text.split(":")[0].replace(";", ",") for text in found.values())
     notes: list[str] = []
     lines = [
         "# Which objectives, regularizers and discriminators train together",

@@ -86,7 +86,7 @@ def draw(runs: dict[str, Run], layout: str) -> Image.Image:
         left, top = number % columns * SIDE, number // columns * (SIDE + 16)
         pen.text((left + 4, top + 2), name, fill="black")
         for centre in centres(layout):
-            x, y = place(centre) + (left, top + 16)
+            x, y = place(centre) + np.array([left, top + 16])
             pen.ellipse((x - 7, y - 7, x + 7, y + 7), outline=(200, 120, 0))
         for point in run.points[:600]:
             x, y = place(point)

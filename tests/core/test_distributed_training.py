@@ -16,8 +16,10 @@ from mmengine.model import MMSeparateDistributedDataParallel
 
 from matrix import CELLS, VARIANTS, algorithm_class
 from toolbox.algorithm import Algorithm
+from toolbox.gan_variant import GanVariant
 from toolbox.testing import assemble, batch_for, optimizers_for
 from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
+from toolbox_plugins.regularizers.slope import R1, R2
 from two_ranks import on_two_ranks
 
 
@@ -45,6 +47,7 @@ def train_every_cell(folder: Path, rank: int) -> dict[str, Any]:
         name = variant if variant == "batch norm" else f"{algorithm} {variant}"
         finals[name] = torch.cat([p.detach().flatten() for p in model.parameters()])
     finals["CUT, one data"] = contrasted(lambda model: MMSeparateDistributedDataParallel(model, device_ids=None))
+    finals["slopes, one data"] = penalised(lambda model: MMSeparateDistributedDataParallel(model, device_ids=None))
     return finals
 
 
@@ -56,6 +59,23 @@ def contrasted(wrap: Callable[[Algorithm], Any]) -> torch.Tensor:
         torch.manual_seed(step)
         wrapped.train_step(batch_for(model, seed=step), optimizers)
     return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def penalised(wrap: Callable[[Algorithm], Any]) -> torch.Tensor:
+    """Weights after three iterations with R1 and a lazy R2, on the same data on every rank."""
+    model = assemble(algorithm_class("SRGAN"), lambda: with_slopes(VARIANTS["Vanilla"]()))
+    wrapped, optimizers = wrap(model), optimizers_for(model, lr=0.1, sgd=True)
+    for step in range(3):
+        wrapped.train_step(batch_for(model, seed=step), optimizers)
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def with_slopes(variant: GanVariant) -> GanVariant:
+    """A variant with penalties strong enough to show in the weights."""
+    for regularizer, every in ((R1(), 1), (R2(), 2)):
+        regularizer.configure(weight=1e3, every=every)
+        variant.regularizers.append(regularizer)
+    return variant
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +102,8 @@ def test_two_ranks_keep_identical_weights_with_batch_norm_in_the_discriminator(
 def test_gradients_of_calls_beside_the_wrapper_are_exchanged_too(ranks: list[dict[str, torch.Tensor]]) -> None:
     torch.testing.assert_close(ranks[0]["CUT, one data"], contrasted(lambda model: model), atol=1e-5, rtol=1e-4)
     assert torch.equal(ranks[0]["CUT, one data"], ranks[1]["CUT, one data"])
+
+
+def test_gradients_of_penalties_reach_every_rank_in_full(ranks: list[dict[str, torch.Tensor]]) -> None:
+    torch.testing.assert_close(ranks[0]["slopes, one data"], penalised(lambda model: model), atol=1e-5, rtol=1e-4)
+    assert torch.equal(ranks[0]["slopes, one data"], ranks[1]["slopes, one data"])

@@ -57,7 +57,7 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
-    """A broken plugin or an unwise choice is one line on standard error, as a mistake is; other warnings look as Python writes them."""
+    """A broken plugin or an unwise choice is one line on standard error; other warnings look as Python writes them."""
     from toolbox.errors import CompatibilityWarning
     from toolbox.plugin_manager import PluginWarning
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -50,13 +50,13 @@ def health(algorithm: Algorithm, batch: Mapping[str, Any]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     parameters = [p for slot in algorithm.networks for p in getattr(algorithm, slot).parameters() if p.requires_grad]
     terms = {name: term for name, term in algorithm.generator_terms(values).items() if term.requires_grad}
-    total: list[Tensor] = []
+    total: list[Tensor | None] = [None] * len(parameters)
     for name, term in terms.items():
         gradients = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
         found[f"loss/{name}"] = term
-        found[f"gradient/{name}"] = norm([g for g in gradients if g is not None])
-        total = gradients if not total else [a if b is None else b if a is None else a + b for a, b in zip(total, gradients, strict=True)]  # noqa: E501 # fmt: skip
-    found["gradient/generators"] = norm([g for g in total if g is not None])
+        found[f"gradient/{name}"] = norm(gradients)
+        total = [b if a is None else a if b is None else a + b for a, b in zip(total, gradients, strict=True)]
+    found["gradient/generators"] = norm(total)
     for slot in algorithm.judged:
         found.update(judgement(algorithm, slot, values))
     found.update(drift(algorithm, values))
@@ -82,7 +82,7 @@ def judgement(algorithm: Algorithm, slot: str, values: Values) -> dict[str, Tens
         f"accuracy_fake/{name}": right_fake,
         f"gap/{name}": gap,
         f"loss/{name}": loss,
-        f"gradient/{name}": norm([g for g in gradients if g is not None]),
+        f"gradient/{name}": norm(gradients),
     }
     if real.shape == fake.shape:
         middle = torch.lerp(real, fake, torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device))
@@ -121,23 +121,25 @@ def drift(algorithm: Algorithm, values: Values) -> dict[str, Tensor]:
             found[f"color/{name}"] = (shift - shift.mean()).norm()
     for output, (source, *_) in algorithm.outputs.items():
         given, made = values.get(source), values.get(output)
-        if isinstance(given, Tensor) and isinstance(made, Tensor) and given.dim() == made.dim() == 4:
-            if given.shape[1] == made.shape[1]:
-                shift = (made.detach().float().mean((0, 2, 3)) - given.float().mean((0, 2, 3))).abs()
-                found[f"change/{output}"] = shift.max()
+        if not isinstance(given, Tensor) or not isinstance(made, Tensor) or given.dim() != 4:
+            continue
+        if given.shape[:2] == made.shape[:2]:
+            shift = (made.detach().float().mean((0, 2, 3)) - given.float().mean((0, 2, 3))).abs()
+            found[f"change/{output}"] = shift.max()
     return found
 
 
 def spread(images: Tensor) -> Tensor:
     """Root-mean-square distance between the samples of a batch, coarsely seen (B, C, up to 8, up to 8)."""
-    size = [min(side, 8) for side in images.shape[-2:]]
+    size = (min(images.shape[-2], 8), min(images.shape[-1], 8))
     flat = nn.functional.adaptive_avg_pool2d(images, size).flatten(1)
     return (2 * flat.var(0, unbiased=True).mean()).sqrt()
 
 
-def norm(gradients: list[Tensor]) -> Tensor:
-    """Norm of all gradients together."""
-    return torch.stack(torch._foreach_norm(gradients)).norm() if gradients else torch.zeros(())
+def norm(gradients: Iterable[Tensor | None]) -> Tensor:
+    """Norm of all gradients together; those of parameters that a loss does not reach are None."""
+    norms = [gradient.norm() for gradient in gradients if gradient is not None]
+    return torch.stack(norms).norm() if norms else torch.zeros(())
 
 
 @torch.no_grad()

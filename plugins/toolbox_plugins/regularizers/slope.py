@@ -70,8 +70,8 @@ class ZeroCentred(Slope):
     A patch discriminator's sum has more terms on a larger crop, and its squared gradient grows about as their number N
     (measured: .060, .304, 1.35 for 14², 30², 62² patches); divided by N it stays (3.0e-4 to 3.5e-4), so a weight keeps
     its meaning. Instance norm bends that a little: there it falls, by about 2.5 from 6² to 62² patches, where the
-    plain one grows over 40-fold. With one logit per sample both are the same. Several scales count one by one and are summed.
-    `per_patch: false` is the plain one.
+    plain one grows over 40-fold. With one logit per sample both are the same. Several scales count one by one and are
+    summed. `per_patch: false` is the plain one.
 
     With `image_span` 2 a squared slope is a quarter of that on the toolbox's [0, 1] images: published gammas keep their
     strength.

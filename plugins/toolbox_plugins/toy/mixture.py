@@ -29,7 +29,7 @@ SPAN = 10.0
 
 
 class GaussianMixture(ImageDataset):
-    """Points `real` (2, 1, 1) in [0, 1] of a mixture and latent `noise` (latent, 1, 1), float32; new ones at every index.
+    """Points `real` (2, 1, 1) in [0, 1] of a mixture and latent `noise` (latent, 1, 1), float32, new ones each.
 
     The ring of 8 and the grid of 25 of Metz et al., 2017 (unrolled GANs) and Srivastava et al., 2017 (VEEGAN).
     """
