@@ -182,7 +182,7 @@ class PluginManager:
         known = inspect.signature(function).parameters  # an implementation may take fewer than the hook gives
         try:
             function(**{name: value for name, value in arguments.items() if name in known})
-        except UserError:
+        except (UserError, Warning):  # a warning is raised where Python was told to (-W error)
             raise
         except Exception as error:
             plugin.error = f"{hook}: {one_line(error)}"

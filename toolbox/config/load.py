@@ -44,8 +44,8 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     `_base_` is one path or a list, relative to the file that names it. Two bases may not differ in a value unless
     the file itself decides it, or the later one says `_override_: true`: a preset, made to be laid over others. Such a
     file is no config by itself, and has no bases. Mappings merge, lists and single values replace, and
-    `_delete_: true` in a mapping replaces the base's. `'{{ fileDirname }}'` (in quotes: YAML reads bare braces as a mapping) in any text becomes
-    the folder of the file that wrote it. No base may lie outside the nearest folder called `configs` above the first
+    `_delete_: true` in a mapping replaces the base's. `'{{ fileDirname }}'` (in quotes: YAML reads bare braces as a
+    mapping) in any text becomes the folder of the file that wrote it. No base may lie outside the nearest folder called `configs` above the first
     file (its own folder where there is none), and nothing but .yaml and .yml is read.
 
     Raises:
