@@ -73,7 +73,7 @@ def penalised(wrap: Callable[[Algorithm], Any]) -> torch.Tensor:
 def with_slopes(variant: GanVariant) -> GanVariant:
     """A variant with penalties strong enough to show in the weights."""
     for regularizer, every in ((R1(), 1), (R2(), 2)):
-        regularizer.configure(weight=1e3, every=every)
+        regularizer.configure(weight=10.0, every=every)
         variant.regularizers.append(regularizer)
     return variant
 

@@ -1,7 +1,8 @@
 """Two ranks, or accumulated micro-batches, take the very step of the large batch: float64, SGD, no sampled noise.
 
 Excluded by name, because their loss of a batch is not the mean of its samples' losses or their state sees another
-sequence: batch statistics, relativistic averages, sampled interpolates (WGAN-GP), spectral norm's power iterations.
+sequence: batch statistics, relativistic averages, sampled places (WGAN-GP, DRAGAN, augmentations), spectral norm's
+power iterations.
 """
 
 from __future__ import annotations
@@ -16,19 +17,35 @@ from mmengine.model import MMSeparateDistributedDataParallel
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
-from matrix import VARIANTS, algorithm_class, algorithms
+from matrix import CELLS as EVERY_CELL
+from matrix import VARIANTS, algorithm_class
 from toolbox.algorithm import Algorithm, Values
+from toolbox.gan_variant import GanVariant
 from toolbox.testing import assemble, batch_for, optimizers_for
+from toolbox_plugins.regularizers.slope import R1, R2
 from two_ranks import on_two_ranks
 
-APART = ("SpectralNorm", "WGANGP", "RaGAN")
-SEPARABLE = [name for name in VARIANTS if not name.startswith(APART)]
-CELLS = [(algorithm, variant) for algorithm in algorithms() for variant in SEPARABLE]
+APART = ("SpectralNorm", "WGANGP", "DRAGAN", "RaGAN", "Vanilla(")
 STEPS = 5
 
 
+def with_slopes() -> GanVariant:
+    """Vanilla with an eager and a lazy penalty, which take the mean over samples and draw nothing."""
+    variant = VARIANTS["Vanilla"]()
+    for regularizer, every in ((R1(), 1), (R2(), 2)):
+        regularizer.configure(weight=10.0, every=every)
+        variant.regularizers.append(regularizer)
+    return variant
+
+
+PENALISED = "Vanilla and R1, R2"
+MADE = {**VARIANTS, PENALISED: with_slopes}
+CELLS = [cell for cell in EVERY_CELL if not cell[1].startswith(APART)]
+CELLS += [(algorithm, PENALISED) for algorithm in ("CycleGAN", "SRGAN")]
+
+
 def model_of(algorithm: str, variant: str) -> Algorithm:
-    model = assemble(algorithm_class(algorithm), VARIANTS[variant]).double()
+    model = assemble(algorithm_class(algorithm), MADE[variant]).double()
     translate = model.translate
 
     def without_noise(values: Values) -> None:

@@ -174,7 +174,11 @@ def test_a_wrong_switch_is_refused(switch: dict[str, Any], message: str, tmp_pat
 # ---------------------------------------------------------------------- one graph of the discriminator for both steps
 
 
-@pytest.mark.parametrize(("algorithm", "variant"), [cell for cell in CELLS if not cell[1].startswith("SpectralNorm")])
+# Left out: spectral norm iterates in each forward pass, and augmentations draw anew in each; one graph has fewer.
+OF_OTHERS = [cell for cell in CELLS if not cell[1].startswith(("SpectralNorm", "Vanilla(augmentations)"))]
+
+
+@pytest.mark.parametrize(("algorithm", "variant"), OF_OTHERS)
 def test_one_graph_for_both_steps_trains_to_the_same_weights(algorithm: str, variant: str) -> None:
     def shared(model: Algorithm) -> None:
         model.one_graph = set(model.judged)
