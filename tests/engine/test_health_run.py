@@ -61,6 +61,17 @@ def test_a_run_that_cannot_be_helped_ends_in_one_line(tmp_path: Path, capsys: py
     config = unstable(tmp_path, actions=AID, factor=0.99, roll_backs=2)
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 1
     assert "fell ill again after 2 roll-backs" in capsys.readouterr().err
+    last = looks(tmp_path / "run")[-1]
+    assert last["verdicts"] and last["rolled_back"] == 3 and (tmp_path / "run/health.png").is_file()
+
+
+def test_a_run_that_runs_away_between_two_looks_is_looked_at_out_of_turn(tmp_path: Path) -> None:
+    config = unstable(tmp_path, actions=AID, factor=0.03, roll_backs=8)
+    config["custom_hooks"][0]["interval"] = 1000
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    entries = looks(tmp_path / "run")
+    assert entries[0]["iteration"] == 1 and entries[1]["iteration"] == 10 and entries[1]["acted"]
+    assert all(torch.isfinite(value).all() for value in weights(tmp_path / "run").values())
 
 
 def test_watching_changes_no_bit_and_a_resumed_run_keeps_its_history(tmp_path: Path) -> None:
@@ -84,18 +95,73 @@ def test_watching_changes_no_bit_and_a_resumed_run_keeps_its_history(tmp_path: P
     assert all(torch.equal(value, weights(tmp_path / "watched")[name]) for name, value in expected.items())
 
 
-def test_discriminators_rest_and_rates_fall_when_asked(tmp_path: Path) -> None:
-    config = sr_config(tmp_path)
-    aid = {"d_wins": ["pause_discriminator", "lower_rates"]}
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"one_graph": True, "variant": {"type": "WGAN", "d_steps": 2}},
+        {
+            "variant": {
+                "type": "SpectralNorm",
+                "base": {"type": "Hinge"},
+                "regularizers": [{"type": "R1", "every": 2}],
+                "augmentations": [{"type": "ADA", "start": 0.5}, {"type": "InstanceNoise", "until": 4}],
+            }
+        },
+    ],
+    ids=["a critic whose logits serve twice", "spectral norm, lazy R1, ADA and fading noise"],
+)
+def test_watching_changes_no_bit_of_runs_with_states_of_their_own(tmp_path: Path, model: dict[str, Any]) -> None:
+    config = sr_config(tmp_path, **model)
+    for name, hooks in {"plain": [], "watched": [{"type": "HealthMonitor", "interval": 1}]}.items():
+        each = {**config, "work_dir": str(tmp_path / name), "custom_hooks": hooks}
+        assert command("train", write_config(each, tmp_path / f"{name}.yaml")) == 0
+    expected, found = weights(tmp_path / "plain"), weights(tmp_path / "watched")
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+    penalties = [entry for entry in looks(tmp_path / "watched") if "penalty/d/r1" in entry["measures"]]
+    assert len(penalties) == (3 if "regularizers" in model["variant"] else 0)  # in its turns
+
+
+AIDED = {"d_wins": ["pause_discriminator", "lower_rates"]}
+
+
+def aided(folder: Path) -> dict[str, Any]:
+    """A run whose discriminators rest and whose rates fall at every look."""
+    config = sr_config(folder)
     config["custom_hooks"] = [
-        {"type": "HealthMonitor", "interval": 1, "actions": aid, "looks": 1, "sure": 0.0, "pause": 2, "factor": 0.5}
+        {"type": "HealthMonitor", "interval": 1, "actions": AIDED, "looks": 1, "sure": 0.0, "pause": 2, "factor": 0.5}
     ]
     config["train_cfg"] = {"max_iters": 2, "val_interval": 2}
-    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    return config
+
+
+def test_discriminators_rest_and_rates_fall_when_asked(tmp_path: Path) -> None:
+    assert command("train", write_config(aided(tmp_path), tmp_path / "run.yaml")) == 0
     checkpoint = read_checkpoint(tmp_path / "run/iter_2.pth")
     rates = {name: state["param_groups"][0]["lr"] for name, state in checkpoint["optimizer"].items()}
     assert rates["discriminator"] == pytest.approx(1e-3 / 4)
-    assert rates["generator"] < 1e-3 / 4 + 1e-9
+    assert rates["generator"] == pytest.approx(1e-4 / 4)  # the schedule's last, a tenth, twice halved
+    plain = sr_config(tmp_path)
+    plain["train_cfg"], plain["work_dir"] = {"max_iters": 1, "val_interval": 1}, str(tmp_path / "plain")
+    plain["default_hooks"]["checkpoint"] = {"interval": 1}
+    assert command("train", write_config(plain, tmp_path / "plain.yaml")) == 0
+    once, rested = weights(tmp_path / "plain"), weights(tmp_path / "run")
+    judges = [name for name in once if name.startswith("discriminator.")]
+    assert judges and all(torch.equal(once[name], rested[name]) for name in judges)
+
+
+@pytest.mark.parametrize("longer", [False, True], ids=["the same schedule", "a longer schedule, replayed"])
+def test_a_resumed_run_keeps_its_lowered_rates(tmp_path: Path, longer: bool) -> None:
+    config = aided(tmp_path)
+    config["param_scheduler"] = {"generator": [{"type": "MultiStepLR", "milestones": [1], "gamma": 0.1, "end": 100}]}
+    file = write_config(config, tmp_path / "run.yaml")
+    assert command("train", file) == 0
+    config["train_cfg"]["max_iters"], config["custom_hooks"] = 4, []
+    if longer:
+        config["param_scheduler"]["generator"][0]["end"] = 200
+    assert command("train", write_config(config, file), "--resume") == 0
+    state = read_checkpoint(tmp_path / "run/iter_4.pth")["optimizer"]
+    assert state["discriminator"]["param_groups"][0]["lr"] == pytest.approx(1e-3 / 4)
+    assert state["generator"]["param_groups"][0]["lr"] == pytest.approx(1e-4 / 4)
 
 
 def ranks_with_first_aid(folder: Path, rank: int) -> dict[str, Any]:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from PIL import Image
+from torch.optim import Adam
 
+from toolbox.build import build_algorithm
+from toolbox.engine.optimizers import parameter_groups
 from toolbox.errors import UserError
 from toolbox.registry import registry
 from toolbox.testing.objective import LeastSquares
 from toolbox.testing.training import assemble, batch_for
 from toolbox_plugins.monitor.dashboard import draw
 from toolbox_plugins.monitor.hook import HealthMonitor
-from toolbox_plugins.monitor.measures import accuracy, aside, health, largest_singular_value, norm, spread
+from toolbox_plugins.monitor.measures import accuracy, aside, coarse, health, largest_singular_value, norm, spread
 from toolbox_plugins.monitor.verdicts import NAMES, RULES, Thresholds, judge
+from toolbox_plugins.toy.experiment import LATENT, model
+from toolbox_plugins.toy.mixture import SPAN, SPREAD, centres
 
 WELL = {
     "accuracy_real/d": 0.6,
@@ -48,6 +55,12 @@ def history(*last: dict[str, float], usual: int = 4) -> list[dict[str, float]]:
         ({"loss/d": -20.0}, 1, "exploding", "loss/d is -20"),
         ({"diversity/d": 0.2}, 3, "collapse", "mode collapse: fakes differ 0.20 times"),
         ({"gradient/g/adversarial": 1e-4}, 3, "vanishing", "the generator learns nothing"),
+        (
+            {"gap/d": 0.0, "accuracy_real/d": 1.0, "accuracy_fake/d": 0.0, "gradient/g/adversarial": 0.0},
+            3,
+            "d_blind",
+            "d is blind: accuracy 0.50, gap 0, and no gradient",
+        ),
         ({"brightness/d": -0.3}, 3, "color_drift", "brightness of the fakes is -0.30"),
         ({"gap/d": float("nan")}, 1, "not_finite", "gap/d is not finite"),
     ],
@@ -71,6 +84,13 @@ def test_the_second_look_of_all_speaks_of_an_explosion_of_a_hundred_times_only()
     assert judge(history({"loss/d": 60.0}, usual=1), Thresholds())[0].name == "exploding"
 
 
+def test_a_discriminator_at_chance_is_well_as_long_as_it_teaches() -> None:
+    even = {"gap/d": 0.0, "accuracy_real/d": 0.5, "accuracy_fake/d": 0.5}
+    assert not judge(history(even, even, even), Thresholds())
+    dead = [{**WELL, **even, "gradient/g/adversarial": 0.0, "iteration": float(i)} for i in range(1, 4)]
+    assert [each.name for each in judge(dead, Thresholds())] == ["d_blind"]  # from the start, too
+
+
 def test_accuracy_goes_by_the_boundary_or_by_the_middle_of_the_means() -> None:
     real, fake = [torch.tensor([1.0, 2.0, -1.0, 3.0])], [torch.tensor([-1.0, -2.0, 1.0, -3.0])]
     assert [float(each) for each in accuracy(real, fake, 0.0)] == [0.75, 0.75]
@@ -85,7 +105,8 @@ def test_norms_singular_values_and_spread_are_what_they_say() -> None:
     exact = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), ord=2)
     assert float(largest_singular_value(layer)) == pytest.approx(float(exact), rel=0.1)
     points = torch.tensor([[0.0, 0.0], [1.0, 1.0]])[..., None, None]
-    assert float(spread(points)) == pytest.approx(1.0) and float(spread(points[:1].repeat(3, 1, 1, 1))) == 0
+    assert float(spread(coarse(points))) == pytest.approx(1.0)
+    assert float(spread(coarse(points[:1].repeat(3, 1, 1, 1)))) == 0
 
 
 def test_measuring_leaves_no_trace_and_works_for_every_algorithm() -> None:
@@ -105,11 +126,49 @@ def test_measuring_leaves_no_trace_and_works_for_every_algorithm() -> None:
             assert any(key.startswith("gradient/g/adversarial") for key in found)
 
 
+def test_small_batches_are_put_together_for_the_diversity() -> None:
+    algorithm = assemble(registry("algorithms").get("SRGAN"), LeastSquares)
+    batches = [{name: value[:1] for name, value in batch_for(algorithm).items()} for _ in range(3)]
+    for number, batch in enumerate(batches):
+        batch["hr"] = torch.full_like(batch["hr"], number / 4)
+    with aside(algorithm):
+        assert "diversity/d" not in health(algorithm, batches[0])
+        assert "diversity/d" in health(algorithm, batches[0], batches[1:])
+
+
+def test_the_collapse_of_a_vanilla_gan_on_a_ring_is_named_and_the_cure_has_it_only_at_first() -> None:
+    torch.set_num_threads(1)
+    penalties = [{"type": name, "weight": 0.1, "image_span": 10.0} for name in ("R1", "R2")]
+    ill, cured = (verdicts_on_the_ring(v) for v in ({"type": "Vanilla"}, {"type": "RpGAN", "regularizers": penalties}))
+    assert ill[-1] == ["collapse"] and cured[-1] == []
+
+
+def verdicts_on_the_ring(variant: dict[str, Any], looks: int = 7) -> list[list[str]]:
+    """The verdicts at a look every 50 updates."""
+    torch.manual_seed(0)
+    algorithm = build_algorithm(model(variant))
+    groups = parameter_groups(algorithm)
+    optimizers = OptimWrapperDict(
+        **{name: OptimWrapper(Adam(each, lr=1e-3, betas=(0.0, 0.99))) for name, each in groups.items()}
+    )
+    middles, seen, found = torch.tensor(centres("ring"), dtype=torch.float32), [], []
+    for step in range(1, 50 * looks + 1):
+        real = middles[torch.randint(8, (256,))] + SPREAD * torch.randn(256, 2)
+        batch = {"real": 0.5 + real[..., None, None] / SPAN, "noise": torch.randn(256, LATENT, 1, 1)}
+        algorithm.train_step(batch, optimizers)
+        if step % 50 == 0:
+            with aside(algorithm):
+                look = {name: float(value) for name, value in health(algorithm, batch).items()}
+            seen.append({**look, "iteration": float(step)})
+            found.append([verdict.name for verdict in judge(seen, Thresholds())])
+    return found
+
+
 def test_the_dashboard_has_a_plot_for_each_kind_and_survives_nan(tmp_path: Path) -> None:
     looks = history({"loss/d": float("nan")}, {"loss/d": 3.0})
     draw(looks, [(500, "loss/d is not finite")], tmp_path / "health.png", "loss/d is not finite")
     with Image.open(tmp_path / "health.png") as picture:
-        assert picture.size[0] == 720 and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+        assert picture.size[0] == 990 and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
     assert [path.name for path in tmp_path.iterdir()] == ["health.png"]
 
 

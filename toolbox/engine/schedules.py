@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.optim import scheduler as mmengine_schedulers
 
+SCALED = "scaled"
+"""Where an optimizer's group keeps the factor that its rate was multiplied by, beside every schedule."""
 SCHEDULES: dict[str, type] = {
     name: each for name, each in vars(mmengine_schedulers).items() if name.endswith(("LR", "Momentum"))
 }
@@ -31,6 +33,19 @@ def completed(config: Mapping[str, Any], groups: Iterable[str], max_iters: int) 
 
     listed = {group: each if isinstance(each, list) else [each] for group, each in config.items()}
     return {group: [complete(item) for item in listed.get(group, [])] for group in groups}
+
+
+def scale_rates(optimizers: Any, schedules: Mapping[str, list[Any]], factor: float) -> None:
+    """Multiply every rate, now and in what the schedules still do; checkpoints and replayed schedules keep it."""
+    for name in optimizers.keys():  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
+        for group in optimizers[name].param_groups:
+            for key in ("lr", "initial_lr"):
+                if key in group:
+                    group[key] *= factor
+            group[SCALED] = group.get(SCALED, 1.0) * factor
+    for schedule in (schedule for each in schedules.values() for schedule in each if schedule.param_name == "lr"):
+        schedule.base_values = [value * factor for value in schedule.base_values]
+        schedule._last_value = [value * factor for value in schedule._last_value]
 
 
 def restore_schedules(
@@ -65,3 +80,7 @@ def restore_schedules(
     for name, groups in settings.items():
         for group, replayed in zip(optimizers[name].param_groups, groups, strict=True):
             group.update(replayed)
+    groups = [group for name in settings for group in optimizers[name].param_groups]
+    factor = min((group.pop(SCALED, 1.0) for group in groups), default=1.0)
+    if factor != 1:
+        scale_rates(optimizers, schedules, factor)

@@ -10,13 +10,14 @@ from PIL import Image, ImageDraw
 
 from .verdicts import Look
 
-WIDTH, HEIGHT, MARGIN = 360, 180, 34
+COLUMNS, WIDTH, HEIGHT, MARGIN = 3, 330, 180, 34
 COLORS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75), (23, 190, 207))
 KINDS = {
     "accuracy": ("accuracy on real and fake", False),
     "gap": ("logit gap, real - fake", False),
     "loss": ("losses", True),
     "gradient": ("gradient norms", True),
+    "penalty": ("penalties, as weighted in the loss", True),
     "lipschitz": ("slope of the discriminators", True),
     "spectral": ("largest singular values", True),
     "diversity": ("diversity of fakes over real", False),
@@ -45,11 +46,11 @@ def label_of(name: str) -> str:
 
 def draw(history: Sequence[Look], marks: Sequence[tuple[int, str]], path: Path, title: str) -> None:
     """Write the picture; `marks` are iterations with a verdict, shown as vertical lines."""
-    sheet = Image.new("RGB", (2 * WIDTH, 22 + (len(KINDS) + 1) // 2 * HEIGHT), "white")
+    sheet = Image.new("RGB", (COLUMNS * WIDTH, 22 + -(-len(KINDS) // COLUMNS) * HEIGHT), "white")
     pen = ImageDraw.Draw(sheet)
     pen.text((6, 5), title, fill="black")
     for number, (kind, (caption, logarithmic)) in enumerate(KINDS.items()):
-        left, top = number % 2 * WIDTH, 22 + number // 2 * HEIGHT
+        left, top = number % COLUMNS * WIDTH, 22 + number // COLUMNS * HEIGHT
         names = sorted({name for look in history for name in look if kind_of(name) == kind})
         lines = {name: [(look["iteration"], look[name]) for look in history if name in look] for name in names}
         plot(pen, (left, top), caption, lines, logarithmic, [at for at, _ in marks])
@@ -91,7 +92,7 @@ def plot(
         places = [(across(x), up(y)) for x, y in each]
         pen.line(places, fill=color) if len(places) > 1 else pen.point(places, fill=color)
         if number < 12:
-            pen.text((left + 4 + number // 6 * 160, top + 2 + 11 * (number % 6)), label_of(name), fill=color)
+            pen.text((left + 4 + number // 6 * 145, top + 2 + 11 * (number % 6)), label_of(name), fill=color)
     show = lambda y: f"{10**y:.1e}" if logarithmic else f"{y:.2f}"  # noqa: E731
     pen.text((corner[0] + 1, top - 2), show(y1), fill=(90, 90, 90))
     pen.text((corner[0] + 1, bottom - 9), show(y0), fill=(90, 90, 90))

@@ -9,6 +9,7 @@ from mmengine.dist import barrier, is_distributed
 
 from toolbox.engine.checkpoint import read_checkpoint, write_checkpoint
 from toolbox.engine.random_state import seed_all
+from toolbox.engine.schedules import SCALED, scale_rates
 from toolbox.engine.state import load_portable_state, portable_state
 from toolbox.errors import RunFailed
 
@@ -24,16 +25,8 @@ def pause_discriminators(runner: Any, iterations: int) -> str:
 
 
 def lower_rates(runner: Any, factor: float) -> str:
-    """Multiply every optimizer's rate; schedules go on from there, and a checkpoint keeps it."""
-    for _, wrapper in runner.optim_wrapper.items():
-        for group in wrapper.optimizer.param_groups:
-            group["lr"] *= factor
-            if "initial_lr" in group:
-                group["initial_lr"] *= factor
-    for schedulers in runner.running.values():
-        for scheduler in schedulers:
-            scheduler.base_values = [value * factor for value in scheduler.base_values]
-            scheduler._last_value = [value * factor for value in scheduler._last_value]
+    """Multiply every optimizer's rate; schedules go on from there, and a resumed run too."""
+    scale_rates(runner.optimizers, runner.running, factor)
     return f"rates times {factor:g}"
 
 
@@ -59,7 +52,8 @@ def doubt(runner: Any, work_dir: Path) -> None:
 def roll_back(runner: Any, work_dir: Path, number: int, most: int) -> str:
     """Take weights, averages and optimizers from the last healthy state, and go on with other random numbers.
 
-    The run's iteration and its schedules go on, so it sees other data than the first time.
+    The run's iteration and its schedules go on, so it sees other data than the first time; degradations, noise and
+    the pools, which begin empty, draw other numbers.
 
     Raises:
         RunFailed: there was no healthy state, or it has been tried too often.
@@ -73,11 +67,16 @@ def roll_back(runner: Any, work_dir: Path, number: int, most: int) -> str:
     iteration = runner.algorithm.iteration
     load_portable_state(runner.algorithm, content["state_dict"], str(file))
     runner.algorithm.iteration = iteration
-    groups = [group for _, wrapper in runner.optim_wrapper.items() for group in wrapper.optimizer.param_groups]
-    rates = [group["lr"] for group in groups]
+    groups = lambda: [g for _, wrapper in runner.optimizers.items() for g in wrapper.optimizer.param_groups]  # noqa: E731
+    rates = [{key: group[key] for key in ("lr", "initial_lr", SCALED) if key in group} for group in groups()]
     runner.optimizers.load_state_dict(content["optimizer"])
-    groups = [group for _, wrapper in runner.optim_wrapper.items() for group in wrapper.optimizer.param_groups]
-    for group, rate in zip(groups, rates, strict=True):
-        group["lr"] = rate
-    seed_all(int(runner.seed or 0) + 7919 * number + runner.rank)
+    for group, rate in zip(groups(), rates, strict=True):
+        group.update(rate)
+    for _, wrapper in runner.optimizers.items():
+        wrapper.zero_grad()  # of a step that was half accumulated
+    seed = int(runner.seed or 0) + 7919 * number + runner.rank  # each rank its own: the file holds rank 0's
+    seed_all(seed)
+    runner.algorithm.data_preprocessor.rng.manual_seed(seed)
+    for pool in runner.algorithm.pools.values():
+        pool.clear()
     return f"rolled back to the last healthy state (number {number} of {most}), with other random numbers"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -23,10 +23,12 @@ POWER_STEPS = 4
 def aside(algorithm: Algorithm) -> Iterator[None]:
     """Networks in evaluation mode, without the ranks' wrappers; random numbers and modes are as before at the end.
 
-    In evaluation mode neither batch norm's statistics nor spectral norm's vectors move.
+    In evaluation mode neither batch norm's statistics nor spectral norm's vectors move. Logits that one step keeps for
+    the next (`model.one_graph`) are put away; a critic's iteration is looked at like a generator's.
     """
     wrapped = {name: child for name, child in algorithm.named_children() if isinstance(child, DistributedDataParallel)}
     modes = [(module, module.training) for module in algorithm.modules()]
+    kept = algorithm.shared, algorithm._translating_for_generators
     with ExitStack() as stack:
         stack.enter_context(undisturbed())
         for slot in (*algorithm.networks, *algorithm.judged):
@@ -35,16 +37,23 @@ def aside(algorithm: Algorithm) -> Iterator[None]:
             for name, child in wrapped.items():
                 setattr(algorithm, name, child.module)
             algorithm.eval()
+            algorithm.shared, algorithm._translating_for_generators = {}, True
             yield
         finally:
+            algorithm.shared, algorithm._translating_for_generators = kept
             for name, child in wrapped.items():
                 setattr(algorithm, name, child)
             for module, training in modes:
                 module.training = training
 
 
-def health(algorithm: Algorithm, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Every measure of a batch of the train loader, as scalars by name; call it within `aside`."""
+def health(
+    algorithm: Algorithm, batch: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Tensor]:
+    """Every measure of a batch of the train loader, as scalars by name; call it within `aside`.
+
+    Of `earlier` batches only the diversity is measured, together with this one's: a batch of one image has none.
+    """
     values: Values = algorithm.data_preprocessor(batch, False)
     algorithm.translate(values)
     found: dict[str, Tensor] = {}
@@ -60,11 +69,20 @@ def health(algorithm: Algorithm, batch: Mapping[str, Any]) -> dict[str, Tensor]:
     for slot in algorithm.judged:
         found.update(judgement(algorithm, slot, values))
     found.update(drift(algorithm, values))
+    found.update(diversity(algorithm, [values, *(translated(algorithm, each) for each in earlier)]))
     for slot in (*algorithm.networks, *algorithm.judged):
         largest = largest_singular_value(getattr(algorithm, slot))
         if largest is not None:
             found[f"spectral/{slot}"] = largest
     return {name: value.detach().float() for name, value in found.items()}
+
+
+@torch.no_grad()
+def translated(algorithm: Algorithm, batch: Mapping[str, Any]) -> Values:
+    """The values of a batch, without a graph."""
+    values: Values = algorithm.data_preprocessor(batch, False)
+    algorithm.translate(values)
+    return values
 
 
 def judgement(algorithm: Algorithm, slot: str, values: Values) -> dict[str, Tensor]:
@@ -103,7 +121,7 @@ def accuracy(real: Logits, fake: Logits, boundary: float | None) -> tuple[Tensor
 
 
 def drift(algorithm: Algorithm, values: Values) -> dict[str, Tensor]:
-    """Diversity, brightness and colour of the fakes beside the real ones, and how far outputs moved from their inputs.
+    """Brightness and colour of the fakes beside the real ones, and how far outputs moved from their inputs.
 
     `change` is the largest shift of a channel's mean from input to output.
     """
@@ -111,9 +129,6 @@ def drift(algorithm: Algorithm, values: Values) -> dict[str, Tensor]:
     for slot, (real_name, fake_name) in algorithm.judged.items():
         name = slot.replace("discriminator", "d")
         real, fake = values[real_name].detach().float(), values[fake_name].detach().float()
-        if len(fake) > 1:
-            among = spread(real)
-            found[f"diversity/{name}"] = torch.where(among > 1e-6, spread(fake) / among.clamp_min(1e-6), 1.0)
         means = [images.mean((0, 2, 3)) if images.dim() == 4 else images.mean(0) for images in (real, fake)]
         if means[0].shape == means[1].shape:
             shift = means[1] - means[0]
@@ -129,11 +144,27 @@ def drift(algorithm: Algorithm, values: Values) -> dict[str, Tensor]:
     return found
 
 
-def spread(images: Tensor) -> Tensor:
-    """Root-mean-square distance between the samples of a batch, coarsely seen (B, C, up to 8, up to 8)."""
+def diversity(algorithm: Algorithm, batches: Sequence[Values]) -> dict[str, Tensor]:
+    """How different the fakes of some batches are from each other, over the real images: 0 where all are alike."""
+    found = {}
+    for slot, names in algorithm.judged.items():
+        real, fake = (torch.cat([coarse(values[name].detach()) for values in batches]) for name in names)
+        if len(fake) > 1:
+            among = spread(real)
+            ratio = torch.where(among > 1e-6, spread(fake) / among.clamp_min(1e-6), 1.0)
+            found[f"diversity/{slot.replace('discriminator', 'd')}"] = ratio
+    return found
+
+
+def coarse(images: Tensor) -> Tensor:
+    """Images (B, C, H, W) seen coarsely, up to 8x8, as vectors: what makes two pictures different, not their grain."""
     size = (min(images.shape[-2], 8), min(images.shape[-1], 8))
-    flat = nn.functional.adaptive_avg_pool2d(images, size).flatten(1)
-    return (2 * flat.var(0, unbiased=True).mean()).sqrt()
+    return nn.functional.adaptive_avg_pool2d(images.float(), size).flatten(1)
+
+
+def spread(vectors: Tensor) -> Tensor:
+    """Root-mean-square distance between vectors (B, N), for each of their N numbers."""
+    return (2 * vectors.var(0, unbiased=True).mean()).sqrt()
 
 
 def norm(gradients: Iterable[Tensor | None]) -> Tensor:

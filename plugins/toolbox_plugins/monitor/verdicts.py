@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import isfinite
 from statistics import median
 
+NOTHING = 1e-7
+"""A gap or a gradient that is none, whatever it was before."""
 Look = Mapping[str, float]
 """What was measured at one look: `accuracy_real/d`, `gradient/g/cycle`, and `iteration`."""
 
@@ -37,7 +39,8 @@ def judge(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
     if not history:
         return []
     found = [verdict for rule in RULES for verdict in rule(history, limits)]
-    return found
+    blinded = {verdict.place for verdict in found if verdict.name == "d_blind"}  # which says why the gradient is gone
+    return [verdict for verdict in found if verdict.name != "vanishing" or verdict.place not in blinded]
 
 
 def named(look: Look, kind: str) -> list[str]:
@@ -103,6 +106,28 @@ def discriminator_wins(history: Sequence[Look], limits: Thresholds) -> list[Verd
     return found
 
 
+def discriminator_blind(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
+    """Real and fake all one to a discriminator that gives no gradient any more; chance alone is a balanced pair."""
+    found = []
+    for name in named(history[-1], "gap"):
+        slot = name.split("/", 1)[1]
+        place = f"gradient/g/adversarial{slot[1:]}"
+        gaps, gradients = (lately(history, each, limits.looks) for each in (name, place))
+        real, fake = (lately(history, f"accuracy_{side}/{slot}", limits.looks) for side in ("real", "fake"))
+        if not (gaps and gradients and real and fake) or max(map(sum, zip(real, fake, strict=True))) > 1.1:
+            continue
+        widest, steepest = (max(abs(look.get(each, 0.0)) for look in history) for each in (name, place))
+        shut = max(map(abs, gaps)) <= max(limits.faint * widest, NOTHING)
+        if shut and max(gradients) <= max(limits.faint * steepest, NOTHING):
+            text = (
+                f"{slot} is blind: accuracy {(real[-1] + fake[-1]) / 2:.2f}, gap {gaps[-1]:.1g}, and no gradient for "
+                "the generator, which wins unjudged; try a higher rate or d_steps 2 for the discriminator, a larger "
+                "one, a weaker regularizer, or another seed"
+            )
+            found.append(Verdict("d_blind", place, text))
+    return found
+
+
 def vanishing(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
     """An adversarial gradient that has all but gone, beside what it was or beside the others."""
     found = []
@@ -153,8 +178,9 @@ RULES: tuple[Callable[[Sequence[Look], Thresholds], list[Verdict]], ...] = (
     exploding,
     collapse,
     discriminator_wins,
+    discriminator_blind,
     vanishing,
     color_drift,
 )
 """From the worst to the mildest; each names its verdict."""
-NAMES = ("not_finite", "exploding", "collapse", "d_wins", "vanishing", "color_drift")
+NAMES = ("not_finite", "exploding", "collapse", "d_wins", "d_blind", "vanishing", "color_drift")
