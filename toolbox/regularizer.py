@@ -79,3 +79,20 @@ class Regularizer(nn.Module, ABC):
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if self.every == 1:
             destination.pop(f"{prefix}_extra_state", None)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Do not miss a count that was left out."""
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+        if self.every == 1 and f"{prefix}_extra_state" in missing_keys:
+            missing_keys.remove(f"{prefix}_extra_state")

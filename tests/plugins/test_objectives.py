@@ -11,14 +11,17 @@ import pytest
 import torch
 from torch import nn
 
+from matrix import algorithm_class
 from toolbox.errors import UserError
 from toolbox.gan_variant import GanVariant
+from toolbox.testing import assemble, batch_for, optimizers_for
 from toolbox_plugins import gan_variants
 from toolbox_plugins.gan_variants.dragan import DRAGAN
 from toolbox_plugins.gan_variants.hinge import Hinge
 from toolbox_plugins.gan_variants.lsgan import LSGAN
 from toolbox_plugins.gan_variants.ragan import RaGAN
 from toolbox_plugins.gan_variants.rpgan import RpGAN
+from toolbox_plugins.gan_variants.spectral_norm import SpectralNorm
 from toolbox_plugins.gan_variants.vanilla import Vanilla
 from toolbox_plugins.gan_variants.wgan import WGAN, SoftplusWGAN
 from toolbox_plugins.gan_variants.wgan_gp import WGANGP
@@ -211,6 +214,24 @@ def test_clipping_holds_every_trained_weight_and_no_buffer() -> None:
     nn.init.constant_(linear.weight, 3.0)
     WGAN(clip=None).finish_step(network)
     assert torch.equal(linear.weight, torch.full((2, 2), 3.0))
+
+
+def test_a_training_step_leaves_every_weight_of_the_critic_clipped_and_the_generators_alone() -> None:
+    model = assemble(algorithm_class("SRGAN"), lambda: WGAN(clip=0.003, d_steps=1))
+    model.train_step(batch_for(model, seed=0), optimizers_for(model))
+    largest = lambda name: max(p.abs().max().item() for p in getattr(model, name).parameters())  # noqa: E731
+    assert largest("discriminator") == pytest.approx(0.003) and largest("generator") > 0.01
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_spectral_norm_has_the_losses_boundary_and_rhythm_of_its_base(name: str) -> None:
+    base = CASES[name].variant
+    wrapped = SpectralNorm(base=base)
+    own = (wrapped.d_steps, wrapped.needs_real, wrapped.boundary)
+    assert own == (base.d_steps, base.needs_real, base.boundary)
+    r, f = [torch.tensor([[0.3], [-1.2]])], [torch.tensor([[0.8], [2.0]])]
+    assert torch.equal(wrapped.d_loss(r, f), base.d_loss(r, f))
+    assert torch.equal(wrapped.g_loss(f, r), base.g_loss(f, r))
 
 
 def test_a_critic_steps_five_times_for_each_step_of_the_generator() -> None:

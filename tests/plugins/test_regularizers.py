@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import product
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from matrix import algorithm_class
+from toolbox.build import build_component
 from toolbox.errors import UserError
 from toolbox.gan_variant import VariantError
 from toolbox.regularizer import Regularizer
-from toolbox.testing import check_regularizer
+from toolbox.testing import assemble, batch_for, check_regularizer, optimizers_for
 from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
 from toolbox_plugins.gan_variants.dragan import DRAGAN
 from toolbox_plugins.gan_variants.wgan_gp import WGANGP
@@ -83,19 +86,22 @@ def test_a_linear_critics_penalty_and_its_gradient_are_those_of_the_closed_form(
     torch.testing.assert_close(gradient, slope, atol=1e-10, rtol=0)
 
 
+@pytest.mark.parametrize("span", [1.0, 2.0])
 @pytest.mark.parametrize("penalty", SLOPES)
-def test_a_quadratic_critics_penalty_is_the_mean_over_each_samples_own_gradient(penalty: type[Slope]) -> None:
+def test_a_quadratic_critics_penalty_is_the_mean_over_each_samples_own_gradient(
+    penalty: type[Slope], span: float
+) -> None:
     critic, (real, fake) = Quadratic(), pair()
-    value = penalty(image_span=1.0)(critic, real, fake)
+    value = penalty(image_span=span)(critic, real, fake)
     (gradient,) = torch.autograd.grad(value, critic.root)
     x, a = critic.seen[0], critic.matrix.detach()
-    y = x @ a  # the gradients, (B, CHW)
+    y = x @ a / span  # the gradients, (B, CHW), on images of that span
     if penalty in (R1, R2):
         assert torch.equal(x, (real if penalty is R1 else fake).flatten(1))
-        expected, by_y = y.square().sum(1).mean() / 2, y / len(x)
+        expected, by_y = y.square().sum(1).mean() / 2, y / len(x) / span
     else:
         norms = y.square().sum(1).sqrt()
-        expected, by_y = (norms - 1).square().mean(), 2 * ((norms - 1) / norms)[:, None] * y / len(x)
+        expected, by_y = (norms - 1).square().mean(), 2 * ((norms - 1) / norms)[:, None] * y / len(x) / span
     by_matrix = x.T @ by_y
     torch.testing.assert_close(value, expected, atol=1e-10, rtol=0)
     torch.testing.assert_close(gradient, (by_matrix + by_matrix.T) / 2, atol=1e-10, rtol=0)
@@ -141,15 +147,15 @@ def test_scales_count_one_by_one() -> None:
 @pytest.mark.parametrize("channels", [1, 3, 5])
 @pytest.mark.parametrize("penalty", [R1, R2])
 def test_patches_that_do_not_overlap_have_the_penalty_of_one_of_them(penalty: Any, channels: int) -> None:
-    judge = nn.Conv2d(channels, 1, 4, stride=4)  # every pixel belongs to one logit, whose slope is the kernel
+    judge = nn.Conv2d(channels, 1, 4, stride=4).double()  # every pixel belongs to one logit; its slope is the kernel
     expected = judge.weight.detach().square().sum() / 2
     for height, width in ((4, 4), (8, 12), (40, 40)):
-        images = torch.rand(2, channels, height, width)
+        images = torch.rand(2, channels, height, width, dtype=torch.float64)
         patches = height * width // 16
         value = penalty(image_span=1.0)(lambda x: [judge(x)], images, images)
         plain = penalty(image_span=1.0, per_patch=False)(lambda x: [judge(x)], images, images)
-        torch.testing.assert_close(value, expected)
-        torch.testing.assert_close(plain, expected * patches)
+        torch.testing.assert_close(value, expected, atol=1e-10, rtol=0)
+        torch.testing.assert_close(plain, expected * patches, atol=1e-10, rtol=0)
 
 
 def test_r1_of_a_patch_discriminator_hardly_depends_on_the_size_of_the_crop_and_the_plain_one_does() -> None:
@@ -179,6 +185,36 @@ def test_consistency_is_the_squared_difference_of_the_means_over_patches() -> No
             expected += (still.square().sum((1, 2, 3)) - moved.square().sum((1, 2, 3))).square().mean()
         assert len(seen) == (4 if both else 2)
         torch.testing.assert_close(value, torch.as_tensor(expected), atol=1e-10, rtol=0)
+
+
+def test_consistency_by_hand_and_its_gradient() -> None:
+    consistency = ConsistencyRegularization()
+    consistency.move = lambda images: images.flip(3)
+    images = torch.tensor([[1.0, 2.0], [3.0, 0.0]], dtype=torch.float64)[:, None, None]  # two rows of two pixels
+    critic = Linear(2)
+    critic.weight.data = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    value = consistency(critic, images, images)
+    (gradient,) = torch.autograd.grad(value, critic.weight)
+    assert value.item() == ((1 - 2) ** 2 + (3 - 0) ** 2) / 2
+    # the differences are -1 and 3, those of the images (-1, 1) and (3, -3), and 2 d (x - Tx) is averaged
+    assert gradient.tolist() == [(2 * -1 * -1 + 2 * 3 * 3) / 2, (2 * -1 * 1 + 2 * 3 * -3) / 2]
+
+
+def test_of_an_image_of_one_colour_every_judge_is_consistent() -> None:
+    constant = torch.rand(4, 3, 1, 1, dtype=torch.float64).expand(-1, -1, 12, 10)
+    judge = nn.Conv2d(3, 2, 3, stride=2).double()
+    value = ConsistencyRegularization(fake=True, shift=0.4)(lambda x: [judge(x)], constant, constant)
+    assert value.item() < 1e-30  # the two are laid out otherwise in memory, so that sums round otherwise
+
+
+def test_images_that_are_not_square_move_along_both_sides_by_their_own_share() -> None:
+    images = torch.arange(8.0 * 16).reshape(1, 1, 8, 16).expand(200, -1, -1, -1)
+    moved = ConsistencyRegularization(shift=0.25).move(images)[:, 0]
+    assert moved.shape == (200, 8, 16)
+    rows, steps = moved[:, 3, 8] // 16 - 3, moved[:, 3, 9] - moved[:, 3, 8]
+    assert set(rows.tolist()) == {-2.0, -1.0, 0.0, 1.0, 2.0} and set(steps.tolist()) == {-1.0, 1.0}
+    columns = torch.where(steps > 0, moved[:, 3, 8] % 16 - 8, moved[:, 3, 8] % 16 - 7)
+    assert set(columns.tolist()) == {float(each) for each in range(-4, 5)}
 
 
 def test_a_move_is_a_flip_or_not_of_a_shift_with_mirrored_borders_each_samples_own() -> None:
@@ -241,8 +277,14 @@ def test_the_rhythm_goes_on_after_a_resume() -> None:
     assert turns == [False, False, True, False]
 
 
-def test_who_counts_in_every_step_adds_nothing_to_checkpoints() -> None:
-    assert not R1().state_dict() and not WGANGP().state_dict() and not DRAGAN().state_dict()
+@pytest.mark.parametrize("made", [R1, WGANGP, DRAGAN])
+def test_who_counts_in_every_step_adds_nothing_to_checkpoints_and_wants_nothing(made: Any) -> None:
+    assert not made().state_dict()
+    made().load_state_dict({})
+    lazy = R1()
+    lazy.configure(every=2)
+    with pytest.raises(RuntimeError, match=r"Missing key.*_extra_state"):
+        lazy.load_state_dict({})
 
 
 @pytest.mark.parametrize("penalty", SLOPES)
@@ -252,6 +294,53 @@ def test_batch_norm_is_refused_by_name(penalty: type[Slope]) -> None:
         penalty().prepare(network)
     penalty().prepare(nn.Sequential(nn.Conv2d(3, 4, 3), nn.InstanceNorm2d(4)))
     ConsistencyRegularization().prepare(network)
+
+
+@pytest.mark.parametrize("level", ["base", "wrapper"])
+def test_batch_norm_is_refused_on_either_level_of_a_wrapper(level: str) -> None:
+    variant: Any = build_component("gan_variants", wrapped({level: {"regularizers": [{"type": "R1"}]}}))
+    with pytest.raises(VariantError, match=r"R1 penalises.*has batch norm"):
+        variant.accept(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
+    variant.accept(nn.Sequential(nn.Conv2d(3, 4, 3)))
+
+
+# ---------------------------------------------------------------------- in configs and in training
+
+
+def wrapped(lists: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A config of spectral norm over the hinge loss, with lists on the level of `base` and of the `wrapper`."""
+    base = {"type": "Hinge", **lists.get("base", {})}
+    return {"type": "SpectralNorm", "base": base, **lists.get("wrapper", {})}
+
+
+def test_a_config_may_give_both_lists_on_both_levels_of_a_wrapper() -> None:
+    color = [{"type": "DiffAugment", "policy": ["color"]}]
+    inner = {"regularizers": [{"type": "R1", "weight": 2.0, "every": 2}], "augmentations": color}
+    outer = {"regularizers": [{"type": "R2", "weight": 3.0}], "augmentations": [{"type": "DiffAugment"}]}
+    variant: Any = build_component("gan_variants", wrapped({"base": inner, "wrapper": outer}))
+    assert (len(variant.augmentations), len(variant.base.augmentations)) == (1, 1)
+    judge = variant.accept(nn.Sequential(nn.Flatten(), nn.Linear(192, 1)))
+    names = []
+    for _ in range(3):
+        names.append(set(variant.penalties(lambda x: [judge(x)], *torch.rand(2, 2, 3, 8, 8))))
+        variant.finish_step(judge)
+    assert names == [{"r1", "r2"}, {"r2"}, {"r1", "r2"}]
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_training_step_logs_the_weighted_value_at_the_weights_it_began_with(over: bool) -> None:
+    lists = {"regularizers": [{"type": "R1", "weight": 3.0, "every": 2}]}
+    config = wrapped({"base": lists}) if over else {"type": "Hinge", **lists}
+    model = assemble(algorithm_class("SRGAN"), lambda: build_component("gan_variants", config))
+    optimizers, values = optimizers_for(model), []
+    for step in range(3):
+        batch, before = batch_for(model, seed=step), deepcopy(model.discriminator)
+        logs = model.train_step(batch, optimizers)
+        values.append(logs.get("d/r1"))
+        if step != 1:
+            expected = 6 * R1()(before, batch["hr"], batch["hr"]).detach()  # weight 3, every 2
+            torch.testing.assert_close(values[-1], expected, rtol=0.05 if over else 1e-5, atol=0)
+    assert values[1] is None
 
 
 @pytest.mark.parametrize(
