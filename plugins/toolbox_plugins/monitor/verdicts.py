@@ -54,10 +54,10 @@ def lately(history: Sequence[Look], name: str, looks: int) -> list[float]:
     return values if len(values) == looks else []
 
 
-def before(history: Sequence[Look], name: str, looks: int) -> float | None:
-    """What a measure usually was before the newest looks: the median, from two looks on."""
+def before(history: Sequence[Look], name: str, looks: int, least: int = 2) -> float | None:
+    """What a measure usually was before the newest looks: the median, from `least` looks on."""
     values = [look[name] for look in history[:-looks] if name in look and isfinite(look[name])]
-    return median(values) if len(values) >= 2 else None
+    return median(values) if len(values) >= least else None
 
 
 def not_finite(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
@@ -73,10 +73,11 @@ def exploding(history: Sequence[Look], limits: Thresholds) -> list[Verdict]:
     """A gradient or a loss that has grown many times over what it usually was."""
     found = []
     for name in [*named(history[-1], "gradient"), *named(history[-1], "loss")]:
-        usual, now = before(history, name, 1), history[-1][name]
+        # gradients begin near nothing, and grow honestly at first
+        usual, now = before(history, name, 1, 4 if name.startswith("gradient/") else 2), history[-1][name]
         growth = limits.growth
         if usual is None and len(history) > 1 and name in history[-2] and name.startswith("loss/"):
-            # the second look of all: be slower to speak, and not of gradients, which begin near nothing
+            # the second look of all: be slower to speak
             usual, growth = history[-2][name], 10 * limits.growth
         if usual and isfinite(now) and abs(now) > growth * max(abs(usual), 1e-3):
             found.append((abs(now) / max(abs(usual), 1e-3), name, usual, now))
