@@ -12,6 +12,7 @@ from matrix import CELLS, VARIANTS, algorithm_class
 from toolbox.algorithm import Algorithm
 from toolbox.network_call import unwrapped
 from toolbox.testing import assemble, batch_for, check_training, optimizers_for
+from toolbox_plugins.gan_variants.wgan_gp import WGANGP
 
 cells = pytest.mark.parametrize(("algorithm", "variant"), CELLS)
 
@@ -80,7 +81,7 @@ def test_equal_seeds_give_equal_weights(algorithm: str, variant: str) -> None:
 
 
 def test_a_discriminator_of_five_steps_meets_one_generator_step() -> None:
-    model = assemble(algorithm_class("SRGAN"), VARIANTS["WGANGP"])
+    model = assemble(algorithm_class("SRGAN"), WGANGP)
     optimizers = optimizers_for(model)
     moved = []
     for step in range(10):
@@ -92,7 +93,7 @@ def test_a_discriminator_of_five_steps_meets_one_generator_step() -> None:
 
 
 def test_accumulation_keeps_the_micro_batches_of_a_generator_update_together() -> None:
-    model = assemble(algorithm_class("SRGAN"), VARIANTS["WGANGP"])
+    model = assemble(algorithm_class("SRGAN"), WGANGP)
     turns = []
     for model.iteration in range(20):
         turns.append(model.turn(2)[0])
