@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
+from runs import sr_config
 from toolbox.build import build_algorithm
 from toolbox.check import check
+from toolbox.compatibility import check_combination
 from toolbox.config import load_config
 from toolbox.config.shipped import shipped_configs
-from toolbox.errors import ConfigError
+from toolbox.errors import ConfigError, UserError
 from toolbox.testing.training import batch_for, optimizers_for
 
 PRESETS = [name for name in shipped_configs() if name.startswith("gan/")]
@@ -46,9 +49,34 @@ def test_a_preset_sets_objective_and_optimizers_together_and_trains(folder: Path
     assert config.data["model"]["losses"] == recipe["model"]["losses"]
     algorithm = build_algorithm(config.data["model"])
     optimizers = optimizers_for(algorithm)
-    for step in range(max(int(v.d_steps) for v in algorithm.variants.values())):
+    for step in range(2 * max(int(v.d_steps) for v in algorithm.variants.values())):
         logs = algorithm.train_step(batch_for(algorithm, seed=step), optimizers)
     assert all(torch.isfinite(value) for value in logs.values()) and "g/cycle" in logs
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_trains_super_resolution(tmp_path: Path, preset: str) -> None:
+    folder = tmp_path / "configs"
+    (folder / "gan").mkdir(parents=True)
+    (folder / preset).write_text(shipped_configs()[preset].read_text())
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(sr_config(tmp_path)))
+    (folder / "mine.yaml").write_text(f"_base_: [recipe.yaml, {preset}]\n")
+    config = load_config(folder / "mine.yaml")
+    check(config)
+    algorithm = build_algorithm(config.data["model"])
+    check_combination(config.data, algorithm)
+    optimizers = optimizers_for(algorithm)
+    for step in range(2 * max(int(v.d_steps) for v in algorithm.variants.values())):
+        logs = algorithm.train_step(batch_for(algorithm, seed=step), optimizers)
+    assert all(torch.isfinite(value) for value in logs.values()) and "g/pixel" in logs
+
+
+@pytest.mark.parametrize("preset", ["gan/r3gan.yaml", "gan/wgan_gp.yaml"])
+def test_a_preset_with_a_penalty_names_the_batch_norm_of_the_recipe(folder: Path, preset: str) -> None:
+    (folder / "mine.yaml").write_text(f"_base_: [super_resolution/srgan.yaml, {preset}]\n")
+    model = {**load_config(folder / "mine.yaml").data["model"], "losses": {"pixel": {"type": "L1Loss"}}}
+    with pytest.raises(UserError, match=r"VGGStyleDiscriminator has batch norm.*norm: none"):
+        build_algorithm(model)
 
 
 def test_a_preset_goes_over_super_resolution_too_and_the_file_itself_has_the_last_word(folder: Path) -> None:

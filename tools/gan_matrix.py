@@ -2,7 +2,7 @@
 
     python tools/gan_matrix.py -o docs/gan_matrix.md
 
-Each cell trains (finite losses, both networks move), trains with a warning, or is refused with the reason.
+Each cell trains (finite losses, live gradients in every weight), trains with a warning, or is refused with the reason.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
         "",
         f"Made by `python tools/gan_matrix.py`: {len(found)} cells, three iterations each, at tiny size: "
         + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        + ". ✓ trains: finite losses, and both networks move. A number is a note below.",
+        + ". ✓ trains: finite losses, and live gradients in every weight of both networks. A number is a note below.",
         "",
     ]
     for norm in NORMS:
