@@ -193,4 +193,4 @@ def test_a_model_of_one_style_takes_none(tmp_path: Path, capsys: pytest.CaptureF
     for flag, value in (("--style", photo), ("--strength", 0.5), ("--seed", 1)):
         assert command("infer", photo, "-o", tmp_path / "out", *network, flag, value) == 2
         error = capsys.readouterr().err.strip()
-        assert "CycleGAN learned one style for fake_b" in error and len(error.splitlines()) == 1
+        assert "CycleGAN has learned one style for fake_b" in error and len(error.splitlines()) == 1

@@ -49,8 +49,9 @@ def model_of(algorithm: str, variant: str) -> Algorithm:
     translate = model.translate
 
     def without_noise(values: Values) -> None:
-        # parts of a batch would draw another noise of codes, and other places of patches
-        with patch("torch.randn_like", torch.zeros_like), patch("torch.randperm", torch.arange):
+        # parts of a batch would draw another noise of codes, other strengths, and other places of patches
+        halves = patch("torch.rand_like", lambda x: torch.full_like(x, 0.5))
+        with halves, patch("torch.randn_like", torch.zeros_like), patch("torch.randperm", torch.arange):
             translate(values)
 
     model.translate = without_noise  # pyright: ignore[reportAttributeAccessIssue]

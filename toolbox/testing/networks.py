@@ -19,7 +19,7 @@ CODE = 8
 class TinyGenerator(nn.Module):
     """Two convolutions around an enlargement: the smallest network that keeps to the contract of a generator.
 
-    A graded one: strength moves it from its input to its output.
+    A graded one. Strength does not act linearly, or an output between the ends would equal their mixture exactly.
     """
 
     multiple = 1
@@ -33,7 +33,7 @@ class TinyGenerator(nn.Module):
         """(B, C, H, W), and strengths (B,), to (B, C, scale*H, scale*W)."""
         base = interpolate(images, scale_factor=self.scale) if self.scale > 1 else images
         change = self.last(torch.tanh(self.first(base)))
-        return base + (change if strength is None else change * (1 + strength[:, None, None, None]))
+        return base + (change if strength is None else change * (1 + strength.square()[:, None, None, None]))
 
 
 class TinyDiscriminator(nn.Module):
