@@ -32,6 +32,7 @@ def test_a_plugins_rule_warns_and_refuses(install) -> None:
         check_combination({**config, "seed": 1}, algorithm)
 
 
+@pytest.mark.filterwarnings("default::toolbox.errors.CompatibilityWarning")
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
 def test_a_warning_is_one_line_said_once_however_many_discriminators_it_concerns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]

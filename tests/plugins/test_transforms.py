@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from skimage.color import lab2rgb, rgb2lab
 
 from toolbox.errors import UserError
 from toolbox.images import find_images, read_image
-from toolbox_plugins.transforms.geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
+from toolbox.resize import resize_bicubic
+from toolbox_plugins.transforms.geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize, Shrink
 from toolbox_plugins.transforms.naming import Copy
 from toolbox_plugins.transforms.oracle import InkOracle, PaletteOracle
 
@@ -160,3 +162,17 @@ def test_the_demo_photographs_are_split_by_image_and_all_credited():
     assert [name for name in names if f"`{name}.jpg`" not in credits] == []
     for path in find_images(PHOTOS):
         assert min(read_image(path).shape[:2]) >= 224, "room for a crop"
+
+
+def test_shrinking_equals_the_bicubic_degradation_of_a_photograph() -> None:
+    image = read_image(find_images(PHOTOS / "test")[0])[:96, :160]
+    small = Shrink(factor=4)({"a": image}, rng())["a"]
+    tensor = torch.from_numpy(np.ascontiguousarray(image)).movedim(2, 0)[None] / 255
+    expected = (resize_bicubic(tensor, down=4)[0].clamp(0, 1) * 255).movedim(0, 2).numpy()
+    assert small.dtype == np.uint8 and small.shape == (24, 40, 3)
+    assert np.abs(small - expected).max() <= 0.501
+
+
+def test_shrinking_refuses_sides_that_are_no_multiples() -> None:
+    with pytest.raises(UserError, match=r"lr is 7x8, not multiples of 4; crop before it"):
+        Shrink(factor=4)({"lr": np.zeros((7, 8, 3), np.uint8)}, rng())

@@ -45,8 +45,8 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     the file itself decides it, or the later one says `_override_: true`: a preset, made to be laid over others. Such a
     file is no config by itself, and has no bases. Mappings merge, lists and single values replace, and
     `_delete_: true` in a mapping replaces the base's. `'{{ fileDirname }}'` (in quotes: YAML reads bare braces as a
-    mapping) in any text becomes the folder of the file that wrote it. No base may lie outside the nearest folder called `configs` above the first
-    file (its own folder where there is none), and nothing but .yaml and .yml is read.
+    mapping) in any text becomes the folder of the file that wrote it. No base may lie outside the nearest folder
+    called `configs` above the first file (its own folder where there is none), and nothing but .yaml and .yml is read.
 
     Raises:
         ConfigError: naming the file, the key and the way out.

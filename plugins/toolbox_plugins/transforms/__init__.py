@@ -8,7 +8,7 @@ from toolbox.hookspecs import Register, hookimpl
 @hookimpl
 def register_transforms(register: Register) -> None:
     from .color_transfer import HistogramTransfer, ReinhardTransfer
-    from .geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
+    from .geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize, Shrink
     from .naming import Copy
     from .oracle import InkOracle, PaletteOracle
     from .video import VideoCompression
@@ -24,6 +24,7 @@ def register_transforms(register: Register) -> None:
         RandomFlip,
         ReinhardTransfer,
         Resize,
+        Shrink,
         VideoCompression,
     ):
         register(transform.__name__, transform)

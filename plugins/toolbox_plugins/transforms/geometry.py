@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
+import torch
 
 from toolbox.dataset import Images, Transform
 from toolbox.errors import UserError
+from toolbox.resize import resize_bicubic
 
 
 class RandomCrop(Transform):
@@ -102,6 +104,29 @@ class Resize(Transform):
             return image
         shrinks = target[0] <= height and target[1] <= width
         return cv2.resize(image, target[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+class Shrink(Transform):
+    """Makes every image `factor` times smaller, bicubically as MATLAB's imresize does (`BicubicDegradation`'s way).
+
+    For training at the resolution of a super-resolution network's inputs. Sides must be multiples of the factor.
+    """
+
+    def __init__(self, *, factor: int) -> None:
+        self.factor = _positive("factor", factor)
+
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        for name, image in images.items():
+            if image.shape[0] % self.factor or image.shape[1] % self.factor:
+                raise UserError(
+                    f"Shrink: {name} is {image.shape[0]}x{image.shape[1]}, not multiples of {self.factor}; "
+                    "crop before it (ModCrop does)"
+                )
+        return {name: self._shrunk(image) for name, image in images.items()}
+
+    def _shrunk(self, image: np.ndarray) -> np.ndarray:
+        tensor = torch.from_numpy(np.ascontiguousarray(image)).movedim(2, 0)[None].float()
+        return resize_bicubic(tensor, down=self.factor)[0].round().clamp(0, 255).byte().movedim(0, 2).numpy()
 
 
 def _positive(name: str, value: int) -> int:
