@@ -171,7 +171,7 @@ def _phases(
     for i, phase in enumerate(phases or [Phase("train")]):
         counts = [role for role, each in losses.items() if each and (phase.losses is None or role in phase.losses)]
         counts += [slot for slot in adversaries if phase.adversaries is None or slot in phase.adversaries]
-        if not counts:
+        if not counts and (losses or adversaries):  # with neither it is a pipeline of networks trained elsewhere
             message = "no loss and no discriminator counts, so nothing would train"
             raise ConfigError(message, key=f"model.phases.{i}" if phases else "model.losses")
     return phases or [Phase("train")]

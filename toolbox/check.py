@@ -197,7 +197,7 @@ class Check:
                 key = f"model.losses.{role}.{i}" if isinstance(each, list) else f"model.losses.{role}"
                 self.component("losses", loss, key)
                 self.number(loss.get("weight", 1.0), f"{key}.weight")
-        if not model.get("losses") and not judged:
+        if not model.get("losses") and not judged and self.data.get("train_cfg"):
             raise self.error("there is no loss and no discriminator, so nothing would train", "model.losses")
 
     def phases(self, model: Mapping[str, Any], algorithm: Any, judged: list[str]) -> None:

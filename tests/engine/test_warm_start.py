@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from runs import command, sr_config, style_config, weights, write_config
+from runs import command, pictures, sr_config, style_config, weights, write_config
+from toolbox.images import read_image
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from toolbox_plugins.esrgan.rrdbnet import RRDBNet
 
@@ -97,3 +98,84 @@ def test_a_slot_that_the_algorithm_lacks_is_refused_with_the_nearest(
     config = style_config(tmp_path) | {"load_from": {"generator_a": "official.pth"}}
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 2
     assert "load_from.generator_a: there is no such network; did you mean" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------- networks of other runs
+
+
+def stages(folder: Path) -> tuple[Path, Path]:
+    """Checkpoints of a style transfer and of a x2 super-resolution, both with averages."""
+    style = style_config(folder / "style") | {"train_cfg": {"max_iters": 2}}
+    sr = sr_config(folder / "sr", generator={"type": "ResidualCNN", "width": 8, "blocks": 1, "scale": 2}, ema=0.5)
+    found = []
+    for name, config in (("style", style), ("sr", sr | {"train_cfg": {"max_iters": 2}})):
+        config = {key: value for key, value in config.items() if not key.startswith("val_")}
+        assert command("train", write_config(config, folder / f"{name}.yaml")) == 0
+        found.append(Path(config["work_dir"]) / "iter_2.pth")
+    return found[0], found[1]
+
+
+def pipeline(folder: Path, **load_from: str) -> dict[str, Any]:
+    """A cascade of both, tested on pictures whose large originals are the reference."""
+    config = sr_config(folder)
+    config["model"] = {
+        "type": "Cascade",
+        "first": {"type": "ResidualCNN", "width": 8, "blocks": 1},
+        "second": {"type": "ResidualCNN", "width": 8, "blocks": 1, "scale": 2},
+        "degradation": config["model"]["degradation"],
+    }
+    dataset = config["val_dataloader"]["dataset"] | {"key": "real_a"}
+    config["test_dataloader"] = config["val_dataloader"] | {"dataset": dataset}
+    config["test_evaluator"] = [{"type": "PSNR", "prediction": "fake_b", "reference": "real_a", "channel": "RGB"}]
+    return {key: value for key, value in config.items() if not key.startswith(("val_", "train_", "optim", "param"))} | {
+        "load_from": load_from
+    }
+
+
+def test_a_cascade_of_two_runs_is_tested_and_used_by_its_config_alone(tmp_path: Path) -> None:
+    style, sr = stages(tmp_path)
+    config = pipeline(tmp_path, first=f"{style}:generator_ab", second=f"{sr}:generator")
+    file = write_config(config, tmp_path / "both.yaml")
+    assert command("test", file) == 0
+    photo = pictures(tmp_path / "in", 1, size=24) / "00.png"
+    assert command("infer", photo, "-o", tmp_path / "out", "--config", file) == 0
+    after: Any = []
+    for name, slot, source in (("style", "fake_b", style), ("sr", "sr", sr)):
+        given = photo if name == "style" else tmp_path / "style_out" / "00.png"
+        network = ("--config", tmp_path / f"{name}.yaml", "--checkpoint", source, "--output", slot)
+        assert command("infer", given, "-o", tmp_path / f"{name}_out", *network) == 0
+        after = read_image(tmp_path / f"{name}_out" / "00.png")
+    together = read_image(tmp_path / "out" / "00.png")
+    assert together.shape == (48, 48, 3)
+    assert abs(together.astype(int) - after.astype(int)).max() <= 3  # the picture between was rounded and clipped
+
+
+@pytest.mark.parametrize(
+    ("load_from", "problem"),
+    [
+        ({"first": "{style}", "second": "{sr}:generator"}, "iter_2.pth: holds several networks; write "),
+        ({"first": "{style}:generator_b", "second": "{sr}:generator"}, "holds no generator_b; did you mean"),
+        ({"first": "{sr}:generator", "second": "{sr}:generator"}, "does not fit the config's model"),
+        ({"second": "{sr}:generator"}, "load_from: names no file for first, which would run untrained"),
+        ({"first.body": "{style}:generator_ab"}, "load_from.first.body: there is no such part"),
+    ],
+)
+def test_a_pipeline_with_a_wrong_file_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], load_from: dict[str, str], problem: str
+) -> None:
+    style, sr = stages(tmp_path)
+    named = {key: value.format(style=style, sr=sr) for key, value in load_from.items()}
+    if "first.body" in named:
+        named |= {"second": f"{sr}:generator"}
+    file = write_config(pipeline(tmp_path, **named), tmp_path / "both.yaml")
+    capsys.readouterr()
+    assert command("test", file) == 2
+    error = capsys.readouterr().err.strip()
+    assert problem in error and len(error.splitlines()) == 1
+
+
+def test_a_test_without_any_weights_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = pipeline(tmp_path)
+    config.pop("load_from")
+    assert command("test", write_config(config, tmp_path / "both.yaml")) == 2
+    assert "load_from: name a CHECKPOINT" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`infer INPUT… -o DIR (--weights FILE | --config CONFIG --checkpoint FILE)`: apply a trained network to pictures."""
+"""`infer INPUT… -o DIR (--weights FILE | --config CONFIG [--checkpoint FILE])`: apply a trained network to pictures."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add = network.add_argument
     add("--weights", type=Path, metavar="FILE", help="a file that `export` wrote, or one published elsewhere")
     add("--config", metavar="CONFIG", help="instead: the YAML file the model was trained with")
-    add("--checkpoint", metavar="FILE", help="and a checkpoint of that config")
+    add("--checkpoint", metavar="FILE", help="and a checkpoint of that config; without: its load_from")
     add("--output", metavar="NAME", help="which of the model's outputs (fake_a); the first by default")
     add_config_options(made)
     chosen = made.add_argument_group("the style, where a model has learned many")
@@ -142,11 +142,10 @@ def _tile(text: str) -> int | None:
 
 
 def _one_of_two_ways(options: argparse.Namespace) -> None:
-    """A config with its checkpoint, or weights alone: never both, never half."""
+    """A config, with its checkpoint where it names no weights itself, or weights alone: never both."""
     others = [name for name in ("config", "checkpoint", "cfg_options") if getattr(options, name)]
     if options.weights and others:
         flag = f"--{others[0].replace('_', '-')}"
         raise UserError(f"{flag}: goes with a checkpoint; --weights names everything by itself, leave {flag} out")
-    missing = [name for name in ("config", "checkpoint") if not getattr(options, name)]
-    if not options.weights and missing:
-        raise UserError(f"--{missing[0]}: is missing; name --config and --checkpoint, or exported --weights")
+    if not options.weights and not options.config:
+        raise UserError("--config: is missing; name --config with --checkpoint, or exported --weights")

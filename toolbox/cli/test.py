@@ -1,4 +1,4 @@
-"""`test CONFIG CHECKPOINT`: measure a checkpoint on the config's test data."""
+"""`test CONFIG [CHECKPOINT]`: measure a checkpoint, or what `load_from` names, on the config's test data."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "test", "Measure a checkpoint on the config's test data (or its validation data, if it has no other)."
     )
     made.add_argument("config", metavar="CONFIG", help="the YAML file it was trained with")
-    made.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of that config")
+    made.add_argument(
+        "checkpoint", nargs="?", metavar="CHECKPOINT", help="a checkpoint of that config; without: its load_from"
+    )
     add_config_options(made)
     add_run_options(made)
     options = made.parse_args(arguments)
     config = read_config(options)
-    config.data |= {"load_from": options.checkpoint, "resume": False}
+    source = options.checkpoint or config.data.get("load_from")
+    if not source:
+        raise ConfigError(
+            "name a CHECKPOINT, or write the files of the networks", file=config.source(""), key="load_from"
+        )
+    config.data |= {"load_from": source, "resume": False}
     if options.work_dir is None:  # beside the training's report, config and samples, not over them
         run = config.data.get("work_dir") or f"work_dirs/{config.file.stem}"
         config.data["work_dir"] = str(Path(run) / "test")
@@ -44,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runner = build_runner(config, splits=("test",))
         for hook in runner.hooks:
             if isinstance(hook, ReportHook):
-                hook.tests(options.checkpoint, data, (config.data.get("train_cfg") or {}).get("max_iters", 0))
+                hook.tests(str(source), data, (config.data.get("train_cfg") or {}).get("max_iters", 0))
         runner.test()
     leave_distributed()
     return 0

@@ -26,10 +26,9 @@ from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.schedules import completed, restore_schedules
 from toolbox.engine.state import load_portable_state, message_hub_state, portable_state, rank_states
-from toolbox.errors import ConfigError, UserError, did_you_mean
-from toolbox.network_call import unwrapped
+from toolbox.errors import ConfigError, UserError
 from toolbox.plugin_manager import manager
-from toolbox.weights.importing import import_generator_state
+from toolbox.weights.starting import begin_with
 
 
 class ToolboxRunner(Runner):
@@ -226,28 +225,21 @@ class ToolboxRunner(Runner):
         A mapping names the slot of each file: `{generator_ab: a.pth, generator_ba: b.pth}`. Networks that no file
         holds keep their initial weights; an average begins at its network's.
         """
-        generators = self.algorithm.generators
-        if isinstance(source, Mapping):
-            for slot in source:
-                if slot not in generators:
-                    raise UserError(f"load_from.{slot}: there is no such network{did_you_mean(slot, generators)}")
-        else:
+        if isinstance(source, str):
             if Path(source).suffix == ".pth" and Path(source).is_file():
                 checkpoint = read_checkpoint(source)
                 if "algorithm" in (checkpoint.get("meta") or {}):
                     self._take(checkpoint, source, partly=True)
                     return
+            generators = self.algorithm.generators
             if len(generators) != 1:
                 raise UserError(
                     f"{source}: is no checkpoint of this toolbox, and holds one network of {', '.join(generators)}: "
                     f"which? Write load_from: {{{next(iter(generators))}: {source}}}"
                 )
             source = dict.fromkeys(generators, source)
+        begin_with(self.algorithm, source, whole=self._train_loop is None)
         for slot, filename in source.items():
-            network = unwrapped(getattr(self.algorithm, slot))
-            network.load_state_dict(import_generator_state(filename, network, slot=slot))
-            if slot in self.algorithm.averaged:
-                getattr(self.algorithm, f"{slot}_ema").load_state_dict(network.state_dict())
             self.logger.info("%s began with %s", slot, filename)
         self._has_loaded = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ from toolbox.inference.predictor import Predictor
 from toolbox.outputs import Style
 from toolbox.runner import seeded_algorithm
 from toolbox.weights.file import description_file
+from toolbox.weights.starting import begin_with
 
 STYLE_FLAGS = "--style, --strength and --seed"
 
@@ -55,15 +56,15 @@ def load(
     """A trained network as a function of arrays (H, W, C): `load("x4.pth")(array)`.
 
     `weights` alone names everything: a file of `export`, known by the description beside it, or one published
-    elsewhere whose keys a plugin recognises. `config` with its `checkpoint` is the other way.
+    elsewhere whose keys a plugin recognises. `config` with its `checkpoint`, or with its `load_from` for a pipeline of
+    networks that were trained apart, is the other way.
 
     Raises:
         UserError: neither is given, a file is missing or not understood, or an option is out of place.
     """
-    if weights is None and (config is None or checkpoint is None):
-        raise UserError("--weights, or --config with --checkpoint, must name a trained network")
     if weights is None:
-        assert config is not None and checkpoint is not None
+        if config is None:
+            raise UserError("--weights, or --config with --checkpoint, must name a trained network")
         network: nn.Module = Output(load_algorithm(config, checkpoint), output, style)
     elif description_file(Path(weights)).is_file():
         from toolbox.weights.export import load_exported
@@ -78,13 +79,21 @@ def load(
     return Predictor(network, device=device, options=options, note=note)
 
 
-def load_algorithm(config: Config, checkpoint: str | Path, *, device: str | torch.device = "cpu") -> Algorithm:
-    """The config's model with a checkpoint's weights, ready to `predict`."""
+def load_algorithm(
+    config: Config, checkpoint: str | Path | None = None, *, device: str | torch.device = "cpu"
+) -> Algorithm:
+    """The config's model with a checkpoint's weights, by default those of its `load_from`, ready to `predict`."""
+    source = checkpoint or config.data.get("load_from")
+    if not source:
+        raise UserError(f"--checkpoint: is missing, and {config.source('')} names no weights by load_from")
     algorithm = seeded_algorithm(config)
-    state = read_checkpoint(checkpoint).get("state_dict")
-    if not isinstance(state, dict):
-        raise UserError(f"{checkpoint}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
-    load_portable_state(algorithm, state, str(checkpoint))
+    if isinstance(source, Mapping):
+        begin_with(algorithm, source, whole=True)
+    else:
+        state = read_checkpoint(source).get("state_dict")
+        if not isinstance(state, dict):
+            raise UserError(f"{source}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
+        load_portable_state(algorithm, state, str(source))
     algorithm.to(device)
     return algorithm.eval()
 

@@ -97,13 +97,7 @@ def import_generator_state(path: str | Path, network: nn.Module, *, slot: str = 
     """
     found = read_imported(Path(path))
     part = found.format.of_slot(found.whole, slot)
-    state = with_singular_vectors(network, found.state if part is None else part)
-    own = network.state_dict()
-    for key in [key for key in own if ".parametrizations." in key or key.startswith("parametrizations.")]:
-        head, _, tail = key.rpartition("parametrizations.")
-        name, _, part = tail.partition(".")
-        if key not in state:
-            state[key] = state.pop(head + name, own[key]) if part == "original" else own[key]
+    state = under_parametrizations(network, found.state if part is None else part)
     problem = misfit(network, state)
     if problem and part is not None:
         raise UserError(f"{path}: its {slot} is not this {type(network).__name__}: {problem}")
@@ -113,6 +107,18 @@ def import_generator_state(path: str | Path, network: nn.Module, *, slot: str = 
             f"{path}: holds a {found.config['type']} ({described}), not this {type(network).__name__}: {problem}"
         )
     return state
+
+
+def under_parametrizations(network: nn.Module, state: Mapping[str, Tensor]) -> State:
+    """Plain weights under the keys of a network that normalises some of them spectrally, with singular vectors."""
+    result = dict(with_singular_vectors(network, state))
+    own = network.state_dict()
+    for key in [key for key in own if ".parametrizations." in key or key.startswith("parametrizations.")]:
+        head, _, tail = key.rpartition("parametrizations.")
+        name, _, part = tail.partition(".")
+        if key not in result:
+            result[key] = result.pop(head + name, own[key]) if part == "original" else own[key]
+    return result
 
 
 def read_imported(path: Path, *, output: str | None = None) -> Imported:
