@@ -14,5 +14,7 @@ def register_algorithms(register: Register) -> None:
 @hookimpl
 def register_generators(register: Register) -> None:
     from .compact import StyleSRNet
+    from .rrdb import StyleRRDBNet
 
     register("StyleSRNet", StyleSRNet)
+    register("StyleRRDBNet", StyleRRDBNet)
