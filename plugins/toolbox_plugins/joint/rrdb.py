@@ -27,8 +27,9 @@ class StyleRRDBNet(GradedGenerator):
     Perez et al. 2018).
 
     Those are zero at first: the network then equals ESRGAN at strength 0, and ESRGAN after CycleGAN at strength 1.
-    28.1 M parameters by default. Defaults are the papers'; `style_*` are ResnetGenerator's arguments, the others
-    RRDBNet's. With `style_norm: instance`, CycleGAN's own, tiles differ from the whole image.
+    28.1 M parameters by default and, from 64x64 pixels, 76.5 G multiply-accumulates: both networks' own, added up.
+    Defaults are the papers'; `style_*` are ResnetGenerator's arguments, the others RRDBNet's. With `style_norm:
+    instance`, CycleGAN's own, tiles differ from the whole image.
 
     Raises:
         UserError: one of the two networks refuses its arguments.
