@@ -71,7 +71,8 @@ def test_a_shipped_config_builds(name: str, vggs: dict[str, Path]) -> None:
 def test_a_shipped_config_opens_with_its_command_needs_time_and_result(name: str) -> None:
     header = CONFIGS[name].read_text().split("\n\n")[0]
     comments = "\n".join(line for line in header.splitlines() if line.startswith("#"))
-    assert f"python tools/train.py configs/{name}" in comments
+    trained = load_config(CONFIGS[name]).data.get("train_cfg")
+    assert f"python tools/{'train' if trained else 'test'}.py configs/{name}" in comments
     for word in ("Needs", "Takes", "Reaches"):
         assert word in comments, f"{name}: the header does not say what it {word.lower()}"
 

@@ -68,6 +68,8 @@ def _fill(network: nn.Module, source: str, slot: str) -> None:
         if "algorithm" in (checkpoint.get("meta") or {}):
             _load(network, _trained(checkpoint, file, name), source)
             return
+    if name and not file.is_file():
+        raise UserError(f"{source}: there is no file {file}; run what makes it, or name another")
     if name:
         raise UserError(f"{source}: {file} is no checkpoint of this toolbox, and holds no {name}; leave :{name} out")
     if description_file(file).is_file() and not read_description(file).get("layout"):
