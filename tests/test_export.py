@@ -165,7 +165,7 @@ def test_what_is_missing_damaged_or_not_described_is_refused(
     infer = ["infer", sr / "in", "-o", tmp_path / "out"]
     assert "leave --config out" in refused(capsys, *infer, "--weights", file, "--config", sr / "run.yaml")
     assert "--checkpoint: is missing" in refused(capsys, *infer, "--config", sr / "run.yaml")
-    assert "--config: is missing" in refused(capsys, *infer)
+    assert "--config: is missing" in refused(capsys, *infer, "--checkpoint", sr / "run/iter_6.pth")
     assert "no such weights file" in refused(capsys, *infer, "--weights", tmp_path / "x3.safetensors")
     described, intact = tmp_path / "x2.safetensors.json", (tmp_path / "x2.safetensors.json").read_text()
     described.write_text("{}")

@@ -1,4 +1,4 @@
-"""`infer INPUT… -o DIR (--weights FILE | --config CONFIG [--checkpoint FILE])`: apply a trained network to pictures."""
+"""`infer INPUT… [-o DIR] [--weights FILE | --config CONFIG [--checkpoint FILE]]`: a trained network over pictures."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 from toolbox.cli.arguments import add_config_options, naming_the_file, parser, read_config, use_plugins
 from toolbox.errors import UserError
+from toolbox.weights.shipped import DEFAULT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Translate every picture; returns 0, or 1 if some could not be translated."""
     options = _parser().parse_args(arguments)
     _one_of_two_ways(options)
-    config = None if options.weights else read_config(options)
+    config = read_config(options) if options.config else None
     use_plugins(options.plugins, config)
     if config:
         from toolbox.check import check
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def note(line: str) -> None:
         errors.print(f"note: {line}", markup=False, soft_wrap=True)
 
+    if not options.weights and not config:
+        options.weights = Path(DEFAULT)
+        note(f"nobody named a network: this is {DEFAULT}, which comes with the toolbox (models list --long)")
     with naming_the_file(config) if config else nullcontext():
         predictor = load(
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,
@@ -85,10 +89,22 @@ def _parser() -> argparse.ArgumentParser:
     made = parser("infer", "Apply a trained network to images; a file that cannot be read is named and passed over.")
     add = made.add_argument
     add("inputs", nargs="+", type=Path, metavar="INPUT", help="images or folders")
-    add("-o", dest="folder", type=Path, required=True, metavar="DIR", help="where results are written")
+    add(
+        "-o",
+        dest="folder",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="where results are written (results)",
+    )
     network = made.add_argument_group("the network")
     add = network.add_argument
-    add("--weights", type=Path, metavar="FILE", help="a file that `export` wrote, or one published elsewhere")
+    add(
+        "--weights",
+        type=Path,
+        metavar="FILE|NAME",
+        help=f"a file that `export` wrote, one published elsewhere, or a model's name ({DEFAULT}: the default)",
+    )
     add("--config", metavar="CONFIG", help="instead: the YAML file the model was trained with")
     add("--checkpoint", metavar="FILE", help="and a checkpoint of that config; without: its load_from")
     add("--output", metavar="NAME", help="which of the model's outputs (fake_a); the first by default")
@@ -147,5 +163,5 @@ def _one_of_two_ways(options: argparse.Namespace) -> None:
     if options.weights and others:
         flag = f"--{others[0].replace('_', '-')}"
         raise UserError(f"{flag}: goes with a checkpoint; --weights names everything by itself, leave {flag} out")
-    if not options.weights and not options.config:
+    if not options.config and others:
         raise UserError("--config: is missing; name --config with --checkpoint, or exported --weights")

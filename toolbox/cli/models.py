@@ -41,7 +41,13 @@ def _list(options: argparse.Namespace) -> int:
     from toolbox.console import console
     from toolbox.weights.models import state_of
     from toolbox.weights.official_models import MODELS
+    from toolbox.weights.shipped import shipped_models
 
+    for name, file in shipped_models().items():
+        card = file.with_name("README.md").read_text(encoding="utf-8").partition("\n\n")
+        console.print(f"{name} (comes with the toolbox): {card[0].lstrip('# ')}", markup=False, soft_wrap=True)
+        if options.long:
+            console.print(card[2], markup=False)
     if options.long:
         for model in MODELS.values():
             console.print(f"{model.name}: {model.what}", markup=False, soft_wrap=True)

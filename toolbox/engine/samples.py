@@ -18,15 +18,23 @@ class SamplesHook(Hook):
 
     `columns` names the values to show; by default the first output's input, the baseline where it differs in size,
     the output, and the references that the metrics compare with. `detail` shows a window of so many pixels of the
-    output instead of the whole picture, where it has most contrast.
+    output instead of the whole picture, where it has most contrast. `rivals` are shown beside: columns by name, each
+    with the trained network (anything that `infer --weights` takes) that is applied to the first output's input.
     """
 
     def __init__(
-        self, *, count: int = 4, columns: list[str] | None = None, cell: int = 256, detail: int | None = None
+        self,
+        *,
+        count: int = 4,
+        columns: list[str] | None = None,
+        cell: int = 256,
+        detail: int | None = None,
+        rivals: dict[str, str] | None = None,
     ) -> None:
         if count < 1 or cell < 16:
             raise ValueError(f"count must be at least 1 and cell at least 16, got {count} and {cell}")
         self.count, self.columns, self.cell, self.detail = count, columns, cell, detail
+        self.rivals, self.loaded = rivals or {}, {}
         self.rows: list[list[np.ndarray]] = []
         self.shown: list[str] = []
 
@@ -36,10 +44,20 @@ class SamplesHook(Hook):
                 return
             if not self.shown:
                 self.shown = self.columns or self._default_columns(runner, sample, evaluator)
-            if any(name not in sample for name in self.shown):  # it is of the other domain
+            if any(name not in sample and name not in self.rivals for name in self.shown):  # it is of the other domain
                 continue
-            row = [tensor_to_image(sample[name].nan_to_num()) for name in self.shown]
+            row = [self._picture(runner, sample, name) for name in self.shown]
             self.rows.append(detail(row, self.detail) if self.detail else row)
+
+    def _picture(self, runner: Any, sample: dict[str, Any], name: str) -> np.ndarray:
+        if name in sample:
+            return tensor_to_image(sample[name].nan_to_num())
+        from toolbox.inference import load  # it needs the engine's checkpoints
+
+        if name not in self.loaded:
+            self.loaded[name] = load(self.rivals[name])
+        source = next(path[0] for path in runner.algorithm.outputs.values() if path[0] in sample)
+        return self.loaded[name](tensor_to_image(sample[source]))
 
     def _default_columns(self, runner: Any, sample: dict[str, Any], evaluator: Any) -> list[str]:
         source = next((path[0] for path in runner.algorithm.outputs.values() if path[0] in sample), None)
@@ -48,7 +66,7 @@ class SamplesHook(Hook):
         results = [name for name, path in runner.algorithm.outputs.items() if path[0] == source]
         references = [m.reference for m in evaluator.metrics if getattr(m, "reference", None) in sample]
         enlarged = sample[source].shape[-2:] != sample[results[0]].shape[-2:]
-        return list(dict.fromkeys([source, *([DO_NOTHING] if enlarged else []), *results, *references]))
+        return list(dict.fromkeys([source, *([DO_NOTHING] if enlarged else []), *results, *self.rivals, *references]))
 
     def _write(self, runner: Any, name: str) -> None:
         if runner.rank == 0 and self.rows:

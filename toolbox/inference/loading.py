@@ -19,6 +19,7 @@ from toolbox.inference.predictor import Predictor
 from toolbox.outputs import Style
 from toolbox.runner import seeded_algorithm
 from toolbox.weights.file import description_file
+from toolbox.weights.shipped import shipped_model, shipped_models
 from toolbox.weights.starting import begin_with
 
 STYLE_FLAGS = "--style, --strength and --seed"
@@ -55,13 +56,15 @@ def load(
 ) -> Predictor:
     """A trained network as a function of arrays (H, W, C): `load("x4.pth")(array)`.
 
-    `weights` alone names everything: a file of `export`, known by the description beside it, or one published
-    elsewhere whose keys a plugin recognises. `config` with its `checkpoint`, or with its `load_from` for a pipeline of
-    networks that were trained apart, is the other way.
+    `weights` alone names everything: a model that comes with the toolbox, a file of `export`, known by the description
+    beside it, or one published elsewhere whose keys a plugin recognises. `config` with its `checkpoint` is the other
+    way, or with its `load_from` where it is a pipeline of networks that were trained apart.
 
     Raises:
         UserError: neither is given, a file is missing or not understood, or an option is out of place.
     """
+    if weights is not None and str(weights) in shipped_models() and not Path(weights).exists():
+        weights = shipped_model(str(weights))
     if weights is None:
         if config is None:
             raise UserError("--weights, or --config with --checkpoint, must name a trained network")

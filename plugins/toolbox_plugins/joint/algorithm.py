@@ -48,11 +48,14 @@ class StyleSuperResolution(Algorithm):
     generators = ("generator_ab", "generator_ba")
     outputs = {
         "fake_b": ("lr_a", "generator_ab"),
+        "half_b": ("lr_a", "generator_ab"),
         "sr_a": ("lr_a", "generator_ab"),
         "sr_b": ("lr_b", "generator_ab"),
         "fake_a": ("lr_b", "generator_ba"),
     }
     graded = ("fake_b",)
+    fixed = {"half_b": 0.5, "sr_a": 0.0, "sr_b": 0.0}
+    """Strengths of the outputs that have no choice."""
     adversaries = {
         "discriminator_texture": ("real_b", "fake_b"),
         "discriminator_style": ("small_b", "fake_small"),
@@ -134,10 +137,10 @@ class StyleSuperResolution(Algorithm):
         return jpeg(images, quality, rounding="straight_through")
 
     def generate(self, output: str, images: Tensor, style: Style) -> Tensor:
-        """An output of small images (B, C, h, w): `fake_b` at the style's strength, `sr_a` and `sr_b` at 0."""
+        """An output of small images (B, C, h, w): `fake_b` at the style's strength, the others at `fixed` ones."""
         if output == "fake_a":
             return super().generate(output, images, style)
-        strength = style.strength if output in self.graded else 0.0
+        strength = self.fixed.get(output, style.strength)
         return self.averaged_network("generator_ab")(images, images.new_full((len(images),), strength))
 
 
