@@ -147,6 +147,9 @@ def test_a_cascade_of_two_runs_is_tested_and_used_by_its_config_alone(tmp_path: 
         after = read_image(tmp_path / f"{name}_out" / "00.png")
     together = read_image(tmp_path / "out" / "00.png")
     assert together.shape == (48, 48, 3)
+    assert command("export", file, "-o", tmp_path / "two.safetensors") == 0
+    assert command("infer", photo, "-o", tmp_path / "again", "--weights", tmp_path / "two_first.safetensors") == 0
+    assert (read_image(tmp_path / "again" / "00.png") == together).all()
     assert abs(together.astype(int) - after.astype(int)).max() <= 3  # the picture between was rounded and clipped
 
 

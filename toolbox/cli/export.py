@@ -1,4 +1,4 @@
-"""`export (CONFIG CHECKPOINT | --weights FILE) -o FILE`: trained generators alone, for `infer --weights` and others."""
+"""`export (CONFIG [CHECKPOINT] | --weights FILE) -o FILE`: trained generators alone, for `infer --weights` and others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Export; returns the exit code."""
     made = parser("export", "Write the trained generators alone (their averages, if there are any) with a description.")
     made.add_argument("config", nargs="?", metavar="CONFIG", help="the YAML file it was trained with")
-    made.add_argument("checkpoint", nargs="?", type=Path, metavar="CHECKPOINT", help="a checkpoint of that config")
+    made.add_argument(
+        "checkpoint",
+        nargs="?",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="a checkpoint of that config; without: its load_from",
+    )
     made.add_argument(
         "--weights", type=Path, metavar="FILE",
         help="instead of both: a published file of any known format (.pth, .safetensors, ncnn), to be written anew",
@@ -32,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = made.parse_args(arguments)
     if options.weights:
         return _translate(options)
-    if not options.checkpoint:
+    if not options.config:
         raise UserError("export: name CONFIG and CHECKPOINT, or --weights FILE")
     config = read_config(options)
     use_plugins(options.plugins, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,29 +29,26 @@ from toolbox.weights.file import (
 )
 from toolbox.weights.importing import import_generator_state
 from toolbox.weights.published_layout import check_target, laid_out, make_folder
+from toolbox.weights.starting import begin_with
 
 
-def export(config: Config, checkpoint: Path, target: Path, *, layout: str | None = None) -> list[Path]:
+def export(config: Config, checkpoint: Path | None, target: Path, *, layout: str | None = None) -> list[Path]:
     """Write the generators of a checkpoint, their averages where it has any; returns the weights files.
+
+    Without a checkpoint they are those that the config's `load_from` names, as in a pipeline of trained networks.
 
     One generator goes to `target`, several to `target` with their slot in the name: `style_generator_ab.safetensors`.
     The keys are the network's own, or those of a published `layout` of its files; parametrised weights (spectral norm)
     are written as the plain weights they give.
     """
     check_target(target)
-    content = read_checkpoint(checkpoint)
-    state = content.get("state_dict")
-    if not isinstance(state, dict):
-        raise UserError(f"{checkpoint}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
     model = config.data["model"]
     algorithm = build_generators(model)
+    content = _fill(algorithm, config, checkpoint)
     slots = [slot for slot in algorithm.networks if _predicts(algorithm, slot)]
     files = {slot: _file(target, slot if len(slots) > 1 else "") for slot in slots}
-    average = any("_ema." in key for key in state)
+    average = any("_ema." in key for key in content.get("state_dict", ()))
     for slot in slots:
-        prefix = f"{slot}_ema." if any(key.startswith(f"{slot}_ema.") for key in state) else f"{slot}."
-        own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        load_portable_state(getattr(algorithm, slot), own, f"{checkpoint} ({prefix[:-1]})")
         fold(getattr(algorithm, slot))
     contents = {slot: laid_out(getattr(algorithm, slot), layout, target.suffix) for slot in slots}
     make_folder(target)
@@ -71,12 +69,31 @@ def export(config: Config, checkpoint: Path, target: Path, *, layout: str | None
             "sha256": hashes[slot],
             "parameters": sum(p.numel() for p in network.parameters()),
             "files": {name: other.name for name, other in files.items()},
-            "metrics": _metrics(checkpoint, iteration),
+            "metrics": _metrics(checkpoint, iteration) if checkpoint else None,
             "plugins": manager().versions(),
             "model": model,
         }
         write_description(file, description)
     return list(files.values())
+
+
+def _fill(algorithm: Algorithm, config: Config, checkpoint: Path | None) -> dict[str, Any]:
+    """Load the generators' averages, or what `load_from` names; returns the checkpoint's content, if there is one."""
+    if checkpoint is None:
+        source = config.data.get("load_from")
+        if not isinstance(source, Mapping):
+            raise ConfigError("names no file for each network; name a CHECKPOINT", key="load_from")
+        begin_with(algorithm, source, whole=True)
+        return {}
+    content = read_checkpoint(checkpoint)
+    state = content.get("state_dict")
+    if not isinstance(state, dict):
+        raise UserError(f"{checkpoint}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
+    for slot in (slot for slot in algorithm.networks if _predicts(algorithm, slot)):
+        prefix = f"{slot}_ema." if any(key.startswith(f"{slot}_ema.") for key in state) else f"{slot}."
+        own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        load_portable_state(getattr(algorithm, slot), own, f"{checkpoint} ({prefix[:-1]})")
+    return content
 
 
 def load_exported(weights: Path, *, output: str | None = None, device: str | torch.device = "cpu") -> Algorithm:
