@@ -1,4 +1,4 @@
-"""`export (CONFIG [CHECKPOINT] | --weights FILE) -o FILE`: trained generators alone, for `infer --weights` and others."""
+"""`export (CONFIG [CHECKPOINT] | --weights FILE) -o FILE`: trained generators alone, for `infer` and for others."""
 
 from __future__ import annotations
 
