@@ -162,3 +162,11 @@ def test_sub_pixels_begin_alike_so_that_no_screen_door_is_there_to_unlearn():
         enlarged = nn.functional.pixel_shuffle(network.enlarge(torch.rand(1, 8, 5, 5)), 4)
     blocks = enlarged.unfold(2, 4, 4).unfold(3, 4, 4)
     assert blocks.flatten(-2).std(-1).max() < 1e-6 < enlarged.std()
+
+
+def test_no_channel_at_high_resolution_can_die():
+    network = lively()
+    with torch.no_grad():
+        network.enlarge.bias.fill_(-100.0)  # pyright: ignore[reportOptionalMemberAccess]
+    network(torch.rand(2, 3, 8, 8)).sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in (network.enlarge.weight, network.first.weight))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pixel_shuffle, relu
+from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, relu
 
 from toolbox.errors import UserError
 from toolbox.network import GradedGenerator
@@ -17,6 +17,7 @@ class StyleSRNet(GradedGenerator):
     in it (FiLM, Perez et al., 2018) and start at zero. Blocks have no normalisation (EDSR, Lim et al., 2017), so
     absolute colours pass and tiles agree. After the pixel shuffle a last convolution works at high resolution on `fine`
     channels: it smooths the seams between the sub-pixels. It starts at zero, so the network starts as bicubic resizing.
+    Before it the activation is leaky: of eight channels with plain ones, all died in a training at rate 1e-3.
     """
 
     def __init__(self, *, channels: int = 3, width: int = 48, blocks: int = 5, fine: int = 8, scale: int = 4) -> None:
@@ -45,7 +46,7 @@ class StyleSRNet(GradedGenerator):
         features = relu(self.first(torch.cat([images * 2 - 1, share.expand(-1, 1, *images.shape[-2:])], 1)))
         for block in self.blocks:
             features = block(features, share)
-        change = self.last(relu(pixel_shuffle(self.enlarge(features), self.scale)))
+        change = self.last(leaky_relu(pixel_shuffle(self.enlarge(features), self.scale), 0.2))
         if self.scale > 1:
             images = interpolate(images, scale_factor=self.scale, mode="bicubic", align_corners=False)
         return images + change
