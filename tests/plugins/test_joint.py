@@ -88,6 +88,8 @@ def test_prediction_goes_by_strength_and_has_no_picture_of_a_style():
     weak, strong = (algorithm.predict(images, "fake_b", Style(strength=s)) for s in (0.0, 1.0))
     assert strong.shape == (1, 3, 18, 22)
     assert torch.equal(weak, algorithm.predict(images, "sr_a")) and not torch.equal(weak, strong)
+    half = algorithm.predict(images, style=Style(strength=0.5))
+    assert torch.equal(half, algorithm.predict(images, "half_b")) and not torch.equal(half, strong)
     assert torch.equal(strong, algorithm.predict(images))
     with pytest.raises(UserError, match="leave --style out"):
         algorithm.predict(images, "fake_b", Style(torch.rand(1, 3, 8, 8)))
