@@ -42,6 +42,7 @@ def elsewhere(unpacked: Path, tmp_path: Path, *arguments: str) -> str:
 
 def test_the_wheel_holds_the_code_the_plugins_the_configs_and_the_licences(unpacked: Path) -> None:
     assert below(unpacked / "toolbox" / "configs", "*") == below(ROOT / "configs", "*")
+    assert below(unpacked / "toolbox" / "models", "*") == below(ROOT / "models", "*") != set()
     assert below(unpacked / "toolbox", "*.py") == below(ROOT / "toolbox", "*.py")
     assert below(unpacked / "toolbox_plugins", "*") == below(ROOT / "plugins" / "toolbox_plugins", "*.py")
     assert (unpacked / "toolbox/configs/demo/photos/CREDITS.md").is_file()

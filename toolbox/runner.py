@@ -85,7 +85,8 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
     algorithm = seeded_algorithm(config)
     if "train" in splits:
         check_combination(data, algorithm, quiet=rank > 0)
-    columns = ((data.get("default_hooks") or {}).get("samples") or {}).get("columns") or ()
+    samples = (data.get("default_hooks") or {}).get("samples") or {}
+    columns = [name for name in samples.get("columns") or () if name not in (samples.get("rivals") or {})]
     for split in ("val", "test"):
         if f"{split}_dataloader" in sections:
             metrics = sections[f"{split}_evaluator"].metrics

@@ -41,7 +41,7 @@ def lively(**arguments) -> StyleSRNet:
 def test_values_have_the_sizes_of_their_names():
     values = translated(joint())
     large, small = (2, 3, 32, 32), (2, 3, 16, 16)
-    for name in ("fake_b", "sr_a", "sr_b", "rec_b", "redrawn_b", "part_b", "mixed_b"):
+    for name in ("fake_b", "sr_a", "sr_b", "rec_b", "part_b", "mixed_b"):
         assert values[name].shape == large
     for name in ("lr_a", "small_a", "small_b", "fake_small", "fake_a", "rec_a", "same_a"):
         assert values[name].shape == small
@@ -57,7 +57,6 @@ def test_values_are_what_their_names_say():
         "sr_a": up(values["lr_a"], none),
         "sr_b": up(values["lr_b"], none),
         "fake_small": resize_bicubic(values["fake_b"], down=2),
-        "redrawn_b": up(values["fake_small"], none),
         "fake_a": back(values["small_b"]),
         "rec_a": back(values["fake_small"]),
         "rec_b": up(values["fake_a"], one),
@@ -66,11 +65,6 @@ def test_values_are_what_their_names_say():
     for name, value in expected.items():
         assert torch.allclose(values[name], value, atol=1e-6), name
     assert not values["mixed_b"].requires_grad
-
-
-def test_what_is_redrawn_is_a_target_and_passes_no_gradient():
-    values = translated(joint())
-    assert values["fake_b"].requires_grad and not values["redrawn_b"].requires_grad
 
 
 def test_each_image_is_destroyed_by_itself_and_gradients_pass():
@@ -85,7 +79,7 @@ def test_each_image_is_destroyed_by_itself_and_gradients_pass():
 def test_only_what_a_role_or_a_discriminator_asks_for_is_computed():
     values = translated(joint(losses=False))
     assert {"fake_b", "fake_small", "fake_a"} <= values.keys()
-    assert not {"sr_a", "sr_b", "rec_a", "rec_b", "same_a", "part_b", "redrawn_b"} & values.keys()
+    assert not {"sr_a", "sr_b", "rec_a", "rec_b", "same_a", "part_b"} & values.keys()
 
 
 def test_prediction_goes_by_strength_and_has_no_picture_of_a_style():

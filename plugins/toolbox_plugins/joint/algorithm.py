@@ -30,9 +30,7 @@ class StyleSuperResolution(Algorithm):
     `rec_b`, the large picture back from its small "photograph".
 
     Roles: `super_resolution` (at strength 0, photographs and pictures of B), `cycle` (photographs, small), `restyle`
-    (pictures of B, large, and back from the translation), `redraw` (large output, and what super-resolution at strength
-    0, which has seen true pairs of B, makes of it shrunk: neither the discriminator of small outputs nor the cycle sees
-    patterns finer than a small pixel), `identity` (small photographs stay what they are),
+    (pictures of B, large, and back from the translation), `identity` (small photographs stay what they are),
     `content` and `luminance` (small output, small input), `strength` (an output of a strength between, and the mixture
     of both ends it is to be).
 
@@ -68,7 +66,6 @@ class StyleSuperResolution(Algorithm):
         "super_resolution": [("sr_a", "real_a"), ("sr_b", "real_b")],
         "cycle": [("rec_a", "small_a")],
         "restyle": [("rec_b", "real_b")],
-        "redraw": [("fake_b", "redrawn_b")],
         "identity": [("same_a", "small_a")],
         "content": [("fake_small", "small_a")],
         "luminance": [("fake_small", "small_a")],
@@ -97,10 +94,6 @@ class StyleSuperResolution(Algorithm):
         values["small_a"], values["small_b"] = (self.shrink(values[name]) for name in ("real_a", "real_b"))
         self.upscale(values)
         fake_small = values["fake_small"] = self.shrink(values["fake_b"])
-        if self.wants("redraw"):
-            with torch.no_grad():
-                none = torch.zeros_like(fake_small[:, 0, 0, 0])
-                values["redrawn_b"] = unwrapped(self.generator_ab)(fake_small, none)
         small = {"fake_a": values["small_b"]} if self.wants_photographs() else {}
         if self.wants("cycle"):
             small["rec_a"] = self.destroy(fake_small)
