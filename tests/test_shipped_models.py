@@ -80,6 +80,11 @@ def test_a_model_that_is_not_there_is_refused_with_those_that_are() -> None:
         shipped_model("palette-x5")
 
 
+def test_a_file_that_is_not_there_is_named_before_its_strength(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("infer", PHOTOS[0], "--weights", "nowhere.safetensors", "--strength", "0.5") == 2
+    assert "nowhere.safetensors: there is no such weights file" in capsys.readouterr().err
+
+
 def test_the_list_of_models_shows_them_and_their_cards(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("models", ["list", "--long"]) == 0
     said = capsys.readouterr().out

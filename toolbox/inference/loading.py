@@ -76,7 +76,7 @@ def load(
     else:
         from toolbox.weights.importing import load_network
 
-        if style is not None:
+        if style is not None and Path(weights).exists():
             raise UserError(f"{STYLE_FLAGS}: {Path(weights).name} holds one network of one style; leave them out")
         network = load_network(Path(weights), output=output)
     return Predictor(network, device=device, options=options, note=note)
