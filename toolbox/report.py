@@ -22,6 +22,8 @@ class Report:
 
     title: str
     protocols: dict[str, str] = field(default_factory=dict)
+    rising: dict[str, bool] = field(default_factory=dict)
+    """Of each metric, whether higher is better."""
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -62,8 +64,10 @@ class Report:
         """Write `report.json` and `report.md`, then let plugins add their own formats."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {
+            "kind": "run",
             "title": self.title,
             "protocols": self.protocols,
+            "higher_is_better": self.rising,
             "rows": self.rows,
             "notes": self.notes,
             **self.facts,

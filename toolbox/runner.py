@@ -51,10 +51,13 @@ def seed_of(config: Config) -> int:
     return int((config.data.get("randomness") or {}).get("seed") or 0)
 
 
-def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), amp: bool = False) -> ToolboxRunner:
+def build_runner(
+    config: Config, *, splits: tuple[str, ...] = ("train", "val"), amp: bool = False, stop_at: int | None = None
+) -> ToolboxRunner:
     """Put a run together: `splits` is ("train", "val") to train and ("test",) to test.
 
-    `amp` computes in bfloat16, unless `env_cfg.amp` names another type.
+    `amp` computes in bfloat16, unless `env_cfg.amp` names another type. `stop_at` is the iteration after which a
+    training stops, to be resumed.
     """
     data = config.data
     if "train" in splits:
@@ -71,7 +74,7 @@ def build_runner(config: Config, *, splits: tuple[str, ...] = ("train", "val"), 
         dataset = build_component("datasets", data["train_dataloader"]["dataset"], "train_dataloader.dataset")
         loader = train_loader(data["train_dataloader"], dataset, seed_of(config), rank, world_size)
         sections["train_dataloader"] = loader
-        sections["train_cfg"] = {"type": TrainLoop, **data["train_cfg"]}
+        sections["train_cfg"] = {"type": TrainLoop, **data["train_cfg"], "stop_at": stop_at}
         sections["optim_wrapper"] = data["optim_wrapper"]
         sections["param_scheduler"] = data.get("param_scheduler")
     for split in ("val", "test"):

@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train a model from a YAML config",
     "test": "measure a checkpoint on the config's test data",
     "repeat": "train a config with several seeds; mean and spread of the final checkpoints",
+    "benchmark": "train every combination of a grid, and compare them on one page",
     "infer": "apply a trained network to images",
     "preview": "show what a config's degradation does to images",
     "evaluate": "price a folder of images, from any program, against references",
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 the run failed, 2 the user's input is wrong."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
-        lines = [f"  {name:8} {text}" for name, text in COMMANDS.items()]
+        lines = [f"  {name:9} {text}" for name, text in COMMANDS.items()]
         print("usage: gan-toolbox COMMAND [options]   (gan-toolbox COMMAND -h says more)\n\n" + "\n".join(lines))
         return 0 if arguments else 2
     return run(arguments[0], arguments[1:])

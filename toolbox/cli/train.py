@@ -10,6 +10,7 @@ import yaml
 
 from toolbox.cli.arguments import add_config_options, add_run_options, naming_the_file, parser, read_config, use_plugins
 from toolbox.config import Config
+from toolbox.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,8 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="continue from a checkpoint, or from the newest in the work dir",
     )  # fmt: skip
     made.add_argument("--amp", action="store_true", help="mixed precision: bfloat16 where it is safe")
+    made.add_argument(
+        "--stop-at", type=int, metavar="N", help="save and stop after iteration N; --resume continues the same run"
+    )
     made.add_argument("--dry-run", action="store_true", help="print the merged config and the networks, and stop")
     options = made.parse_args(arguments)
+    if options.stop_at is not None and options.stop_at < 1:
+        raise UserError(f"--stop-at {options.stop_at}: give an iteration, 1 or more")
     config = read_config(options)
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) and not options.resume:
         options.resume = "auto"  # torchrun started the processes anew after one of them died
@@ -49,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         started = any(work_dir_of(config).glob("iter_*.pth"))
         config.data["load_from" if started else "resume"] = None
     with naming_the_file(config):
-        build_runner(config, amp=options.amp).train()
+        build_runner(config, amp=options.amp, stop_at=options.stop_at).train()
     leave_distributed()
     return 0
 

@@ -38,8 +38,12 @@ class Config:
         return shown(self.file)
 
 
-def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+def load_config(
+    path: str | Path, options: Mapping[str, Any] | None = None, *, options_from: str = COMMAND_LINE
+) -> Config:
     """Read a config: its `_base_` files first, itself over them, then `options` (dotted path to value) over all.
+
+    `options_from` is the file to name in errors about what the options wrote.
 
     `_base_` is one path or a list, relative to the file that names it. Two bases may not differ in a value unless
     the file itself decides it, or the later one says `_override_: true`: a preset, made to be laid over others. Such a
@@ -55,11 +59,10 @@ def load_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
     first = found.resolve()
     if first.suffix not in SUFFIXES:  # a link from x.yaml to something else
         raise ConfigError(f"leads to '{first.name}'; only .yaml and .yml files are read", file=shown(found))
-    root = next((folder for folder in first.parents if folder.name == "configs"), first.parent)
-    layer = _Reader(root).read(first, ())
+    layer = _Reader(root_of(first)).read(first, ())
     for key, value in (options or {}).items():
-        _refuse_templates(value, key)
-    layer = with_options(layer, options or {})
+        _refuse_templates(value, key, options_from)
+    layer = with_options(layer, options or {}, options_from)
     return Config(layer.data, first, layer.sources)
 
 
@@ -81,11 +84,11 @@ class _Reader:
             raise ConfigError(f"more than {MAX_BASES_DEEP} files, each the base of another", file=name, key="_base_")
         if file in self.known:
             return self.known[file]
-        data = parse_yaml(_text(file), name)
+        data = parse_yaml(read_text(file), name)
         named = data.pop("_base_", [])
         if "_override_" in data:
             return self._preset(file, data, named, chain)
-        bases = [self._base(item, file, data) for item in (named if isinstance(named, list) else [named])]
+        bases = [base_of(item, file, self.root) for item in (named if isinstance(named, list) else [named])]
         own = written(_filled(data, file, ""), name)
         merged = Layer()
         for base in bases:
@@ -115,27 +118,37 @@ class _Reader:
         self.known[file] = written(_filled(data, file, ""), name)
         return self.known[file]
 
-    def _base(self, item: Any, file: Path, data: Mapping[str, Any]) -> Path:
-        """Find the file that an entry of `_base_` names, inside the root."""
 
-        def refuse(message: str) -> ConfigError:
-            return ConfigError(message, file=shown(file), key="_base_")
+def root_of(file: Path) -> Path:
+    """The folder that no base of a file may leave: the nearest one called `configs` above it, or else its own."""
+    return next((folder for folder in file.parents if folder.name == "configs"), file.parent)
 
-        if not isinstance(item, str) or not item.strip() or not item.isprintable():
-            raise refuse(f"wants a path or a list of paths, got {show(item)}")
-        if Path(item).is_absolute() or PureWindowsPath(item).anchor or "{{" in item:
-            raise refuse(f"{show(item)} must be relative to this file: write '../base.yaml'")
-        try:
-            base = (file.parent / item).resolve()
-        except (OSError, RuntimeError, ValueError) as error:  # a circle of links, or a name no disk can hold
-            raise refuse(f"{show(item)} cannot be read: {type(error).__name__}") from None
-        if not base.is_relative_to(self.root):
-            raise refuse(f"{show(item)} leaves the folder {shown(self.root)}; copy the base into it")
-        if base.suffix not in SUFFIXES:
-            raise refuse(f"{show(item)}: only .yaml and .yml files are read, so that no config runs code")
-        if not _is_file(base):
-            raise refuse(f"there is no file {show(item)} (looked for {shown(base)})")
-        return base
+
+def base_of(item: Any, file: Path, root: Path, key: str = "_base_") -> Path:
+    """Find the config that a file names at `key`, relative to that file and inside the root.
+
+    Raises:
+        ConfigError: it is no such path, leaves the root, is no YAML file, or is not there.
+    """
+
+    def refuse(message: str) -> ConfigError:
+        return ConfigError(message, file=shown(file), key=key)
+
+    if not isinstance(item, str) or not item.strip() or not item.isprintable():
+        raise refuse(f"wants a path or a list of paths, got {show(item)}")
+    if Path(item).is_absolute() or PureWindowsPath(item).anchor or "{{" in item:
+        raise refuse(f"{show(item)} must be relative to this file: write '../base.yaml'")
+    try:
+        base = (file.parent / item).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a circle of links, or a name no disk can hold
+        raise refuse(f"{show(item)} cannot be read: {type(error).__name__}") from None
+    if not base.is_relative_to(root):
+        raise refuse(f"{show(item)} leaves the folder {shown(root)}; copy the base into it")
+    if base.suffix not in SUFFIXES:
+        raise refuse(f"{show(item)}: only .yaml and .yml files are read, so that no config runs code")
+    if not _is_file(base):
+        raise refuse(f"there is no file {show(item)} (looked for {shown(base)})")
+    return base
 
 
 def _is_file(path: Path) -> bool:
@@ -145,7 +158,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """A file's text, cut behind what `parse_yaml` takes; raises ConfigError where it is no UTF-8 or cannot be read."""
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)  # one byte more than parse_yaml takes
@@ -180,15 +194,15 @@ def _filled(value: Any, file: Path, path: str) -> Any:
     return filled
 
 
-def _refuse_templates(value: Any, path: str) -> None:
+def _refuse_templates(value: Any, path: str, file: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
-            _refuse_templates(item, f"{path}.{key}")
+            _refuse_templates(item, f"{path}.{key}", file)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _refuse_templates(item, f"{path}.{index}")
+            _refuse_templates(item, f"{path}.{index}", file)
     elif isinstance(value, str) and "{{" in value:
-        raise ConfigError(f"{show(value)}: an option has no folder; write the path out", file=COMMAND_LINE, key=path)
+        raise ConfigError(f"{show(value)}: an option has no folder; write the path out", file=file, key=path)
 
 
 def _unknown_template(written_as: str, file: str, path: str) -> ConfigError:

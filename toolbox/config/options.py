@@ -42,38 +42,38 @@ def apply_options(data: Mapping[str, Any], options: Mapping[str, Any]) -> dict[s
     return with_options(Layer(dict(data)), options).data
 
 
-def with_options(layer: Layer, options: Mapping[str, Any]) -> Layer:
-    """Apply options to a layer, noting that what they wrote comes from the command line."""
+def with_options(layer: Layer, options: Mapping[str, Any], file: str = COMMAND_LINE) -> Layer:
+    """Apply options to a layer, noting that what they wrote comes from `file`, by default the command line."""
     data, sources = copied(layer.data), dict(layer.sources)
     for path, value in options.items():
-        segments = _segments(path)
-        refuse_reserved_keys(value, COMMAND_LINE, path)
-        existing, old = _walk(data, segments, path)
+        segments = _segments(path, file)
+        refuse_reserved_keys(value, file, path)
+        existing, old = _walk(data, segments, path, file)
         for depth in range(existing + 1, len(segments)):
-            sources[".".join(segments[:depth])] = COMMAND_LINE
+            sources[".".join(segments[:depth])] = file
         if not (isinstance(old, dict) and _merges(value)):
             sources = {known: file for known, file in sources.items() if not known.startswith(f"{path}.")}
-        record(value, path, COMMAND_LINE, sources)
+        record(value, path, file, sources)
         data = _changed(data, segments, value)
     return Layer(data, sources)
 
 
-def _segments(path: str) -> list[str]:
+def _segments(path: str, file: str = COMMAND_LINE) -> list[str]:
     """Split a path and refuse what no file could hold either."""
     segments = path.split(".")
     if not all(segment and segment.isprintable() and segment == segment.strip() for segment in segments):
-        raise ConfigError(f"{show(path)} is no path; write names with dots between: a.b.0.c", file=COMMAND_LINE)
+        raise ConfigError(f"{show(path)} is no path; write names with dots between: a.b.0.c", file=file)
     if len(segments) > MAX_DEPTH:
-        raise ConfigError(f"{show(path)} is more than {MAX_DEPTH} levels deep", file=COMMAND_LINE)
+        raise ConfigError(f"{show(path)} is more than {MAX_DEPTH} levels deep", file=file)
     if "_delete_" in segments:
         message = "write {_delete_: true, …} as the value of the mapping to replace"
-        raise ConfigError(message, file=COMMAND_LINE, key=path)
+        raise ConfigError(message, file=file, key=path)
     for depth, segment in enumerate(segments):
-        refuse_reserved_keys({segment: None}, COMMAND_LINE, ".".join(segments[:depth]))
+        refuse_reserved_keys({segment: None}, file, ".".join(segments[:depth]))
     return segments
 
 
-def _walk(data: Mapping[str, Any], segments: Sequence[str], path: str) -> tuple[int, Any]:
+def _walk(data: Mapping[str, Any], segments: Sequence[str], path: str, file: str) -> tuple[int, Any]:
     """Follow a path as far as it exists: how many segments do, and the last value. Says where it cannot go on."""
     place: Any = data
     for depth, segment in enumerate(segments):
@@ -90,13 +90,13 @@ def _walk(data: Mapping[str, Any], segments: Sequence[str], path: str) -> tuple[
         elif is_number and segment not in (place or {}):
             problem = f"{parent} is {'a mapping' if place else 'empty'}, not a list, and has no item {segment}"
         if problem:
-            raise ConfigError(problem, file=COMMAND_LINE, key=path)
+            raise ConfigError(problem, file=file, key=path)
         if place is None or (isinstance(place, dict) and segment not in place):
             # What is missing would be made; a number further on could only pick from a list that is not there.
             for missing, later in enumerate(segments[depth + 1 :], depth + 1):
                 if later.isascii() and later.isdigit():
                     made = ".".join(segments[:missing])
-                    raise ConfigError(f"{made} is not there, so it has no item {later}", file=COMMAND_LINE, key=path)
+                    raise ConfigError(f"{made} is not there, so it has no item {later}", file=file, key=path)
             return depth, None
         place = place[int(segment)] if isinstance(place, list) else place[segment]
     return len(segments), place

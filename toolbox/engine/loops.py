@@ -13,13 +13,24 @@ from toolbox.engine.random_state import restore_random_state, undisturbed
 
 
 class TrainLoop(BaseLoop):
-    """Runs `max_iters` iterations; validates every `val_interval`, at each phase's end and after the last one."""
+    """Runs `max_iters` iterations; validates every `val_interval`, at each phase's end and after the last one.
+
+    With `stop_at` it stops after that many, saved and validated; schedules and phases remain those of the whole, and a
+    resumed run continues as if it had not stopped.
+    """
 
     def __init__(
-        self, runner: Any, dataloader: DataLoader, max_iters: int, val_interval: int = 1000, val_begin: int = 1
+        self,
+        runner: Any,
+        dataloader: DataLoader,
+        max_iters: int,
+        val_interval: int = 1000,
+        val_begin: int = 1,
+        stop_at: int | None = None,
     ) -> None:
         super().__init__(runner, dataloader)
         self.max_iters, self.val_interval, self.val_begin = max_iters, val_interval, val_begin
+        self.last = max_iters if stop_at is None else min(stop_at, max_iters)
         self.max_epochs = 1
         self._epoch, self._iter = 0, 0  # mmengine's Runner sets them on resume
         self.stop_training = False
@@ -43,15 +54,15 @@ class TrainLoop(BaseLoop):
         sampler = self.dataloader.sampler
         assert isinstance(sampler, Positions)  # built by engine.data
         sampler.start = self._iter * (self.dataloader.batch_size or 1)
-        batches = iter(self.dataloader) if self._iter < self.max_iters else iter(())
+        batches = iter(self.dataloader) if self._iter < self.last else iter(())
         if self.resumed_random_state is not None:  # only now: starting the workers draws random numbers
             restore_random_state(self.resumed_random_state)
         ends = {phase.until for phase in runner.algorithm.parts.phases if phase.until is not None}
         runner.model.train()
-        while self._iter < self.max_iters and not self.stop_training:
+        while self._iter < self.last and not self.stop_training:
             self.run_iter(next(batches))
             due = self._iter % self.val_interval == 0 and self._iter >= self.val_begin
-            if runner._val_loop is not None and (due or self._iter in ends or self._iter == self.max_iters):
+            if runner._val_loop is not None and (due or self._iter in ends or self._iter == self.last):
                 average_buffers(runner.algorithm)
                 with undisturbed():
                     runner.val_loop.run()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
 
-from toolbox.engine.checkpoint import checkpoints
+from toolbox.engine.checkpoint import checkpoints, replace_text
+from toolbox.engine.costs import StepClock
 from toolbox.report import Report
+
+COSTS = "costs.json"
+"""What a training cost, in its work folder."""
 
 
 class ReportHook(Hook):
@@ -20,6 +25,7 @@ class ReportHook(Hook):
         self.report = Report("")
         self.facts: dict[str, Any] = {}
         self.loaded: dict[str, Any] = {}
+        self.clock = StepClock()
 
     def tests(self, checkpoint: str, data: str, planned: int) -> None:
         """Say of a test what it measures: which checkpoint, on which data ("test" or "validation").
@@ -31,6 +37,14 @@ class ReportHook(Hook):
     def before_run(self, runner: Any) -> None:
         """Name the report after the run."""
         self.report = Report(runner.experiment_name.rsplit("_", 3)[0])
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """A step begins."""
+        self.clock.start()
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """A step has ended."""
+        self.clock.stop()
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Save the rows so far, so that a resumed run's report has them too, and how long the run shall be."""
@@ -44,7 +58,9 @@ class ReportHook(Hook):
             self.report.rows = checkpoint["report"]
 
     def _protocols(self, evaluator: Any) -> None:
-        self.report.protocols = {m.name: m.protocol for m in evaluator.metrics if hasattr(m, "protocol")}
+        known = [metric for metric in evaluator.metrics if hasattr(metric, "protocol")]
+        self.report.protocols = {metric.name: metric.protocol for metric in known}
+        self.report.rising = {metric.name: getattr(metric, "higher_is_better", True) for metric in known}
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Record the evaluation under the phase that has just run."""
@@ -61,15 +77,33 @@ class ReportHook(Hook):
         self.report.add("test", metrics or {})
 
     def after_run(self, runner: Any) -> None:
-        """Print and write the table."""
-        if runner.rank == 0 and self.report.rows:
+        """Print and write the table; of a training, what it cost too."""
+        if runner.rank != 0:
+            return
+        if not self.facts:
+            self.count_costs(runner)
+        if self.report.rows:
             ema = runner.algorithm.ema
             weights = "as trained" if ema is None else f"moving average, decay {ema:g}"
-            self.report.facts = {"iterations": runner.iter, "seed": runner.seed, "weights": weights}
+            self.report.facts |= {"iterations": runner.iter, "seed": runner.seed, "weights": weights}
             if self.facts:
                 self.name_checkpoint()
             self.report.print()
             self.report.write(Path(runner.work_dir))
+
+    def count_costs(self, runner: Any) -> None:
+        """Report a training's costs and the steps it skipped, and write them as `costs.json`.
+
+        A run that was resumed when all steps were done keeps what its earlier part wrote.
+        """
+        names = runner.optimizers.keys()  # mmengine's dict of optimizers iterates over nothing
+        skipped = {name: runner.optimizers[name].count_skipped()[0] for name in names}
+        found = {"costs": self.clock.facts(), "skipped_steps": skipped}
+        path = Path(runner.work_dir) / COSTS
+        if path.is_file() and not self.clock.seconds:
+            found = json.loads(path.read_text())
+        self.report.facts = found
+        replace_text(path, json.dumps(found) + "\n")
 
     def name_checkpoint(self) -> None:
         """Report the iteration that a test measured, and note visibly that it is not the run's last one, if so.

@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.hooks import Hook
 
 from toolbox.contact_sheet import contact_sheet, detail
-from toolbox.images import tensor_to_image
+from toolbox.images import tensor_to_image, write_image
 from toolbox.metric import DO_NOTHING
 
 
@@ -30,11 +30,12 @@ class SamplesHook(Hook):
         cell: int = 256,
         detail: int | None = None,
         rivals: dict[str, str] | None = None,
+        keep: bool = False,
     ) -> None:
         if count < 1 or cell < 16:
             raise ValueError(f"count must be at least 1 and cell at least 16, got {count} and {cell}")
         self.count, self.columns, self.cell, self.detail = count, columns, cell, detail
-        self.rivals, self.loaded = rivals or {}, {}
+        self.rivals, self.loaded, self.keep = rivals or {}, {}, keep
         self.rows: list[list[np.ndarray]] = []
         self.shown: list[str] = []
 
@@ -71,7 +72,10 @@ class SamplesHook(Hook):
     def _write(self, runner: Any, name: str) -> None:
         if runner.rank == 0 and self.rows:
             captions = ["bicubic" if column == DO_NOTHING else column for column in self.shown]
-            contact_sheet(self.rows, captions, Path(runner.work_dir) / "samples" / name, cell=self.cell)
+            sheet = contact_sheet(self.rows, captions, Path(runner.work_dir) / "samples" / name, cell=self.cell)
+            for number, row in enumerate(self.rows if self.keep else ()):
+                for caption, picture in zip(captions, row, strict=True):
+                    write_image(sheet.with_suffix("") / f"{number}_{caption}.png", picture)
         self.rows, self.shown = [], []
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:

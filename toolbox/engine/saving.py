@@ -62,12 +62,12 @@ class CheckpointHook(Hook):
         """Save when due, and stop when asked."""
         done = batch_idx + 1
         stop = self.should_stop(done, runner.accumulation)
-        if stop or done % self.interval == 0 or done == runner.max_iters:
+        if stop or done % self.interval == 0 or done == runner.train_loop.last:
             runner.save_checkpoint(runner.work_dir, f"iter_{done}.pth", done=done)
             if runner.rank == 0:
                 for path in checkpoints(Path(runner.work_dir))[self.max_keep_ckpts :]:
                     remove_checkpoint(path)
-        if stop and done < runner.max_iters:
+        if stop and done < runner.train_loop.last:
             raise RunFailed(f"stopped by {self.asked or 'another rank'} after iteration {done}; --resume continues")
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:

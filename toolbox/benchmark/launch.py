@@ -1,0 +1,84 @@
+"""Starts the process of one run and says how it ended; engines differ only in where they do this."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolbox.benchmark.worker import END, PROBE, RESULT
+
+LOG = "log.txt"
+"""Everything that a run's process said, of all its parts."""
+PATIENCE = 60.0
+"""Seconds that a run has to save itself once it is asked to stop."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run's process ended: well, stopped before its end, or failed at a stage for a reason."""
+
+    state: str
+    """`done`, `stopped` or `failed`."""
+    stage: str = ""
+    reason: str = ""
+
+
+def launch(
+    folder: Path,
+    *,
+    threads: int,
+    minutes: float | None = None,
+    probe: bool = False,
+    environment: Mapping[str, str] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Run the worker of a folder to its end, in a process of its own that ends with this one.
+
+    `stop` is asked every tenth of a second; once it says so, the run is told to save itself and stop. A run that takes
+    more than `minutes` has failed.
+    """
+    command = [sys.executable, "-m", "toolbox.benchmark.worker", str(folder), *(["--probe"] if probe else [])]
+    settings = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1", **(environment or {})}
+    began = time.monotonic()
+    asked: float | None = None
+    late = False
+    with (
+        open(folder / LOG, "a") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=settings, start_new_session=True
+        ) as process,
+    ):
+        while process.poll() is None:
+            now = time.monotonic()
+            late = late or (minutes is not None and now - began > 60 * minutes)
+            if asked is None and (late or stop()):
+                asked = now
+                process.terminate()
+            elif asked is not None and now - asked > PATIENCE:
+                process.kill()
+            time.sleep(0.1)
+    if late:
+        return Outcome("failed", "training", f"took more than {minutes:g} minutes")
+    return ended(folder, process.returncode, probe=probe, stopped=asked is not None)
+
+
+def ended(folder: Path, code: int, *, probe: bool, stopped: bool) -> Outcome:
+    """What an exit code and the files of a folder say together."""
+    if code == 0:
+        return Outcome("done" if (folder / (PROBE if probe else RESULT)).is_file() else "stopped")
+    if stopped:
+        return Outcome("stopped")
+    if (folder / END).is_file():
+        said = json.loads((folder / END).read_text())
+        return Outcome("failed", said["stage"], said["reason"])
+    if code < 0:
+        hint = "; the system's memory may have run out" if -code == signal.SIGKILL else ""
+        return Outcome("failed", "running", f"ended by {signal.Signals(-code).name}{hint}")
+    return Outcome("failed", "running", f"exit code {code}; {folder / LOG} says more")

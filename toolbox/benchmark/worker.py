@@ -1,0 +1,285 @@
+"""The process of one run: `python -m toolbox.benchmark.worker FOLDER` trains, tests and measures what the folder says.
+
+It does nothing that a user could not do by `train`, `test` and `infer`: it calls the same commands. It lives as long as
+whoever started it: when its standard input ends, so does it, and no orphan writes into a folder that a restarted
+benchmark continues.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from toolbox.benchmark.plan import Run, read_order
+
+END, RESULT, PROBE = "end.json", "result.json", "probe.json"
+"""How the process ended, if not well; what the run came to; what a probe measured."""
+PROBED = 6
+"""Steps of a probe."""
+POINTS = 60
+"""Points that a training curve keeps."""
+
+
+class Failed(Exception):
+    """A command has refused or failed; its own words are the last of the log."""
+
+
+def main(folder: Path, *, probe: bool = False) -> int:
+    """Do what is not done yet; returns the exit code."""
+    run = read_order(folder)
+    watch_parent()
+    (folder / END).unlink(missing_ok=True)
+    stage = "starting"
+    try:
+        limit_memory(run)
+        if probe:
+            stage = "probing"
+            write(folder / PROBE, probed(run))
+            return 0
+        stage = "training"
+        training(run)
+        if run.stop_at is not None and run.stop_at < run.iterations:
+            return 0
+        result: dict[str, Any] = {"key": run.key, "trained": trained(run)}
+        if run.stage is None:
+            stage = "testing"
+            testing(run)
+            result["tested"] = tested(run)
+            stage = "measuring"
+            result["costs"] = costs(run)
+        write(folder / RESULT, result)
+        return 0
+    except Failed as error:
+        write(folder / END, {"stage": stage, "reason": str(error)})
+    except BaseException as error:  # whatever it is, it stays in this cell
+        from toolbox.plugin_manager import one_line
+
+        traceback.print_exc()
+        write(folder / END, {"stage": stage, "reason": out_of_memory(error) or one_line(error)})
+    return 1
+
+
+def watch_parent() -> None:
+    """End with whoever holds the other end of standard input."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(3)  # the last checkpoint is whole; nothing else needs an end
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def limit_memory(run: Run) -> None:
+    """Have the system refuse more memory than the grid allows, so that one cell does not take it from the others."""
+    if "memory_gib" in run.limits and sys.platform == "linux":
+        import resource
+
+        size = int(run.limits["memory_gib"] * 2**30)
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
+def out_of_memory(error: BaseException) -> str | None:
+    """One line if that is what the error says."""
+    text = " ".join(str(error).split())
+    known = ("out of memory", "can't allocate memory", "not enough memory")
+    if isinstance(error, MemoryError) or any(each in text.lower() for each in known):
+        return f"out of memory: {text[:200]}".rstrip(": ")
+    return None
+
+
+def command(run: Run, name: str, *arguments: str) -> None:
+    """Run `gan-toolbox NAME run.yaml …` in this process.
+
+    Raises:
+        Failed: it did not end well; the message is the one it gave.
+    """
+    from toolbox.cli import run as run_command
+
+    plugins = [part for plugin in run.plugins for part in ("-p", plugin)]
+    said = Said(sys.stderr)
+    sys.stderr = said
+    try:
+        code = run_command(name, [str(run.place / "run.yaml"), *arguments, *plugins])
+    finally:
+        sys.stderr = said.stream
+    if code:
+        raise Failed(said.last.removeprefix("error: ").removeprefix("failed: ") or f"exit code {code}")
+
+
+class Said:
+    """A stream that remembers its last line."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.last, self.part = stream, "", ""
+
+    def write(self, text: str) -> int:
+        """Write through."""
+        *lines, self.part = (self.part + text).split("\n")
+        self.last = next((line.strip() for line in reversed(lines) if line.strip()), self.last)
+        return self.stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+# ---------------------------------------------------------------------- training
+
+
+def training(run: Run) -> None:
+    """Train to the end, or to where halving looks; an interrupted training continues."""
+    from toolbox.engine.checkpoint import checkpoints
+
+    if not run.iterations or run.checkpoint.is_file():
+        return
+    work = run.place / "train"
+    stop = ["--stop-at", str(run.stop_at)] if run.stop_at is not None else []
+    resume = ["--resume"] if checkpoints(work) else []
+    command(run, "train", "--work-dir", str(work), *stop, *resume)
+
+
+def trained(run: Run) -> dict[str, Any]:
+    """What training left: facts of its report, its curves, its health, a hash of its weights."""
+    if not run.iterations:
+        return {}
+    work = run.place / "train"
+    report = read(work / "costs.json")
+    looks = [json.loads(line) for line in lines(work / "health.jsonl")]
+    verdicts = [f"iteration {look['iteration']}: {sentence}" for look in looks for sentence in look["verdicts"]]
+    return {
+        "iterations": run.iterations,
+        "costs": report.get("costs", {}),
+        "skipped_steps": report.get("skipped_steps", {}),
+        "verdicts": verdicts,
+        "ill_at_the_end": sorted((looks[-1]["open"] if looks else {}).values()),
+        "curves": curves(work),
+        "weights": hash_of(run.checkpoint),
+    }
+
+
+def curves(work: Path) -> dict[str, list[list[float]]]:
+    """Every logged value over the iterations, of all parts of a run that was interrupted; a later part wins."""
+    points: dict[str, dict[int, float]] = {}
+    for file in sorted(work.glob("*/vis_data/scalars.json")):
+        for line in lines(file):
+            entry = json.loads(line)
+            step = int(entry.pop("step", 0))
+            for name, value in entry.items():
+                if isinstance(value, (int, float)) and not name.startswith(("lr/", "time", "iter")):
+                    points.setdefault(name, {})[step] = value
+    return {name: thinned(sorted(values.items())) for name, values in points.items()}
+
+
+def thinned(points: list[tuple[int, float]]) -> list[list[float]]:
+    """Some of the points, evenly, the last among them."""
+    stride = -(-len(points) // POINTS) if points else 1
+    kept = points[::-1][::stride][::-1]
+    return [[step, float(f"{value:.5g}")] for step, value in kept]
+
+
+def hash_of(checkpoint: Path) -> str:
+    """SHA-256 of a checkpoint's weights, averages included: equal for equal networks, whenever they were trained."""
+    from torch import Tensor
+
+    from toolbox.engine.checkpoint import read_checkpoint
+
+    whole = hashlib.sha256()
+    for name, value in sorted(read_checkpoint(checkpoint)["state_dict"].items()):
+        if isinstance(value, Tensor):
+            whole.update(name.encode())
+            whole.update(value.detach().contiguous().reshape(-1).view(dtype=_BYTE()).numpy().tobytes())
+    return whole.hexdigest()
+
+
+def _BYTE() -> Any:
+    import torch
+
+    return torch.uint8
+
+
+# ---------------------------------------------------------------------- testing and measuring
+
+
+def testing(run: Run) -> None:
+    """`test` the last checkpoint, or the networks that `load_from` names."""
+    report = run.place / "test" / "report.json"
+    if not report.is_file():
+        what = [str(run.checkpoint)] if run.iterations else []
+        command(run, "test", *what, "--work-dir", str(report.parent))
+
+
+def tested(run: Run) -> dict[str, Any]:
+    """The test's report, as it is."""
+    return read(run.place / "test" / "report.json")
+
+
+def costs(run: Run) -> dict[str, Any]:
+    """What the trained networks cost in use, measured here."""
+    from toolbox.benchmark.costs import inference_costs
+    from toolbox.cli.arguments import use_plugins
+    from toolbox.config import load_config
+    from toolbox.inference.loading import Output, load_algorithm, usable_device
+
+    config = load_config(run.place / "run.yaml")
+    use_plugins(run.plugins, config)
+    device = usable_device("cuda" if _cuda() else "cpu")
+    algorithm = load_algorithm(config, run.checkpoint if run.iterations else None, device=device)
+    return inference_costs(Output(algorithm), run.sizes)
+
+
+def _cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def probed(run: Run) -> dict[str, Any]:
+    """Seconds of a step and memory, by a few steps without validation, from whatever weights there are."""
+    from toolbox.cli.arguments import use_plugins
+    from toolbox.config import load_config
+    from toolbox.engine.reporting import ReportHook
+    from toolbox.runner import build_runner
+
+    config = load_config(run.place / "run.yaml")
+    use_plugins(run.plugins, config)
+    config.data |= {"load_from": None, "work_dir": str(run.place / "probe"), "custom_hooks": []}
+    config.data["train_cfg"] = {**config.data["train_cfg"], "max_iters": PROBED}
+    config.data["default_hooks"] = {**(config.data.get("default_hooks") or {}), "checkpoint": None, "samples": None}
+    start = time.perf_counter()
+    runner = build_runner(config, splits=("train",))
+    runner.train()
+    clock = next(hook.clock for hook in runner.hooks if isinstance(hook, ReportHook))
+    return {**clock.facts(), "whole_seconds": time.perf_counter() - start}
+
+
+# ---------------------------------------------------------------------- files
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A JSON file; empty where there is none."""
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def lines(path: Path) -> list[str]:
+    """A file's lines; none where there is no file."""
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON whole or not at all."""
+    from toolbox.engine.checkpoint import replace_text
+    from toolbox.report import strict
+
+    replace_text(path, json.dumps(strict(content), allow_nan=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), probe="--probe" in sys.argv[2:]))
