@@ -123,7 +123,9 @@ def read_grid(name: str | Path) -> Grid:
         raise ConfigError(
             "a grid needs axes: {axis: {alternative: {dotted.path: value}}}", file=shown(file), key="axes"
         )
-    settings: dict[str, Any] = {key: tuple(value) if key in ("seeds", "sizes") else value for key, value in written.items()}
+    settings: dict[str, Any] = {
+        key: tuple(value) if key in ("seeds", "sizes") else value for key, value in written.items()
+    }
     if "halving" in settings:
         settings["halving"] = _halving(settings["halving"], file)
     grid = Grid(**{"title": file.stem, BASE: None, **settings, "file": file})

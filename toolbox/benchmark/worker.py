@@ -60,11 +60,16 @@ def main(folder: Path, *, probe: bool = False) -> int:
     except Failed as error:
         write(folder / END, {"stage": stage, "reason": str(error)})
     except BaseException as error:  # whatever it is, it stays in this cell
-        from toolbox.plugin_manager import one_line
-
         traceback.print_exc()
-        write(folder / END, {"stage": stage, "reason": out_of_memory(error) or one_line(error)})
+        write(folder / END, {"stage": stage, "reason": out_of_memory(error) or in_one_line(error)})
     return 1
+
+
+def in_one_line(error: BaseException) -> str:
+    """The error, and the last line of code before torch's and mmengine's that it passed."""
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    own = [f"{file.name}:{line}" for file, line in frames if not {"torch", "mmengine"} & set(file.parts)]
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{f' ({own[-1]})' if own else ''}"
 
 
 def watch_parent() -> None:
@@ -153,11 +158,15 @@ def trained(run: Run) -> dict[str, Any]:
     work = run.place / "train"
     report = read(work / "costs.json")
     looks = [json.loads(line) for line in lines(work / "health.jsonl")]
+    skipped = report.get("skipped_steps", {})
+    if sum(skipped.values()) * 2 > run.iterations:
+        counts = ", ".join(f"{count} of the {name}" for name, count in skipped.items() if count)
+        raise Failed(f"not finite: of {run.iterations} steps {counts} were skipped, and what is left says nothing")
     verdicts = [f"iteration {look['iteration']}: {sentence}" for look in looks for sentence in look["verdicts"]]
     return {
         "iterations": run.iterations,
         "costs": report.get("costs", {}),
-        "skipped_steps": report.get("skipped_steps", {}),
+        "skipped_steps": skipped,
         "verdicts": verdicts,
         "ill_at_the_end": sorted((looks[-1]["open"] if looks else {}).values()),
         "curves": curves(work),
@@ -187,7 +196,7 @@ def thinned(points: list[tuple[int, float]]) -> list[list[float]]:
 
 def hash_of(checkpoint: Path) -> str:
     """SHA-256 of a checkpoint's weights, averages included: equal for equal networks, whenever they were trained."""
-    from torch import Tensor
+    from torch import Tensor, uint8
 
     from toolbox.engine.checkpoint import read_checkpoint
 
@@ -195,14 +204,8 @@ def hash_of(checkpoint: Path) -> str:
     for name, value in sorted(read_checkpoint(checkpoint)["state_dict"].items()):
         if isinstance(value, Tensor):
             whole.update(name.encode())
-            whole.update(value.detach().contiguous().reshape(-1).view(dtype=_BYTE()).numpy().tobytes())
+            whole.update(value.detach().contiguous().reshape(-1).view(uint8).numpy().tobytes())
     return whole.hexdigest()
-
-
-def _BYTE() -> Any:
-    import torch
-
-    return torch.uint8
 
 
 # ---------------------------------------------------------------------- testing and measuring

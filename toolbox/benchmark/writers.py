@@ -9,10 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-try:
-    from toolbox.benchmark.page import write_page
-except ImportError:
-    write_page = lambda *a: None
+from toolbox.benchmark.page import write_page
 from toolbox.engine.checkpoint import replace_text
 from toolbox.plugin_manager import manager
 

@@ -1,0 +1,224 @@
+"""Whole benchmarks, as users run them: nothing is lost, nothing is done twice, a failure stays in its cell."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grids import FAULTS, VARIANTS, arguments, environment, report, results, run_killed, tiny_grid, trainings
+
+from runs import command, pictures
+from toolbox.benchmark.conduct import Conductor
+from toolbox.benchmark.engines import LocalEngine
+from toolbox.benchmark.grid import read_grid
+from toolbox.benchmark.plan import Order, plan_runs
+from toolbox.plugin_manager import PluginManager, manager, use
+
+TWO = {"Vanilla": VARIANTS["Vanilla"], "hinge": VARIANTS["hinge"]}
+RATES = {"usual": 1e-3, "low": 1e-5, "absurd": 0.5}
+FAULTY = {
+    "own": {},
+    "stranger": {"model.generator": {"type": "Stranger", "width": 6}},
+    "raising": {"model.generator": {"type": "Raising"}},
+    "greedy": {"model.generator": {"type": "Greedy"}},
+    "not a number": {"model.generator": {"type": "NotANumber"}},
+    "killed": {"model.generator": {"type": "Killed"}},
+    "unbuildable": {"model.generator": {"type": "Unbuildable"}},
+}
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A benchmark with a cell for each way to fail, in the folder `out` of the one that is given."""
+    folder = tmp_path_factory.mktemp("faulty")
+    grid = tiny_grid(
+        folder, {"generator": FAULTY}, seeds=[0], baseline={"generator": "own"}, limits={"memory_gib": 8.0},
+        options={"custom_hooks": [{"type": "HealthMonitor", "interval": 3}]},
+    )  # fmt: skip
+    done = subprocess.run(
+        arguments(grid, folder / "out", "-p", FAULTS), env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stdout + done.stderr  # some runs failed
+    yield folder
+
+
+def test_failures_stay_in_their_cells_with_their_reasons(faulty: Path) -> None:
+    found = report(faulty / "out")
+    failures = {each["id"]: (each["stage"], each["reason"]) for each in found["failures"]}
+    assert failures["raising"] == ("training", "RuntimeError: this cell was bound to fail (cell_faults.py:37)")
+    assert failures["greedy"][1].startswith("out of memory: ") and "allocate" in failures["greedy"][1]
+    assert failures["not a number"][1].startswith("not finite: of 6 steps 6 of the generator were skipped")
+    assert failures["killed"] == ("running", "ended by SIGKILL; the system's memory may have run out")
+    assert [each["id"] for each in found["refused"]] == ["unbuildable"]
+    assert "no such device" in found["refused"][0]["reason"]
+    assert [cell["id"] for cell in found["tables"][0]["cells"]] == ["own", "stranger"]
+
+
+def test_a_third_partys_generator_enters_the_grid_by_one_line(faulty: Path) -> None:
+    (table,) = report(faulty / "out")["tables"]
+    stranger = next(cell for cell in table["cells"] if cell["id"] == "stranger")
+    assert stranger["costs"]["parameters"] == 6 * 28 + 3 * (6 * 9 + 1)
+    assert stranger["costs"]["gmacs_16"] == pytest.approx(32 * 32 * (27 * 6 + 54 * 3) / 1e9)
+    assert stranger["costs"]["latency_ms_16"] > 0 and stranger["costs"]["step_seconds"] > 0
+    assert stranger["costs"]["peak_memory_mib"] > 100
+    assert stranger["metrics"]["psnr"]["mean"] is not None and stranger["metrics"]["psnr"]["difference"]["noise"]
+
+
+def test_numbers_are_those_of_the_test_command_on_the_same_checkpoint(faulty: Path, tmp_path: Path) -> None:
+    found = report(faulty / "out")
+    for key, run in found["runs"].items():
+        if run["state"] == "done":
+            folder = faulty / "out" / "runs" / key
+            place = tmp_path / key
+            assert (
+                command("test", folder / "run.yaml", folder / "train" / "iter_6.pth", "-p", FAULTS, "--work-dir", place)
+                == 0
+            )
+            assert json.loads((place / "report.json").read_text())["rows"]["test"] == run["metrics"]
+
+
+def test_every_number_says_where_it_is_from(faulty: Path) -> None:
+    found = report(faulty / "out")
+    for key, run in found["runs"].items():
+        assert run["folder"] == f"runs/{key}" and run["seed"] == 0 and "type: SRGAN" in run["config"]
+    done = [run for run in found["runs"].values() if run["state"] == "done"]
+    assert all(
+        len(run["weights"]) == 64 and run["plugins"]["cnn"] and run["threads"] == 1 and run["log"] for run in done
+    )
+    assert all("g/pixel" in run["curves"] and "val/psnr" in run["curves"] for run in done)
+    lines = (faulty / "out" / "results.csv").read_text().splitlines()
+    assert lines[0] == "table,cell,generator,seed,quantity,value,protocol,budget,data,run"
+    assert any("psnr[Y601,crop2,uint8,peak255]" in line for line in lines)
+    assert len((faulty / "out" / "results.jsonl").read_text().splitlines()) == 2
+    assert "| own" in (faulty / "out" / "report.md").read_text()
+
+
+def test_pictures_of_all_cells_show_the_same_inputs(faulty: Path) -> None:
+    (sample,) = report(faulty / "out")["samples"]
+    assert {"lr", "bicubic", "hr"} <= set(sample["versions"]) and [each[1] for each in sample["cells"]] == [
+        "own",
+        "stranger",
+    ]
+    assert all(
+        (faulty / "out" / path).is_file()
+        for path in [*sample["versions"].values(), *(each[2] for each in sample["cells"])]
+    )
+
+
+def test_what_is_done_or_has_failed_is_not_done_again_unless_asked_to(faulty: Path) -> None:
+    out = faulty / "out"
+    before = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/log.txt")}
+    subprocess.run(
+        arguments(faulty / "grid.yaml", out, "-p", FAULTS), env=environment(), check=False, capture_output=True
+    )
+    assert {path: path.stat().st_mtime_ns for path in out.glob("runs/*/log.txt")} == before
+
+
+def test_a_benchmark_killed_at_any_moment_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    grid = tiny_grid(tmp_path, {"variant": TWO}, seeds=[0, 1], budget={"iterations": 60})
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    assert run_killed(arguments(grid, killed, "--slots", 2), [7.0, 6.0]) == 0
+    subprocess.run(arguments(grid, whole, "--slots", 1), env=environment(), check=True, stdout=subprocess.DEVNULL)
+    assert len(results(whole)) == 4 and results(killed) == results(whole)
+    assert set(trainings(whole).values()) == {1}
+
+
+def test_ray_makes_the_same_results(tmp_path: Path) -> None:
+    grid = tiny_grid(tmp_path, {"variant": TWO}, seeds=[0])
+    for name, engine in (("local", "local"), ("ray", "ray")):
+        made = arguments(grid, tmp_path / name, "--engine", engine)
+        subprocess.run(made, env=environment(), check=True, stdout=subprocess.DEVNULL)
+    assert len(results(tmp_path / "ray")) == 2 and results(tmp_path / "ray") == results(tmp_path / "local")
+
+
+def test_stages_are_trained_once_per_seed_and_pipelines_are_only_measured(tmp_path: Path) -> None:
+    photos = str(pictures(tmp_path / "photos"))
+    psnr = {"type": "PSNR", "prediction": "sr", "reference": "hr"}
+    test_data = {"dataset": {"type": "ImageFolder", "root": photos, "key": "hr"}}
+    grid = tiny_grid(
+        tmp_path, {"start": {"anew": {}, "from the stage": {"load_from": "stage:L1"}}},
+        seeds=[0, 1], stages={"L1": {"budget": {"iterations": 4}, "val_dataloader": None, "val_evaluator": None}},
+        options={"test_dataloader": test_data, "test_evaluator": psnr},
+    )  # fmt: skip
+    subprocess.run(arguments(grid, tmp_path / "out"), env=environment(), check=True, stdout=subprocess.DEVNULL)
+    found = report(tmp_path / "out")
+    assert len(list((tmp_path / "out" / "runs").iterdir())) == 6 and len(found["runs"]) == 4
+    anew, begun = found["tables"][0]["cells"]
+    assert begun["costs"]["training_minutes"] > 0 and begun["metrics"]["psnr"] != anew["metrics"]["psnr"]
+    assert all(run["needs"] == ({} if run["cell"] == "anew" else run["needs"]) for run in found["runs"].values())
+
+
+def test_halving_goes_on_with_the_best_and_ends_with_their_full_results(tmp_path: Path) -> None:
+    grid = tiny_grid(
+        tmp_path, {"rate": {name: {"optim_wrapper.generator.optimizer.lr": rate} for name, rate in RATES.items()}},
+        seeds=[0], budget={"iterations": 8}, halving={"rungs": [0.5], "keep": 0.34, "metric": "psnr"},
+    )  # fmt: skip
+    halved, whole = tmp_path / "halved", tmp_path / "whole"
+    subprocess.run(arguments(grid, halved), env=environment(), check=True, stdout=subprocess.DEVNULL)
+    found = report(halved)
+    assert len(found["cut"]) == 2 and all(each["iteration"] == 4 for each in found["cut"])
+    ((winner, _),) = results(halved)
+    assert winner not in [each["id"] for each in found["cut"]]
+    full = tiny_grid(tmp_path, {"rate": {winner: {"optim_wrapper.generator.optimizer.lr": RATES[winner]}}},
+                     seeds=[0], budget={"iterations": 8})  # fmt: skip
+    subprocess.run(arguments(full, whole), env=environment(), check=True, stdout=subprocess.DEVNULL)
+    assert results(halved) == results(whole)  # stopping at the rung changed no bit
+
+
+# ---------------------------------------------------------------------- keys and budgets, without running
+
+
+def planned(folder: Path, threads: int = 1, plugins: tuple[str, ...] = (), **settings: Any) -> list[Any]:
+    """The runs of a tiny grid."""
+    grid = read_grid(tiny_grid(folder, {"variant": {"Vanilla": VARIANTS["Vanilla"]}}, **settings))
+    use(PluginManager(list(plugins)))
+    conductor = Conductor(grid, Order(folder / "out", plugins, threads), LocalEngine(1))
+    runs = conductor.plan()
+    use(None)
+    return runs
+
+
+def test_a_key_changes_with_whatever_may_change_a_result_and_with_nothing_else(tmp_path: Path) -> None:
+    (first,) = planned(tmp_path, seeds=[0])
+    (again,) = planned(tmp_path, seeds=[0], title="another title", samples=1, description="other words")
+    assert first.key == again.key
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text('"""A plugin."""\n')
+    keys = {first.key}
+    keys |= {run.key for run in planned(tmp_path, seeds=[1])}
+    keys |= {run.key for run in planned(tmp_path, seeds=[0], threads=2)}
+    keys |= {run.key for run in planned(tmp_path, seeds=[0], budget={"iterations": 7})}
+    keys |= {run.key for run in planned(tmp_path, seeds=[0], plugins=(str(plugin),))}
+    plugin.write_text('"""A plugin, changed."""\n')
+    keys |= {run.key for run in planned(tmp_path, seeds=[0], plugins=(str(plugin),))}
+    assert len(keys) == 6
+    picture = sorted((tmp_path / "photos").iterdir())[0]
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    grid = read_grid(tmp_path / "grid.yaml")
+    runs = plan_runs(grid, Conductor(grid, Order(tmp_path / "out"), LocalEngine(1)).cells, Order(tmp_path / "out"),
+                     manager(), dict)  # fmt: skip
+    assert not {run.key for run in runs} & keys
+
+
+def test_a_budget_of_minutes_becomes_iterations_by_a_probe_that_is_made_once(tmp_path: Path) -> None:
+    (run,) = planned(tmp_path, seeds=[0], budget={"minutes": 0.1})
+    (probe,) = (tmp_path / "out" / "probes").glob("*/probe.json")
+    step = json.loads(probe.read_text())["step_seconds"]
+    assert run.iterations == int(float(f"{6 / step:.1e}")) and run.iterations > 10
+    made = probe.stat().st_mtime_ns
+    (again,) = planned(tmp_path, seeds=[0], budget={"minutes": 0.1})
+    assert again == run and probe.stat().st_mtime_ns == made
+
+
+def test_a_folder_of_another_grid_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = tiny_grid(tmp_path / "a", {"variant": {"Vanilla": {}}})
+    other = tiny_grid(tmp_path / "b", {"variant": {"Vanilla": {}}})
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "grid.json").write_text(json.dumps({"file": str(first.resolve())}))
+    assert command("benchmark", other, "-o", out, "--dry-run") == 2
+    assert "holds the benchmark of" in capsys.readouterr().err
