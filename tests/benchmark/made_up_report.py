@@ -48,8 +48,8 @@ def made_up_report(
         "runs": {},
         "samples": [],
     }
+    cells = [(v, d) for v in variants for d in discriminators]
     for number in range(tables):
-        cells = [(v, d) for v in variants for d in discriminators]
         rows = [_cell(report, number, place, *names) for place, names in enumerate(cells)]
         effects = {
             name: {

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up_report import HOSTILE, SCRIPT, made_up_report, with_pictures
 from PIL import Image
 
-from made_up_report import HOSTILE, SCRIPT, made_up_report, with_pictures
 from toolbox.benchmark.page import TEMPLATE, as_script, write_page
 from toolbox.images import read_image
 

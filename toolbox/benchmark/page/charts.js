@@ -14,10 +14,12 @@ const svg = (tag, attributes = {}, ...children) =>
   make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
 // A labelled <select> of [value, text] pairs; the caller reads `.input.value`.
+let choices = 0;
 function choice(label, options, chosen, changed) {
-  const input = el("select", { change: changed }, options.map(([value, text]) =>
+  const id = `choice-${choices++}`;
+  const input = el("select", { id, change: changed }, options.map(([value, text]) =>
     el("option", { value, selected: String(value) === String(chosen) }, text)));
-  return { input, node: el("label", { class: "choice" }, el("span", {}, label), input) };
+  return { input, node: el("div", { class: "choice" }, el("label", { for: id }, label), input) };
 }
 
 // ---------------------------------------------------------------- numbers

@@ -195,7 +195,7 @@ function trace(key, table) {
 // ---------------------------------------------------------------- filter
 
 function filterBar() {
-  const words = el("input", { type: "search", placeholder: "words, all must occur", input: () => apply() });
+  const words = el("input", { id: "words", type: "search", placeholder: "words, all must occur", input: () => apply() });
   const axes = Object.entries(report.axes).filter(([, names]) => names.length > 1).map(([axis, names]) =>
     [axis, choice(axis, [["", "all"], ...names.map((name, k) => [k, name])], "", () => apply())]);
   const count = el("output", { class: "count", "aria-live": "polite" });
@@ -212,7 +212,7 @@ function filterBar() {
   }
   apply();
   return el("form", { class: "controls filter", role: "search", submit: (event) => event.preventDefault() },
-    el("label", { class: "choice" }, el("span", {}, "Filter"), words), axes.map(([, { node }]) => node), count);
+    el("div", { class: "choice" }, el("label", { for: "words" }, "Filter"), words), axes.map(([, { node }]) => node), count);
 }
 
 // ---------------------------------------------------------------- one table with its plots
