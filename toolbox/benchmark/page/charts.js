@@ -45,6 +45,7 @@ function decimals(values, significant) {
 const spread = (found, places) =>
   fixed(found.mean, places) + (known(found.low) ? ` [${fixed(found.low, places)}, ${fixed(found.high, places)}]` : "");
 const signed = (found, places) => (found.mean >= 0 ? "+" : "") + spread(found, places);
+const doubt = (found) => (known(found.low) ? "within noise" : "no interval");
 const short = (value) =>
   (Math.abs(value) >= 10000
     ? new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(value)
@@ -230,7 +231,7 @@ function effectPlot(axis, found, rising) {
     return el("li", { class: state }, el("span", { class: "name" }, name),
       el("span", { class: "track", "aria-hidden": "true" }, el("i", { class: "zero" }), bar, dot),
       el("span", { class: "value" }, signed(each, digits), " ",
-        el("small", {}, each.noise ? "within noise" : good ? "better" : "worse")));
+        el("small", {}, each.noise ? doubt(each) : good ? "better" : "worse")));
   });
   const ends = rising ? ["← worse", "better →"] : ["← better", "worse →"];
   return el("div", { class: "effect" }, el("h4", {}, axis), el("ul", {}, rows,

@@ -43,7 +43,7 @@ function verdict(table) {
   const near = compared.filter(({ metrics: { [rankBy]: m } }) => m.low <= of.high && of.low <= m.high);
   if (!others.length) parts.push("; it is the only cell.");
   else if (!bounded(of)) {
-    parts.push("; one value has no interval, so whether the other ", several(others.length, "cell"), " differ is not known.");
+    parts.push(`; one value has no interval, so whether it differs from the other ${several(others.length, "cell")} is not known.`);
   } else {
     if (near.length) parts.push(`; not told apart from it, their intervals overlap: ${names(near)}`);
     else if (compared.length) parts.push(`; the interval of ${compared.length === 1 ? "the other lies" : "all others lie"} apart`);
@@ -53,7 +53,8 @@ function verdict(table) {
   const against = of.difference;
   if (against && known(against.mean)) {
     const least = Math.max(digits, decimals([against.mean], 2));
-    parts.push(` Its difference from the baseline, ${signed(against, least)}, is ${against.noise ? "within" : "outside"} the noise.`);
+    parts.push(` Its difference from the baseline, ${signed(against, least)}, ${
+      known(against.low) ? `is ${against.noise ? "within" : "outside"} the noise` : "has no interval"}.`);
   }
   const idle = table.do_nothing?.[rankBy];
   if (known(idle)) {
@@ -86,7 +87,7 @@ function metricColumn(table, name) {
       if (!m || !known(m.mean)) return "–";
       const against = m.difference && known(m.difference.mean)
         ? el("span", { class: m.difference.noise ? "difference noise" : "difference" }, signed(m.difference, small),
-          m.difference.noise ? " within noise" : "")
+          m.difference.noise ? ` ${doubt(m.difference)}` : "")
         : null;
       return [el(m.mean === top && means.length > 1 ? "b" : "span", {}, fixed(m.mean, digits)),
         known(m.low) ? el("span", { class: "interval" }, ` [${fixed(m.low, digits)}, ${fixed(m.high, digits)}]`) : null, against];
@@ -227,7 +228,7 @@ function section(table, index) {
     el("p", { class: "legend" },
       bounded ? "Mean over seeds, in brackets its 95 % interval. "
         : "One value for each cell: there are no intervals, so no difference is shown to be more than noise. ",
-      base ? `Below it the difference from ${base}, paired by seed; “within noise” when its interval holds zero or is not known. ` : "",
+      base ? `Below it the difference from ${base}, paired by seed; “within noise” when its interval holds zero. ` : "",
       "Bold: the best mean of its column. ★: on the Pareto front, no cell here is both better and cheaper. ",
       "A cell's name opens its runs."),
     quiet(facts.join(", "), protocols.length ? ["; protocols: ", protocols.map((each, k) => [k ? ", " : "", code(each)])] : ""),
