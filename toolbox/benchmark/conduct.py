@@ -75,7 +75,7 @@ class Conductor:
         """What a few steps of each cell cost, by name; measured once and kept, so that a continued plan is the same."""
         runs: dict[str, Run] = {}
         for cell in cells:
-            config = {**config_of(cell, self.grid.seeds[0], iterations_of_config(cell), 0), "load_from": None}
+            config = {**config_of(cell, self.grid.seeds[0], iterations_of_config(cell)), "load_from": None}
             key = key_of(config, seed=0, threads=self.order.threads, needs={}, plugins=manager())
             run = Run(
                 key=key, cell=cell.id, choice=cell.choice, data=cell.data, seed=self.grid.seeds[0],

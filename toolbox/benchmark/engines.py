@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import threading
@@ -89,7 +90,7 @@ class RayEngine:
             size: dict[str, Any] = (
                 {"address": existing} if existing else {"num_cpus": slots * threads, "include_dashboard": False}
             )
-            ray.init(**size, log_to_driver=False, logging_level="error")
+            ray.init(**size, log_to_driver=False, logging_level=logging.ERROR)
         if os.environ.get("RAY_ADDRESS"):
             self.slots = max(1, int(ray.cluster_resources().get("CPU", slots) // threads))
         self.task = ray.remote(num_cpus=threads, num_gpus=gpus_per_run, max_retries=0)(_on_ray)

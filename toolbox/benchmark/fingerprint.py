@@ -17,14 +17,19 @@ HEAD = 1 << 16
 """Bytes at the beginning of each file of data that count, beside its name and length."""
 ELSEWHERE = ("work_dir", "resume", "launcher", "experiment_name")
 """Keys of a config that change no result."""
+SHOWN = ("logger", "samples")
+"""Default hooks that change no result."""
 
 
 def key_of(
     config: Mapping[str, Any], *, seed: int, threads: int, needs: Mapping[str, str], plugins: PluginManager
 ) -> str:
     """Sixteen hexadecimal digits; `needs` are the keys of the runs whose weights this one begins with."""
+    counted = {name: value for name, value in config.items() if name not in ELSEWHERE}
+    hooks = (config.get("default_hooks") or {}).items()
+    counted["default_hooks"] = {name: settings for name, settings in hooks if name not in SHOWN}
     content = {
-        "config": {name: value for name, value in config.items() if name not in ELSEWHERE},
+        "config": counted,
         "seed": seed,
         "threads": threads,  # sums of another order differ in the last bit
         "needs": dict(needs),

@@ -32,6 +32,7 @@ KEYS: dict[str, Any] = {
     "rank_by": str,
     "sizes": list[int],
     "samples": int,
+    "detail": int | None,
     "halving": dict[str, Any],
     "limits": dict[str, float],
 }
@@ -75,6 +76,8 @@ class Grid:
     rank_by: str | None = None
     sizes: tuple[int, ...] = (128,)
     samples: int = 3
+    detail: int | None = 224
+    """Pixels a side of the window that the sample pictures show; None: whole pictures."""
     halving: Halving | None = None
     limits: dict[str, float] = field(default_factory=dict)
 

@@ -103,21 +103,21 @@ def name_of(cell: Cell) -> str:
     return f"{cell.data}: {cell.id}" if cell.data else cell.id
 
 
-def config_of(cell: Cell, seed: int, iterations: int, samples: int) -> dict[str, Any]:
-    """A run's config: the cell's, for its seed and length, with checkpoints to continue from."""
+def config_of(cell: Cell, seed: int, iterations: int, samples: int = 0, detail: int | None = None) -> dict[str, Any]:
+    """A run's config: the cell's, for its seed and length, with checkpoints to continue from, and pictures to show."""
     config = rescaled(cell.config, iterations) if cell.trains else dict(cell.config)
     wrappers = config.get("optim_wrapper") or {}
     count = max((each.get("accumulative_counts", 1) for each in wrappers.values()), default=1)
     interval = max(1, iterations // SAVES // count) * count
     hooks = dict(config.get("default_hooks") or {})
     hooks["checkpoint"] = {**(hooks.get("checkpoint") or {}), "interval": interval, "max_keep_ckpts": 1}
-    hooks["samples"] = {"count": samples, "keep": True} if samples and cell.tests else None
+    hooks["samples"] = {"count": samples, "keep": True, "detail": detail} if samples and cell.tests else None
     return {**config, "randomness": {**(config.get("randomness") or {}), "seed": seed}, "default_hooks": hooks}
 
 
 def _run(grid: Grid, cell: Cell, seed: int, iterations: int, stages: Mapping[tuple[str, int], Run], order: Order,
          plugins: PluginManager) -> Run:  # fmt: skip
-    config = config_of(cell, seed, iterations, grid.samples)
+    config = config_of(cell, seed, iterations, grid.samples, grid.detail)
     begin = {name: stages[name, seed] for name in cell.needs()}
     needs = {name: run.key for name, run in begin.items()}
     key = key_of(begun_with(config, needs), seed=seed, threads=order.threads, needs=needs, plugins=plugins)

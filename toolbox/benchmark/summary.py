@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,12 @@ from toolbox.benchmark.statistics import Interval, difference, effects, interval
 from toolbox.benchmark.worker import RESULT, read
 from toolbox.config import load_config
 from toolbox.config.shipped import shown
+from toolbox.images import read_image, write_image
 from toolbox.plugin_manager import manager
 
 LOG_LINES = 15
+PICTURES = "samples"
+"""Folder of the pictures that the page shows."""
 
 
 @dataclass
@@ -307,30 +311,36 @@ def failure(run: Run) -> dict[str, Any]:
 
 def samples(tables: Sequence[Mapping[str, Any]], done: Sequence[Measured], folder: Path) -> list[dict[str, Any]]:
     """For each test picture its versions, and what each cell of the first seed made of it: paths below the folder."""
+    shutil.rmtree(folder / PICTURES, ignore_errors=True)
     by_key = {each.run.key: each for each in done}
     found: dict[int, dict[str, Any]] = {}
     for number_of_table, each in enumerate(tables):
-        for cell in each["cells"]:
+        for number_of_cell, cell in enumerate(each["cells"]):
             first = by_key[cell["runs"][0]]
+            graded, *others = outputs_of(first)
             for path in sorted((first.run.place / "test" / "samples" / "test").glob("*.png")):
                 index, _, version = path.stem.partition("_")
-                if not index.isdigit():
-                    continue
-                sample = found.setdefault(
-                    int(index), {"name": f"picture {int(index) + 1}", "versions": {}, "cells": []}
-                )
-                where = path.relative_to(folder).as_posix()
-                if version == first_output(first):
-                    sample["cells"].append([number_of_table, cell["id"], where])
-                else:
-                    sample["versions"].setdefault(version, where)
+                nothing = {"name": f"picture {int(index) + 1}", "versions": {}, "cells": []}
+                sample = found.setdefault(int(index), nothing)
+                if version == graded:
+                    name = f"{index}_{number_of_table}_{number_of_cell}"
+                    sample["cells"].append([number_of_table, cell["id"], kept_small(path, folder, name)])
+                elif version not in sample["versions"] and version not in others:
+                    sample["versions"][version] = kept_small(path, folder, f"{index}_{version}")
     return [found[index] for index in sorted(found)]
 
 
-def first_output(each: Measured) -> str:
-    """The name of the output that is graded."""
+def kept_small(picture: Path, folder: Path, name: str) -> str:
+    """A copy as WebP of quality 90, so that the page stays small; returns its path below the folder."""
+    copy = folder / PICTURES / f"{name}.webp"
+    write_image(copy, read_image(picture), quality=90)
+    return copy.relative_to(folder).as_posix()
+
+
+def outputs_of(each: Measured) -> list[str]:
+    """The names of the outputs of a run's algorithm, the graded one first."""
     from toolbox.registry import registry
 
     config = load_config(each.run.place / "run.yaml").data
     algorithm: Any = registry("algorithms").get(config["model"]["type"])
-    return next(iter(algorithm.outputs))
+    return list(algorithm.outputs)

@@ -88,17 +88,21 @@ def as_markdown(report: Mapping[str, Any]) -> str:
 def _table(table: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
     metrics = list(dict.fromkeys(name for cell in table["cells"] for name in cell["metrics"]))
     costs = [name for name in report["costs"] if name.startswith(SHOWN_COSTS)]
+    places = places_of(table)
     lines = [f"## {_text(table['title']) or 'Results'}", ""]
     arrows = [f"{name} {'↑' if report['metrics'][name]['higher_is_better'] else '↓'}" for name in metrics]
     labels = [_labelled(report["costs"][name]) for name in costs]
     lines += [f"| | {' | '.join([*arrows, *labels])} |", f"|---|{'---:|' * (len(metrics) + len(costs))}"]
     if table["do_nothing"]:
         lines.append(
-            _row("do nothing", [digits(table["do_nothing"].get(name)) for name in metrics] + [""] * len(costs))
+            _row(
+                "do nothing",
+                [digits(table["do_nothing"].get(name), places[name]) for name in metrics] + [""] * len(costs),
+            )
         )
     for cell in _ranked(table, report):
-        shown = [spread(cell["metrics"].get(name)) for name in metrics]
-        shown += [digits(cell["costs"].get(name)) for name in costs]
+        shown = [spread(cell["metrics"].get(name), places[name]) for name in metrics]
+        shown += [digits(cell["costs"].get(name), places.get(name, 3)) for name in costs]
         name = f"{cell['id']}{' ★' if cell['pareto'] else ''}"
         lines.append(_row(f"{name} ({cell['failed']} failed)" if cell["failed"] else name, shown))
     protocols = ", ".join(f"`{each}`" for each in table["protocols"].values())
@@ -122,12 +126,12 @@ def _differences(table: Mapping[str, Any], report: Mapping[str, Any], metrics: l
     against = [cell for cell in table["cells"] if any(m["difference"] for m in cell["metrics"].values())]
     if not base or not against:
         return []
+    places = places_of(table)
     lines = [f"Differences from {_text(' / '.join(base.values()))}, paired by seed; *in italics* within the noise:", ""]
     lines += [f"| | {' | '.join(metrics)} |", f"|---|{'---:|' * len(metrics)}"]
     for cell in against:
-        lines.append(
-            _row(cell["id"], [_signed((cell["metrics"].get(name) or {}).get("difference")) for name in metrics])
-        )
+        each = [(name, (cell["metrics"].get(name) or {}).get("difference")) for name in metrics]
+        lines.append(_row(cell["id"], [_signed(difference, places[name]) for name, difference in each]))
     return [*lines, ""]
 
 
@@ -135,13 +139,14 @@ def _effects(table: Mapping[str, Any], metrics: list[str]) -> list[str]:
     axes = list(dict.fromkeys(axis for name in metrics for axis in table["effects"].get(name, {})))
     if not axes:
         return []
+    places = places_of(table)
     lines = ["Effect of each alternative beside the mean of its axis; *in italics* within the noise:", ""]
     lines += [f"| | | {' | '.join(metrics)} |", f"|---|---|{'---:|' * len(metrics)}"]
     for axis in axes:
         names = dict.fromkeys(name for metric in metrics for name in table["effects"].get(metric, {}).get(axis, {}))
         for name in names:
-            each = [table["effects"].get(metric, {}).get(axis, {}).get(name) for metric in metrics]
-            lines.append(f"| {_text(axis)} {_row(name, [_signed(effect) for effect in each])}")
+            each = [(metric, table["effects"].get(metric, {}).get(axis, {}).get(name)) for metric in metrics]
+            lines.append(f"| {_text(axis)} {_row(name, [_signed(effect, places[metric]) for metric, effect in each])}")
     return [*lines, ""]
 
 
@@ -165,25 +170,31 @@ def _failure(each: Mapping[str, Any]) -> str:
     return _text(f"{each['id']}{seed}{stage}: {reason}")
 
 
-def digits(value: float | None) -> str:
-    """A number with the digits that say something."""
-    if value is None:
-        return ""
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.{5 if abs(value) < 0.1 else 3 if abs(value) < 10 else 2}f}"
+def places_of(table: Mapping[str, Any]) -> dict[str, int]:
+    """Decimals of each quantity, by its largest value in the table: a KID is small; a difference has its metric's."""
+    found: dict[str, int] = {}
+    for name in dict.fromkeys(name for cell in table["cells"] for name in (*cell["metrics"], *cell["costs"])):
+        means = [cell["metrics"].get(name, {}).get("mean", cell["costs"].get(name)) for cell in table["cells"]]
+        largest = max((abs(value) for value in means if value is not None), default=0.0)
+        found[name] = next((places for bound, places in ((1000, 0), (10, 2), (0.1, 3)) if largest >= bound), 5)
+    return found
 
 
-def spread(found: Mapping[str, Any] | None) -> str:
+def digits(value: float | None, places: int) -> str:
+    """A number, or nothing."""
+    return "" if value is None else f"{value:,.{places}f}"
+
+
+def spread(found: Mapping[str, Any] | None, places: int) -> str:
     """`29.10 [28.90, 29.30]`."""
     if found is None or found["mean"] is None:
         return ""
-    bounds = f" [{digits(found['low'])}, {digits(found['high'])}]" if found["low"] is not None else ""
-    return digits(found["mean"]) + bounds
+    bounds = f" [{digits(found['low'], places)}, {digits(found['high'], places)}]" if found["low"] is not None else ""
+    return digits(found["mean"], places) + bounds
 
 
-def _signed(found: Mapping[str, Any] | None) -> str:
+def _signed(found: Mapping[str, Any] | None, places: int) -> str:
     if not found or found["mean"] is None:
         return ""
-    text = f"{'+' if found['mean'] >= 0 else ''}{spread(found)}"
+    text = f"{'+' if found['mean'] >= 0 else ''}{spread(found, places)}"
     return f"*{text}*" if found["noise"] else text
