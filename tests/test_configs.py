@@ -17,7 +17,7 @@ from toolbox.runner import seeded_algorithm
 
 SHIPPED = shipped_configs()
 PRESETS = [name for name in SHIPPED if name.startswith("gan/")]
-CONFIGS = {name: path for name, path in SHIPPED.items() if name not in PRESETS}
+CONFIGS = {name: path for name, path in SHIPPED.items() if name not in PRESETS and not name.startswith("benchmark/")}
 PICTURE = Path(__file__).parents[1] / "configs/demo/photos/train/b/brushes.jpg"
 
 

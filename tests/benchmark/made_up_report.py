@@ -64,6 +64,7 @@ def made_up_report(
             "data": "test",
             "weights": "averaged",
             "budget": "300 iterations",
+            "pareto_cost": "gmacs_128",
             "do_nothing": {"psnr": 28.5},
             "cells": rows,
             "effects": effects,

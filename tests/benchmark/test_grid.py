@@ -139,6 +139,14 @@ def test_every_shipped_grid_is_whole(name: str, monkeypatch: pytest.MonkeyPatch)
     assert f"configs/{name}" in grid.file.read_text().splitlines()[1]
 
 
+def test_a_grid_is_no_config_and_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("train", "benchmark/generators_small.yaml", "--dry-run") == 2
+    assert (
+        "axes: is refused: this is a grid of several configs; run it with gan-toolbox benchmark"
+        in capsys.readouterr().err
+    )
+
+
 def test_a_stage_that_cannot_work_refuses_the_grid(tmp_path: Path) -> None:
     stages = {"first": {"model.generator.type": "Nothing"}}
     grid = read_grid(tiny_grid(tmp_path, {"a": {"b": {"load_from": "stage:first"}}}, stages=stages))

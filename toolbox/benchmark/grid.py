@@ -30,6 +30,7 @@ KEYS: dict[str, Any] = {
     "budget": dict[str, float],
     "baseline": dict[str, str],
     "rank_by": str,
+    "cost_by": str,
     "sizes": list[int],
     "samples": int,
     "detail": int | None,
@@ -74,6 +75,8 @@ class Grid:
     budget: dict[str, float] = field(default_factory=dict)
     baseline: dict[str, str] | None = None
     rank_by: str | None = None
+    cost_by: str = "gmacs"
+    """The cost of the Pareto front, without its size: `gmacs`, `latency_ms`, `training_minutes`."""
     sizes: tuple[int, ...] = (128,)
     samples: int = 3
     detail: int | None = 224

@@ -163,7 +163,7 @@ def table(grid: Grid, group: Sequence[Measured], cells: Sequence[Cell], runs: Se
         for name in dict.fromkeys(name for each in group for name in each.metrics)
     }
     rows = [row(cell, each, values, base, runs) for cell, each in by_cell.items()]
-    front(rows, rank_by, metrics)
+    cost = front(rows, rank_by, grid.cost_by, metrics)
     choices = {cell: each[0].run.choice for cell, each in by_cell.items()}
     return {
         "title": ", ".join(part for part in (first.run.data, budget_of(first.run, grid)) if part),
@@ -172,6 +172,7 @@ def table(grid: Grid, group: Sequence[Measured], cells: Sequence[Cell], runs: Se
         "weights": tested.get("weights", ""),
         "budget": budget_of(first.run, grid),
         "do_nothing": {name: number(value) for name, value in tested["rows"].get("do nothing", {}).items()},
+        "pareto_cost": cost,
         "cells": rows,
         "effects": {name: axis_effects(grid, values[name], choices) for name in values},
     }
@@ -218,19 +219,20 @@ def row(cell: str, group: Sequence[Measured], values: Mapping[str, Mapping[str, 
     }
 
 
-def front(rows: Sequence[dict[str, Any]], rank_by: str | None, metrics: Mapping[str, Mapping[str, bool]]) -> None:
-    """Mark the rows on the Pareto front of `rank_by` against multiply-accumulates, or else parameters."""
-    if rank_by is None:
-        return
+def front(rows: Sequence[dict[str, Any]], rank_by: str | None, cost_by: str, metrics: Mapping[str, Any]) -> str | None:
+    """Mark the rows on the Pareto front of `rank_by` against a cost, or else parameters; returns the cost's name."""
+    if rank_by is None or not rows:
+        return None
     sign = -1 if metrics[rank_by]["higher_is_better"] else 1
-    costs = next((name for row in rows for name in row["costs"] if name.startswith("gmacs_")), "parameters")
+    cost = next((name for name in rows[0]["costs"] if name.startswith(cost_by)), "parameters")
     points = {
-        i: (float(row["costs"][costs]), sign * float(row["metrics"][rank_by]["mean"]))
+        i: (float(row["costs"][cost]), sign * float(row["metrics"][rank_by]["mean"]))
         for i, row in enumerate(rows)
-        if row["costs"].get(costs) is not None and row["metrics"].get(rank_by, {}).get("mean") is not None
+        if row["costs"].get(cost) is not None and row["metrics"].get(rank_by, {}).get("mean") is not None
     }
     for i in pareto(points):
         rows[i]["pareto"] = True
+    return cost
 
 
 def axis_effects(

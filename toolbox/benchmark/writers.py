@@ -106,7 +106,9 @@ def _table(table: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
         name = f"{cell['id']}{' ★' if cell['pareto'] else ''}"
         lines.append(_row(f"{name} ({cell['failed']} failed)" if cell["failed"] else name, shown))
     protocols = ", ".join(f"`{each}`" for each in table["protocols"].values())
-    legend = "Mean over seeds and its 95 % interval; ★ on the Pareto front of cost and quality."
+    cost = report["costs"].get(table["pareto_cost"], {"label": "cost", "unit": ""})
+    front = f"★: no other is both better in {report['rank_by']} and cheaper in {_labelled(cost)}."
+    legend = f"Mean over seeds and its 95 % interval. {front}"
     lines += ["", f"{legend} Protocols: {protocols}; {table['data']} data.", ""]
     lines += _differences(table, report, metrics)
     return lines + _effects(table, metrics)

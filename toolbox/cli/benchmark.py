@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     claim(grid, folder)
     order = Order(folder, tuple(options.plugins), options.threads)
     engine = engine_of(options)
-    previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    previous = signal.signal(signal.SIGTERM, stop)
     try:
         conductor = Conductor(grid, order, engine)
         if options.dry_run:
@@ -60,6 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{folder / 'report.html'}: open it in a browser; report.md, results.csv and results.jsonl say the same"
     )
     return 1 if report["failures"] else 0
+
+
+def stop(*_: Any) -> None:
+    """SIGTERM stops as Ctrl-C does, which a process in the background may be told to ignore."""
+    raise KeyboardInterrupt
 
 
 def engine_of(options: Any) -> Any:

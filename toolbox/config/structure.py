@@ -108,6 +108,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 
 _DROP_LAST = "training draws from a stream without end, and an evaluation measures every image once; leave it out"
 REFUSED = {
+    "axes": "this is a grid of several configs; run it with gan-toolbox benchmark",
     "custom_imports": "a config imports no code; install a plugin, or name a module with -p on the command line",
     "default_scope": "names are looked up among the toolbox's plugins; write plugin/Name where two plugins share one",
     "auto_scale_lr": "the learning rate that is written is the one used; set it in optim_wrapper",

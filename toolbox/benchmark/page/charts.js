@@ -135,7 +135,7 @@ function tradeOff(table, report, pick) {
   const redraw = () => chart.again();
   const quality = choice("Quality", metrics.map((name) => [name, name]), report.rank_by, redraw);
   const price = choice("Cost", costs.map((name) => [name, costName(report.costs[name])]),
-    costs.find((name) => name.startsWith("gmacs")) ?? costs[0], redraw);
+    costs.find((name) => name === table.pareto_cost) ?? costs[0], redraw);
   const chart = hosted((width) => drawTradeOff(table, report, quality.input.value, price.input.value, width, pick));
   return el("div", { class: "block tradeoff" }, el("h3", {}, "Quality against cost"),
     el("div", { class: "controls" }, quality.node, price.node), chart.host,

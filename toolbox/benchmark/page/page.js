@@ -229,7 +229,8 @@ function section(table, index) {
       bounded ? "Mean over seeds, in brackets its 95 % interval. "
         : "One value for each cell: there are no intervals, so no difference is shown to be more than noise. ",
       base ? `Below it the difference from ${base}, paired by seed; “within noise” when its interval holds zero. ` : "",
-      "Bold: the best mean of its column. ★: on the Pareto front, no cell here is both better and cheaper. ",
+      `Bold: the best mean of its column. ★: no cell here is both better in ${report.rank_by} and cheaper in ${
+        costName(report.costs[table.pareto_cost] ?? { label: "cost" })}. `,
       "A cell's name opens its runs."),
     quiet(facts.join(", "), protocols.length ? ["; protocols: ", protocols.map((each, k) => [k ? ", " : "", code(each)])] : ""),
     tradeOff(table, report, (id) => highlight(index, id)), effectPlots(table, report),
