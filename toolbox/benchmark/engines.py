@@ -87,10 +87,13 @@ class RayEngine:
         self.here = not ray.is_initialized()
         if self.here:
             existing = os.environ.get("RAY_ADDRESS")
-            size: dict[str, Any] = (
-                {"address": existing} if existing else {"num_cpus": slots * threads, "include_dashboard": False}
-            )
-            ray.init(**size, log_to_driver=False, logging_level=logging.ERROR)
+            own = {"num_cpus": slots * threads, "include_dashboard": False}
+            cluster: dict[str, Any] = {"address": existing} if existing else own
+            try:
+                ray.init(**cluster, log_to_driver=False, logging_level=logging.ERROR)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                reason = (str(error.__cause__ or error).strip().splitlines() or ["?"])[-1][:300]
+                raise UserError(f"RAY_ADDRESS={existing}: cannot be joined: {reason}") from None
         if os.environ.get("RAY_ADDRESS"):
             self.slots = max(1, int(ray.cluster_resources().get("CPU", slots) // threads))
         self.task = ray.remote(num_cpus=threads, num_gpus=gpus_per_run, max_retries=0)(_on_ray)

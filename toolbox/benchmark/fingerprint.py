@@ -29,16 +29,25 @@ def key_of(
     hooks = (config.get("default_hooks") or {}).items()
     counted["default_hooks"] = {name: settings for name, settings in hooks if name not in SHOWN}
     content = {
-        "config": counted,
+        "config": below_here(counted),
         "seed": seed,
         "threads": threads,  # sums of another order differ in the last bit
         "needs": dict(needs),
         "plugins": versions(plugins),
         "torch": torch.__version__,
         "device": "cuda" if torch.cuda.is_available() else "cpu",
-        "files": {str(path): digest(path) for path in sorted(set(files(config)))},
+        "files": {below_here(str(path)): digest(path) for path in sorted(set(files(config)))},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def below_here(value: Any) -> Any:
+    """The same with every text that begins with this folder's path made relative: a checkout may lie anywhere."""
+    if isinstance(value, Mapping):
+        return {name: below_here(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [below_here(each) for each in value]
+    return value.removeprefix(f"{Path.cwd().as_posix()}/") if isinstance(value, str) else value
 
 
 def versions(plugins: PluginManager) -> dict[str, str]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
+from toolbox.benchmark.launch import LOG
 from toolbox.benchmark.plan import Run
 from toolbox.benchmark.results import Measured, number
 from toolbox.benchmark.schedule import FAILURE
-from toolbox.benchmark.worker import read
+from toolbox.benchmark.worker import lines, read
 from toolbox.config import load_config
 from toolbox.images import read_image, write_image
 
@@ -46,7 +47,7 @@ def trace_of_failed(run: Run, folder: Path) -> dict[str, Any]:
 
 def beginning(run: Run, folder: Path) -> dict[str, Any]:
     """What a run was before it ran."""
-    log = run.place / "log.txt"
+    log = run.place / LOG
     return {
         "cell": run.cell,
         "data": run.data,
@@ -55,9 +56,14 @@ def beginning(run: Run, folder: Path) -> dict[str, Any]:
         "threads": run.threads,
         "needs": run.needs,
         "folder": run.place.relative_to(folder).as_posix(),
-        "config": (run.place / "run.yaml").read_text(),
-        "log": "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:]) if log.is_file() else "",
+        "config": from_here((run.place / "run.yaml").read_text(encoding="utf-8")),
+        "log": from_here("\n".join(lines(log)[-LOG_LINES:])),
     }
+
+
+def from_here(text: str) -> str:
+    """A text without the path of this folder: a report is read elsewhere too."""
+    return text.replace(f"{Path.cwd().as_posix()}/", "")
 
 
 def failure(run: Run) -> dict[str, Any]:

@@ -273,7 +273,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def lines(path: Path) -> list[str]:
     """A file's lines; none where there is no file."""
-    return path.read_text().splitlines() if path.is_file() else []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
