@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from toolbox.benchmark.launch import Outcome
+from toolbox.benchmark.launch import LOG, Outcome
 from toolbox.benchmark.plan import Run, progress_of
 from toolbox.benchmark.schedule import state_of
 from toolbox.console import console
@@ -58,13 +59,13 @@ class Watch:
         seconds = (time.monotonic() - self.start) / made * states.count("open")
         return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02}:{int(seconds % 60):02}"
 
-    def table(self) -> Table:
+    def table(self) -> Group:
         """Counts, and what runs."""
         states = {run.key: state_of(run) for run in self.runs}
         counts = {name: list(states.values()).count(name) for name in ("done", "failed", "cut", "open")}
-        title = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in ("done", "failed"))
-        made = Table("run", "seed", "iteration", title=f"{title}, eta {self.left()}", title_justify="left")
-        active = [run for run in self.runs if states[run.key] == "open" and (run.place / "log.txt").is_file()]
-        for run in active[-2 * self.slots :]:
-            made.add_row(Text(run.cell), str(run.seed), f"{progress_of(run)} of {run.iterations}")
-        return made
+        line = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in ("done", "failed"))
+        begun = [run for run in self.runs if states[run.key] == "open" and (run.place / LOG).is_file()]
+        made = Table("running", "seed", "iteration")
+        for run in begun:
+            made.add_row(Text(run.cell), str(run.seed), f"{progress_of(run):,} of {run.iterations:,}")
+        return Group(Text(f"{line}, time left {self.left()}"), *([made] if begun else []))
