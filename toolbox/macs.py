@@ -12,7 +12,7 @@ def count_macs(network: nn.Module, *, size: int = 128, channels: int = 3) -> int
 
     None if the network does not take such an image. torch counts two operations for each multiply-accumulate.
     """
-    training = network.training
+    training = {module: module.training for module in network.modules()}
     parameter = next(network.parameters(), torch.zeros(()))
     image = torch.zeros(1, channels, size, size, device=parameter.device)
     try:
@@ -21,5 +21,6 @@ def count_macs(network: nn.Module, *, size: int = 128, channels: int = 3) -> int
     except (RuntimeError, ValueError, TypeError):  # TypeError: it wants more than an image
         return None
     finally:
-        network.train(training)
+        for module, was in training.items():
+            module.training = was
     return counter.get_total_flops() // 2

@@ -12,6 +12,7 @@ from typing import Any
 from rich.table import Table
 
 from toolbox.console import console
+from toolbox.engine.checkpoint import replace_text
 from toolbox.metric import DO_NOTHING
 from toolbox.plugin_manager import manager
 
@@ -73,13 +74,13 @@ class Report:
             **self.facts,
             "plugins": manager().versions(),
         }
-        (folder / "report.json").write_text(json.dumps(strict(content), indent=2, allow_nan=False) + "\n")
+        replace_text(folder / "report.json", json.dumps(strict(content), indent=2, allow_nan=False) + "\n")
         names = self.columns()
         notes = [line for note in self.notes for line in (f"**{note}**", "")]
         lines = [f"# {self.title}", "", *notes, f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
         lines += [f"| {row} | {' | '.join(self._cell(row, n, v) for n in names)} |" for row, v in self.rows.items()]
         lines += ["", "Protocols: " + ", ".join(f"`{protocol}`" for protocol in self.protocols.values()), ""]
-        (folder / "report.md").write_text("\n".join(lines))
+        replace_text(folder / "report.md", "\n".join(lines))
         manager().call("report_ready", report=content, folder=folder)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,14 +15,15 @@ import pytest
 from grids import FAULTS, VARIANTS, arguments, environment, report, results, run_killed, tiny_grid, trainings
 
 from runs import command, pictures
-from toolbox.benchmark.conduct import Conductor
+from toolbox.benchmark.cells import cells_of
+from toolbox.benchmark.conduct import Conductor, claimed
 from toolbox.benchmark.engines import LocalEngine
 from toolbox.benchmark.grid import read_grid
 from toolbox.benchmark.plan import Order, plan_runs
 from toolbox.plugin_manager import PluginManager, manager, use
 
 TWO = {"Vanilla": VARIANTS["Vanilla"], "hinge": VARIANTS["hinge"]}
-RATES = {"usual": 1e-3, "low": 1e-5, "absurd": 0.5}
+RATES = {"usual": 1e-3, "high": 2e-3, "low": 1e-5, "absurd": 0.5}
 FAULTY = {
     "own": {},
     "stranger": {"model.generator": {"type": "Stranger", "width": 6}},
@@ -53,7 +55,7 @@ def test_failures_stay_in_their_cells_with_their_reasons(faulty: Path) -> None:
     failures = {each["id"]: (each["stage"], each["reason"]) for each in found["failures"]}
     assert failures["raising"] == ("training", "RuntimeError: this cell was bound to fail (cell_faults.py:37)")
     assert failures["greedy"][1].startswith("out of memory: ") and "allocate" in failures["greedy"][1]
-    assert failures["not a number"][1].startswith("not finite: of 6 steps 6 of the generator were skipped")
+    assert failures["not a number"][1].startswith("not finite: of 6 steps 6 of the generator")
     assert failures["killed"] == ("running", "ended by SIGKILL; the system's memory may have run out")
     assert [each["id"] for each in found["refused"]] == ["unbuildable"]
     assert "no such device" in found["refused"][0]["reason"]
@@ -179,18 +181,79 @@ def test_stages_are_trained_once_per_seed_and_pipelines_are_only_measured(tmp_pa
 def test_halving_goes_on_with_the_best_and_ends_with_their_full_results(tmp_path: Path) -> None:
     grid = tiny_grid(
         tmp_path, {"rate": {name: {"optim_wrapper.generator.optimizer.lr": rate} for name, rate in RATES.items()}},
-        seeds=[0], budget={"iterations": 8}, halving={"rungs": [0.5], "keep": 0.34, "metric": "psnr"},
+        seeds=[0], budget={"iterations": 8}, stages={"L1": {"budget": {"iterations": 2}}},
+        options={"load_from": "stage:L1"}, halving={"rungs": [0.5], "keep": 0.5, "metric": "psnr"},
     )  # fmt: skip
     halved, whole = tmp_path / "halved", tmp_path / "whole"
     subprocess.run(arguments(grid, halved), env=environment(), check=True, stdout=subprocess.DEVNULL)
-    found = report(halved)
+    found, winners = report(halved), results(halved)
     assert len(found["cut"]) == 2 and all(each["iteration"] == 4 for each in found["cut"])
-    ((winner, _),) = results(halved)
-    assert winner not in [each["id"] for each in found["cut"]]
-    full = tiny_grid(tmp_path, {"rate": {winner: {"optim_wrapper.generator.optimizer.lr": RATES[winner]}}},
-                     seeds=[0], budget={"iterations": 8})  # fmt: skip
+    assert len(winners) == 2 and not {cell for cell, _ in winners} & {each["id"] for each in found["cut"]}
+    for run in winners.values():  # as if it had been killed behind the rung: nobody else is left behind now
+        (halved / "runs" / run["key"] / "result.json").unlink()
+    subprocess.run(arguments(grid, halved), env=environment(), check=True, stdout=subprocess.DEVNULL)
+    assert results(halved) == winners
+    alone = {cell: {"optim_wrapper.generator.optimizer.lr": RATES[cell]} for cell, _ in winners}
+    full = tiny_grid(
+        tmp_path, {"rate": alone}, seeds=[0], budget={"iterations": 8}, stages={"L1": {"budget": {"iterations": 2}}},
+        options={"load_from": "stage:L1"},
+    )  # fmt: skip
     subprocess.run(arguments(full, whole), env=environment(), check=True, stdout=subprocess.DEVNULL)
-    assert results(halved) == results(whole)  # stopping at the rung changed no bit
+    assert results(whole) == winners  # stopping at the rung changed no bit
+
+
+def test_a_run_that_is_killed_before_its_last_validation_is_validated_and_costed_when_it_continues(
+    faulty: Path,
+) -> None:
+    out = faulty / "out"
+    (key,) = (key for key, run in report(out)["runs"].items() if run["cell"] == "own")
+    folder = out / "runs" / key
+    before = json.loads((folder / "result.json").read_text())
+    for name in (
+        "result.json",
+        "train/costs.json",
+        "train/report.json",
+    ):  # what a kill behind the last checkpoint leaves
+        (folder / name).unlink()
+    made = [sys.executable, "-m", "toolbox.benchmark.worker", str(folder)]
+    subprocess.run(made, env=environment(), stdin=subprocess.PIPE, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    after = json.loads((folder / "result.json").read_text())
+    assert after["tested"]["rows"] == before["tested"]["rows"]
+    assert after["trained"]["weights"] == before["trained"]["weights"]
+    assert json.loads((folder / "train" / "costs.json").read_text())["iterations"] == 6
+    assert after["trained"]["skipped_steps"] == {"generator": 0, "discriminator": 0}
+    assert "train (6 iterations)" in json.loads((folder / "train" / "report.json").read_text())["rows"]
+
+
+def test_cells_of_one_config_share_a_run_and_a_stage_is_another(tmp_path: Path) -> None:
+    stages = {"S": {"model.variant": {"type": "Vanilla"}, "budget": {"iterations": 6}}}
+    stage, cell = planned(tmp_path, seeds=[0], stages=stages)
+    assert stage.key != cell.key
+    grid = read_grid(tiny_grid(tmp_path, {"variant": {"x": {}, "y": {}}}, seeds=[0]))
+    cells = cells_of(grid)
+    x, y = plan_runs(grid, cells, Order(tmp_path / "out"), manager(), lambda cells: {})
+    assert x.key == y.key and cells[1].notes == ["is the same as x, and run once for both"]
+
+
+def test_two_benchmarks_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tiny_grid(tmp_path, {"variant": {"Vanilla": {}}})
+    with claimed(read_grid(file), tmp_path / "out"):
+        assert command("benchmark", file, "-o", tmp_path / "out", "--dry-run") == 2
+    assert "another benchmark is running here" in capsys.readouterr().err
+    with claimed(read_grid(file), tmp_path / "out"):
+        pass
+
+
+def test_what_needs_a_stage_that_cannot_be_probed_is_refused(tmp_path: Path) -> None:
+    grid = read_grid(tiny_grid(
+        tmp_path, {"start": {"anew": {"train_cfg.max_iters": 6}, "begun": {"load_from": "stage:L1"}}}, seeds=[0],
+        stages={"L1": {"budget": {"minutes": 1.0}}},
+    ))  # fmt: skip
+    cells = cells_of(grid)
+    next(cell for cell in cells if cell.stage).refused = "a probe of it failed"
+    runs = plan_runs(grid, cells, Order(tmp_path / "out"), manager(), lambda cells: {})
+    assert [run.cell for run in runs] == ["anew"]
+    assert "needs the stage L1, which is refused" in str(cells[-1].refused)
 
 
 # ---------------------------------------------------------------------- keys and budgets, without running

@@ -90,6 +90,10 @@ def test_a_constructor_that_raises_refuses_its_cell_alone(tmp_path: Path) -> Non
         ({"base": "../elsewhere.yaml"}, "base: '../elsewhere.yaml' leaves the folder"),
         ({"base": "no.yaml"}, "base: there is no file 'no.yaml'"),
         ({"halving": {"rungs": [0.5, 0.2], "keep": 0.5, "metric": "psnr"}}, "halving.rungs: wants rising shares"),
+        ({"stages": {"a:b": {}}}, "stages: data and stages need different names"),
+        ({"stages": {"a": {"budget": {"minutes": "x"}}}}, "stages.a.budget.minutes: wants a number, got 'x'"),
+        ({"cost_by": "gmac_"}, "cost_by: 'gmac_' is no cost; did you mean 'gmacs'?"),
+        ({"axes": {"variant": {"a / b": {}}}}, "axes.variant: 'a / b' is no name"),
         ({"halving": {"rungs": [0.5]}}, "halving.keep: halving needs rungs, keep and metric"),
         ({"options": {"model..x": 1}}, "'model..x' is no path"),
         ({"options": {"load_from": "stage:L1"}}, "axes: needs the stage 'L1', which is not there before it"),
@@ -123,6 +127,12 @@ def test_a_recipe_of_another_length_keeps_its_shape() -> None:
     }  # fmt: skip
     assert made["param_scheduler"]["generator"][1]["milestones"] == [55, 82]
     assert config["train_cfg"]["max_iters"] == 1100  # the given one is left alone
+
+
+def test_too_few_iterations_for_the_phases_are_refused() -> None:
+    config = load_config("demo/super_resolution.yaml").data
+    with pytest.raises(ConfigError, match=r"model\.phases: 1 iterations are too few for 2 phases"):
+        rescaled(config, 1)
 
 
 @pytest.mark.parametrize("name", GRIDS)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolbox.benchmark.grid import BASE, Grid
+from toolbox.benchmark.grid import BASE, Grid, check_budget
 from toolbox.config import Config, load_config
 from toolbox.config.shipped import shown
 from toolbox.config.values import show
@@ -66,8 +66,7 @@ def cells_of(grid: Grid) -> list[Cell]:
 def _stage(grid: Grid, name: str) -> Cell:
     written = dict(grid.stages[name])
     budget = written.pop("budget", {})
-    if not isinstance(budget, dict) or set(budget) - {"iterations", "minutes"}:
-        raise grid.error("wants {iterations: …} or {minutes: …}", f"stages.{name}.budget")
+    check_budget(grid, budget, f"stages.{name}.budget")
     key = f"stages.{name}"
     return Cell(f"stage {name}", {}, "", _config(grid, [(key, written)], key), budget, stage=name)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,7 @@ from toolbox.benchmark.schedule import CUT, FAILURE, make, make_in_rungs, outcom
 from toolbox.benchmark.summary import summarize
 from toolbox.benchmark.worker import PROBE, read
 from toolbox.benchmark.writers import write_report
+from toolbox.config.shipped import shown
 from toolbox.console import console
 from toolbox.engine.checkpoint import replace_text
 from toolbox.errors import RunFailed, UserError
@@ -142,14 +144,35 @@ def iterations_of_config(cell: Cell) -> int:
     return int(cell.config["train_cfg"]["max_iters"])
 
 
-def claim(grid: Grid, folder: Path) -> None:
-    """Keep the grid beside its runs, and refuse a folder that holds those of another.
+@contextmanager
+def claimed(grid: Grid, folder: Path) -> Iterator[None]:
+    """Have the folder for this process alone; refuse one that holds another grid's runs, or that another is using.
 
     A grid may be changed and run again: what is the same in both is not repeated.
     """
-    path = folder / "grid.json"
-    known = json.loads(path.read_text())["file"] if path.is_file() else str(grid.file)
-    if known != str(grid.file):
-        raise UserError(f"{folder}: holds the benchmark of {known}; choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
-    replace_text(path, json.dumps({"file": str(grid.file), "title": grid.title}) + "\n")
+    with (folder / ".lock").open("a") as lock:
+        if not locked(lock):
+            raise UserError(
+                f"{folder}: another benchmark is running here; wait for it, or choose another folder with -o"
+            )
+        path = folder / "grid.json"
+        own = shown(grid.file)
+        known = json.loads(path.read_text(encoding="utf-8"))["file"] if path.is_file() else own
+        if known != own:
+            raise UserError(f"{folder}: holds the benchmark of {known}; choose another folder with -o")
+        replace_text(path, json.dumps({"file": own, "title": grid.title}) + "\n")
+        yield
+
+
+def locked(file: TextIO) -> bool:
+    """Whether the file is this process's now, until it is closed or the process ends, however that happens."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # Windows and some network file systems have no such locks
+        return True
+    return True

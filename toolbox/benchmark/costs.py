@@ -26,6 +26,7 @@ def inference_costs(network: Output, sizes: Sequence[int]) -> dict[str, Any]:
     `parameters` counts each network once; `gmacs_N`, `latency_ms_N` (one image, median) and `images_per_s_N` (batches
     of four) are None where the output wants more than an image. `load` is the machine's while it was measured.
     """
+    network.eval()
     slots = dict.fromkeys(network.algorithm.outputs[network.output][1:])
     networks = [network.algorithm.averaged_network(slot) for slot in slots]
     found: dict[str, Any] = {"parameters": sum(p.numel() for each in networks for p in each.parameters())}
@@ -34,10 +35,18 @@ def inference_costs(network: Output, sizes: Sequence[int]) -> dict[str, Any]:
         found[f"gmacs_{size}"] = None if macs is None else macs / 1e9
         for name, batch in ((f"latency_ms_{size}", 1), (f"images_per_s_{size}", BATCH)):
             images = torch.rand(batch, _channels(networks[0]), size, size, device=next(network.parameters()).device)
-            seconds = None if macs is None else seconds_of(network, images)
+            seconds = None if macs is None else tried(network, images)
             scaled = None if seconds is None else 1000 * seconds if batch == 1 else batch / seconds
             found[name] = scaled
     return {**found, "load": load()}
+
+
+def tried(network: Output, images: Tensor) -> float | None:
+    """Seconds of a call, None where the network does not take so much: a run is not lost by its last measurement."""
+    try:
+        return seconds_of(network, images)
+    except (RuntimeError, MemoryError, ValueError, TypeError, AssertionError, IndexError):
+        return None
 
 
 def seconds_of(network: Callable[[Tensor], Tensor], images: Tensor) -> float:

@@ -71,7 +71,7 @@ class LocalEngine:
 
 
 class RayEngine:
-    """Tasks of a Ray cluster: an existing one (RAY_ADDRESS, or the one of this machine), or else one made here.
+    """Tasks of a Ray cluster: the one that RAY_ADDRESS names, or else one of this machine, made here.
 
     Every machine must see the benchmark's folder and the data under the same paths, and have the same environment.
     """
@@ -87,7 +87,7 @@ class RayEngine:
         self.here = not ray.is_initialized()
         if self.here:
             existing = os.environ.get("RAY_ADDRESS")
-            own = {"num_cpus": slots * threads, "include_dashboard": False}
+            own = {"address": "local", "num_cpus": slots * threads, "include_dashboard": False}
             cluster: dict[str, Any] = {"address": existing} if existing else own
             try:
                 ray.init(**cluster, log_to_driver=False, logging_level=logging.ERROR)

@@ -22,9 +22,18 @@ SHOWN = ("logger", "samples")
 
 
 def key_of(
-    config: Mapping[str, Any], *, seed: int, threads: int, needs: Mapping[str, str], plugins: PluginManager
+    config: Mapping[str, Any],
+    *,
+    seed: int,
+    threads: int,
+    needs: Mapping[str, str],
+    plugins: PluginManager,
+    stage: bool = False,
 ) -> str:
-    """Sixteen hexadecimal digits; `needs` are the keys of the runs whose weights this one begins with."""
+    """Sixteen hexadecimal digits; `needs` are the keys of the runs whose weights this one begins with.
+
+    A stage's run is not tested, so it is another than a cell's of the same config.
+    """
     counted = {name: value for name, value in config.items() if name not in ELSEWHERE}
     hooks = (config.get("default_hooks") or {}).items()
     counted["default_hooks"] = {name: settings for name, settings in hooks if name not in SHOWN}
@@ -38,6 +47,7 @@ def key_of(
         "device": "cuda" if torch.cuda.is_available() else "cpu",
         "files": {below_here(str(path)): digest(path) for path in sorted(set(files(config)))},
     }
+    content |= {"stage": True} if stage else {}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -70,17 +80,20 @@ def files(value: Any) -> Iterator[Path]:
         for each in value:
             yield from files(each)
     elif isinstance(value, str) and ("/" in value or "." in value):
-        path = Path(value).expanduser()
-        try:
-            if path.exists():
-                yield path
-        except (OSError, ValueError):  # text that no disk can hold
-            return
+        for text in (value, value.rpartition(":")[0]):  # run.pth:slot
+            path = Path(text).expanduser()
+            try:
+                if text and path.exists() and not Path.cwd().is_relative_to(path.resolve()):
+                    yield path
+            except (OSError, ValueError):  # text that no disk can hold
+                return
 
 
 def digest(path: Path) -> str:
     """A hash of a file, or of everything in a folder: names, lengths, and the first 64 KiB of each file."""
-    entries = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    if path.is_file():  # weights to begin with, whose first bytes say little
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    entries = sorted(each for each in path.rglob("*") if each.is_file())
     whole = hashlib.sha256()
     for entry in entries:
         status = entry.stat()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ BELOW: dict[str, dict[str, Any]] = {
     "limits": {"memory_gib": float, "minutes": float},
 }
 """Keys below a key of `KEYS`."""
+COSTS = ("parameters", "gmacs", "latency_ms", "images_per_s", "step_seconds", "peak_memory_mib", "training_minutes")
+"""What `cost_by` may name."""
 Choice = Mapping[str, str]
 """An alternative of each axis."""
 
@@ -163,6 +166,9 @@ def _check(grid: Grid) -> None:
     for axis, alternatives in grid.axes.items():
         if not alternatives:
             raise grid.error("an axis needs at least one alternative", f"axes.{axis}")
+        for name in alternatives:
+            if not name.strip() or not name.isprintable() or " / " in name:
+                raise grid.error(f"{show(name)} is no name; write printable text without ' / '", f"axes.{axis}")
     for key, rules in (("include", grid.include), ("exclude", grid.exclude)):
         for i, rule in enumerate(rules):
             _check_choice(grid, rule, f"{key}.{i}")
@@ -177,14 +183,32 @@ def _check(grid: Grid) -> None:
         raise grid.error("include and exclude leave no cell", "exclude" if grid.exclude else "include")
     if len(set(grid.seeds)) < len(grid.seeds) or not grid.seeds or min(grid.seeds) < 0:
         raise grid.error(f"give every seed once, each 0 or more, got {list(grid.seeds)}", "seeds")
-    if len(grid.budget) > 1:
-        raise grid.error("is iterations or minutes, not both", "budget")
-    for section in ("budget", "limits"):
-        for name, value in getattr(grid, section).items():
-            if value <= 0:
-                raise grid.error(f"must be above 0, got {value}", f"{section}.{name}")
+    for name, value in grid.limits.items():
+        if not 0 < value < inf:
+            raise grid.error(f"must be above 0, got {value}", f"limits.{name}")
+    check_budget(grid, grid.budget, "budget")
+    names = [*grid.data, *grid.stages]
+    if len({*names}) < len(names) or any(":" in name or not name.strip() or not name.isprintable() for name in names):
+        raise grid.error("data and stages need different names, printable and without ':'", "stages")
+    if not any(known.startswith(grid.cost_by) for known in COSTS):
+        raise grid.error(f"{show(grid.cost_by)} is no cost{did_you_mean(grid.cost_by, COSTS)}", "cost_by")
     if grid.samples < 0 or not all(size > 0 for size in grid.sizes):
         raise grid.error("samples must be 0 or more, and sizes above 0", "samples" if grid.samples < 0 else "sizes")
+
+
+def check_budget(grid: Grid, budget: Any, key: str) -> None:
+    """Refuse a budget that is not one number of iterations or minutes."""
+    wrong = misfit(budget, dict[str, float])
+    if wrong:
+        raise grid.error(str(wrong), f"{key}{wrong.path}")
+    if len(budget) > 1:
+        raise grid.error("is iterations or minutes, not both", key)
+    for name, value in budget.items():
+        if name not in BELOW["budget"]:
+            raise grid.error(f"no such setting{did_you_mean(name, BELOW['budget'])}", f"{key}.{name}")
+        wrong = misfit(value, BELOW["budget"][name])
+        if wrong or not 0 < value < inf:
+            raise grid.error(str(wrong or f"must be above 0, got {value}"), f"{key}.{name}")
 
 
 def _check_choice(grid: Grid, rule: Mapping[str, Any], key: str) -> None:

@@ -46,7 +46,7 @@ class Watch:
             self.live.update(self.table())
         elif event == "ended" and outcome is not None:
             done = sum(state_of(each) != "open" for each in self.runs)
-            stage = f" while {outcome.stage}: {outcome.reason}" if outcome.state == "failed" else ""
+            stage = f" while {outcome.stage}: {outcome.reason}" if outcome.reason else ""
             text = f"{done}/{len(self.runs)}  eta {self.left()}  {run.cell}, seed {run.seed}: {outcome.state}{stage}"
             console.print(text, markup=False, soft_wrap=True)
 

@@ -15,6 +15,7 @@ from toolbox.benchmark.fingerprint import key_of
 from toolbox.benchmark.grid import Grid
 from toolbox.benchmark.rescale import rescaled
 from toolbox.engine.checkpoint import replace_text
+from toolbox.errors import UserError
 from toolbox.plugin_manager import PluginManager
 
 SAVES = 5
@@ -49,6 +50,8 @@ class Run:
     plugins: tuple[str, ...] = ()
     sizes: tuple[int, ...] = ()
     limits: dict[str, float] = field(default_factory=dict)
+    accumulation: int = 1
+    """Batches of one step: a run stops only between steps."""
     stop_at: int | None = None
     """Where halving looks at it; None: at the end."""
 
@@ -74,7 +77,20 @@ def plan_runs(grid: Grid, cells: Sequence[Cell], order: Order, plugins: PluginMa
     """
     timed = [cell for cell in cells if "minutes" in cell.budget and cell.trains and not cell.refused]
     seconds = speed(timed) if timed else {}
-    able = [cell for cell in cells if not cell.refused]  # a probe may have refused one
+    refused: set[str] = set()
+    for cell in cells:  # a probe may have refused some
+        lost = sorted(refused.intersection(cell.needs()))
+        if lost and not cell.refused:
+            cell.refused = f"it needs the stage {lost[0]}, which is refused"
+        if cell.refused and cell.stage:
+            refused.add(cell.stage)
+    for cell in cells:
+        try:
+            if not cell.refused:
+                config_of(cell, grid.seeds[0], iterations_of(cell, seconds))
+        except UserError as error:
+            cell.refused = str(error)
+    able = [cell for cell in cells if not cell.refused]
     runs: list[Run] = []
     keys: dict[tuple[str, int], Run] = {}
     for cell in able:
@@ -83,6 +99,9 @@ def plan_runs(grid: Grid, cells: Sequence[Cell], order: Order, plugins: PluginMa
             run = _run(grid, cell, seed, length, keys, order, plugins)
             if cell.stage:
                 keys[cell.stage, seed] = run
+            twin = next((each for each in runs if each.key == run.key), None)
+            if twin is not None and seed == grid.seeds[0]:
+                cell.notes.append(f"is the same as {twin.cell}, and run once for both")
             runs.append(run)
     return runs
 
@@ -106,8 +125,7 @@ def name_of(cell: Cell) -> str:
 def config_of(cell: Cell, seed: int, iterations: int, samples: int = 0, detail: int | None = None) -> dict[str, Any]:
     """A run's config: the cell's, for its seed and length, with checkpoints to continue from, and pictures to show."""
     config = rescaled(cell.config, iterations) if cell.trains else dict(cell.config)
-    wrappers = config.get("optim_wrapper") or {}
-    count = max((each.get("accumulative_counts", 1) for each in wrappers.values()), default=1)
+    count = accumulation_of(config)
     interval = max(1, iterations // SAVES // count) * count
     hooks = dict(config.get("default_hooks") or {})
     hooks["checkpoint"] = {**(hooks.get("checkpoint") or {}), "interval": interval, "max_keep_ckpts": 1}
@@ -115,16 +133,29 @@ def config_of(cell: Cell, seed: int, iterations: int, samples: int = 0, detail: 
     return {**config, "randomness": {**(config.get("randomness") or {}), "seed": seed}, "default_hooks": hooks}
 
 
+def accumulation_of(config: Mapping[str, Any]) -> int:
+    """Batches that are accumulated for one step."""
+    wrappers = config.get("optim_wrapper") or {}
+    return max((each.get("accumulative_counts", 1) for each in wrappers.values()), default=1)
+
+
 def _run(grid: Grid, cell: Cell, seed: int, iterations: int, stages: Mapping[tuple[str, int], Run], order: Order,
          plugins: PluginManager) -> Run:  # fmt: skip
     config = config_of(cell, seed, iterations, grid.samples, grid.detail)
     begin = {name: stages[name, seed] for name in cell.needs()}
     needs = {name: run.key for name, run in begin.items()}
-    key = key_of(begun_with(config, needs), seed=seed, threads=order.threads, needs=needs, plugins=plugins)
+    key = key_of(
+        begun_with(config, needs),
+        seed=seed,
+        threads=order.threads,
+        needs=needs,
+        plugins=plugins,
+        stage=cell.stage is not None,
+    )
     run = Run(
         key=key, cell=cell.id, choice=cell.choice, data=cell.data, seed=seed, iterations=iterations,
         folder=str(order.folder / "runs" / key), threads=order.threads, stage=cell.stage, needs=needs,
-        plugins=order.plugins, sizes=grid.sizes, limits=grid.limits,
+        plugins=order.plugins, sizes=grid.sizes, limits=grid.limits, accumulation=accumulation_of(config),
     )  # fmt: skip
     config = begun_with(config, {name: str(each.checkpoint) for name, each in begin.items()})
     write_run(run, config)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toolbox.errors import ConfigError
+
 COUNTED = ("begin", "end", "T_max", "total_steps", "step_size", "milestones", "periods")
 """Arguments of mmengine's schedules that are iterations, or lists of them."""
 
@@ -19,12 +21,18 @@ def rescaled(config: Mapping[str, Any], iterations: int) -> dict[str, Any]:
 
     training["max_iters"] = iterations
     training["val_interval"] = scale(training.get("val_interval", 1000))
+    if "val_begin" in training:
+        training["val_begin"] = scale(training["val_begin"])
     made = {**config, "train_cfg": training, "model": dict(config["model"])}
     if config["model"].get("phases"):
         made["model"]["phases"] = [
             {**phase, "until": scale(phase["until"])} if phase.get("until") else dict(phase)
             for phase in config["model"]["phases"]
         ]
+        ends = [0, *(phase["until"] for phase in made["model"]["phases"][:-1]), iterations]
+        if sorted(set(ends)) != ends:
+            message = f"{iterations} iterations are too few for {len(ends) - 1} phases, which would end at {ends[1:]}"
+            raise ConfigError(message, key="model.phases")
     if config.get("param_scheduler"):
         made["param_scheduler"] = {
             group: [_schedule(each, scale) for each in (schedules if isinstance(schedules, list) else [schedules])]

@@ -38,12 +38,23 @@ def measured(run: Run, stages: Mapping[str, Run]) -> Measured:
 
 
 def training_minutes(run: Run, stages: Mapping[str, Run]) -> float | None:
-    """Steps times their median seconds, of the run and of all that it begins with; None where one is not known."""
-    steps = read(run.place / RESULT)["trained"].get("costs", {}).get("step_seconds") if run.iterations else 0.0
-    before = [training_minutes(stages[key], stages) for key in run.needs.values()]
-    if steps is None or None in before:
-        return None
-    return float(steps) * run.iterations / 60 + sum(each for each in before if each is not None)
+    """Steps times their mean seconds, of the run and of all that it begins with; None where one is not known."""
+    total = 0.0
+    for each in {run.key: run, **needed(run, stages)}.values():
+        costs = read(each.place / RESULT)["trained"].get("costs", {}) if each.iterations else {"step_seconds": 0.0}
+        seconds = costs.get("mean_step_seconds", costs.get("step_seconds"))
+        if seconds is None:
+            return None
+        total += float(seconds) * each.iterations / 60
+    return total
+
+
+def needed(run: Run, stages: Mapping[str, Run]) -> dict[str, Run]:
+    """The stages that a run begins with, and theirs, each once."""
+    found: dict[str, Run] = {}
+    for key in run.needs.values():
+        found |= {key: stages[key], **needed(stages[key], stages)}
+    return found
 
 
 def comparable(each: Measured, grid: Grid) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
+from math import inf, isfinite
 from statistics import mean
-from typing import Any
 
 from toolbox.benchmark.engines import Engine
 from toolbox.benchmark.grid import Halving
@@ -22,7 +22,7 @@ CUT = "cut.json"
 RUNGS = "rungs.json"
 """What validation found at each rung, and whether higher is better."""
 Watch = Callable[[str, Run, Outcome | None], None]
-"""Told of every run that is `started` and `ended`."""
+"""Told of every run that has `ended`, and twice a second that time goes on (`tick`)."""
 
 
 def state_of(run: Run) -> str:
@@ -31,10 +31,13 @@ def state_of(run: Run) -> str:
     return next((state for file, state in known.items() if (run.place / file).is_file()), "open")
 
 
-def make(runs: Sequence[Run], engine: Engine, watch: Watch) -> bool:
-    """Make every run that is open; returns whether all came to an end, well or not (False: it was stopped)."""
-    waiting = [run for run in runs if state_of(run) == "open"]
-    by_key = {run.key: run for run in runs}
+def make(runs: Sequence[Run], engine: Engine, watch: Watch, *, stages: Sequence[Run] = ()) -> bool:
+    """Make every run that is open; returns whether all came to an end, well or not (False: it was stopped).
+
+    `stages` are runs made before, that these begin with. Cells of equal configs share a run, which is made once.
+    """
+    by_key = {run.key: run for run in (*stages, *runs)}
+    waiting = [run for run in {run.key: run for run in runs}.values() if state_of(run) == "open"]
     running: dict[Future[Outcome], Run] = {}
     whole = True
     try:
@@ -56,7 +59,7 @@ def make(runs: Sequence[Run], engine: Engine, watch: Watch) -> bool:
                 if outcome.state == "failed":
                     failed(run, outcome, watch)
                 else:
-                    whole = whole and (outcome.state == "done" or run.stop_at is not None)
+                    whole = whole and (outcome.state == "done" or (run.stop_at is not None and not outcome.reason))
                     watch("ended", run, outcome)
             watch("tick", runs[0], None)
     except KeyboardInterrupt:
@@ -67,11 +70,11 @@ def make(runs: Sequence[Run], engine: Engine, watch: Watch) -> bool:
 
 
 def outcome_of(future: Future[Outcome]) -> Outcome:
-    """A run's outcome; an engine that fails itself fails the run alone."""
+    """A run's outcome; where the engine itself failed (a machine was lost), the run can continue another time."""
     try:
         return future.result()
     except Exception as error:
-        return Outcome("failed", "starting", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        return Outcome("stopped", "starting", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
 def failed(run: Run, outcome: Outcome, watch: Watch) -> None:
@@ -89,52 +92,71 @@ def make_in_rungs(runs: Sequence[Run], halving: Halving, engine: Engine, watch: 
     if not make(stages, engine, watch):
         return False
     for rung in halving.rungs:
-        kept = [run for run in kept if state_of(run) not in ("failed", "cut")]
-        looks = [replace(run, stop_at=max(1, round(rung * run.iterations))) for run in kept]
+        looks = [replace(run, stop_at=stop_of(run, rung)) for run in kept]
+        looks = [run for run in looks if state_of(run) != "failed" and not cut_before(run)]
         behind = [run for run in looks if state_of(run) == "open" and value_at(run, halving.metric) is None]
         for run in behind:
             write_order(run)
-        if not make(behind, engine, watch):
+        if not make(behind, engine, watch, stages=stages):
             return False
         cut([run for run in looks if state_of(run) != "failed"], halving)
     kept = [run for run in kept if state_of(run) == "open"]
     for run in kept:
         write_order(run)
-    return make(kept, engine, watch) if kept else True
+    return make(kept, engine, watch, stages=stages) if kept else True
+
+
+def stop_of(run: Run, rung: float) -> int:
+    """The iteration of a rung: a share of the run, and the end of a step."""
+    return max(1, round(rung * run.iterations / run.accumulation)) * run.accumulation
+
+
+def cut_before(run: Run) -> bool:
+    """Whether an earlier rung than this one has left the run behind."""
+    return int(read(run.place / CUT).get("iteration", run.stop_at)) < (run.stop_at or 0)
 
 
 def cut(looks: Sequence[Run], halving: Halving) -> None:
-    """Leave behind all but the best share of the cells; who was left behind stays so."""
+    """Leave behind all but the best share of the cells; a decision that was made once stays."""
+    place = f"{halving.metric} {halving.keep:g} {looks[0].stop_at}" if looks else ""
+    if any(place in read(run.place / RUNGS).get("kept", []) for run in looks):
+        return
     cells: dict[tuple[str, str], list[Run]] = {}
     for run in looks:
         cells.setdefault((run.data, run.cell), []).append(run)
-    found: dict[tuple[str, str], Any] = {}
+    found: dict[tuple[str, str], float] = {}
     rising = True
     for cell, each in cells.items():
-        values = [value_at(run, halving.metric) for run in each]
-        if None in values:
-            raise UserError(
-                f"halving.metric: the validation of {each[0].cell} measures no '{halving.metric}' at iteration "
-                f"{each[0].stop_at}; name a metric of val_evaluator, and leave val_dataloader on"
-            )
-        found[cell] = mean(value[0] for value in values if value)
-        rising = values[0][1] if values[0] else True
-    best = sorted(found, key=lambda cell: found[cell], reverse=rising)
+        values = [value for run in each if (value := value_at(run, halving.metric)) is not None]
+        if len(values) == len(each):  # where it is not known, the run was longer before: it stays
+            found[cell] = mean(value for value, _ in values)
+            rising = values[0][1]
+    if cells and not found:
+        raise UserError(
+            f"halving.metric: no validation measures '{halving.metric}' at iteration {looks[0].stop_at}; name a metric "
+            "of val_evaluator, and leave val_dataloader on"
+        )
+    worst = -inf if rising else inf
+    best = sorted(found, key=lambda cell: found[cell] if isfinite(found[cell]) else worst, reverse=rising)
     for cell in best[max(1, round(halving.keep * len(best))) :]:
         for run in cells[cell]:
             if state_of(run) == "open":
                 write(run.place / CUT, {"iteration": run.stop_at, halving.metric: found[cell]})
+    for run in looks:  # last: with this mark, all others are cut
+        if state_of(run) != "cut":
+            known = read(run.place / RUNGS)
+            write(run.place / RUNGS, {**known, "kept": [*known.get("kept", []), place]})
 
 
 def value_at(run: Run, metric: str) -> tuple[float, bool] | None:
     """A run's validation at the iteration where it stopped, kept for later rungs; and whether higher is better."""
-    kept = read(run.place / RUNGS)
-    if str(run.stop_at) not in kept:
+    kept, name = read(run.place / RUNGS), f"{metric} {run.stop_at}"
+    if name not in kept:
         report = read(run.place / "train" / "report.json")
-        rows = [row for name, row in report.get("rows", {}).items() if name.endswith(f"({run.stop_at} iterations)")]
+        rows = [row for title, row in report.get("rows", {}).items() if title.endswith(f"({run.stop_at} iterations)")]
         if not rows or metric not in rows[-1]:
             return None
-        kept[str(run.stop_at)] = [float(rows[-1][metric]), bool(report["higher_is_better"].get(metric, True))]
+        kept[name] = [float(rows[-1][metric]), bool(report["higher_is_better"].get(metric, True))]
         write(run.place / RUNGS, kept)
-    value, rising = kept[str(run.stop_at)]
-    return value, rising
+    value, rising = kept[name]
+    return float(value), rising

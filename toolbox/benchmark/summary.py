@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from toolbox.benchmark.plan import Run, name_of
 from toolbox.benchmark.results import Measured, budget_of, comparable, known_costs, known_metrics, measured, number
 from toolbox.benchmark.schedule import CUT, state_of
 from toolbox.benchmark.statistics import Interval, difference, effects, interval, pareto
-from toolbox.benchmark.traces import failure, samples, trace, trace_of_failed
+from toolbox.benchmark.traces import failure, full_name, samples, trace, trace_of_failed
 from toolbox.benchmark.worker import read
 from toolbox.config.shipped import shown
 from toolbox.plugin_manager import manager
@@ -49,7 +50,9 @@ def summarize(grid: Grid, cells: Sequence[Cell], runs: Sequence[Run], folder: Pa
         "refused": [{"id": name_of(cell), "reason": cell.refused} for cell in cells if cell.refused],
         "notes": [{"id": name_of(cell), "note": note} for cell in cells if not cell.refused for note in cell.notes],
         "failures": [failure(run) for run in runs if state_of(run) == "failed"],
-        "cut": [{"id": run.cell, "seed": run.seed, **read(run.place / CUT)} for run in runs if state_of(run) == "cut"],
+        "cut": [
+            {"id": full_name(run), "seed": run.seed, **read(run.place / CUT)} for run in runs if state_of(run) == "cut"
+        ],
         "runs": {
             **{each.run.key: trace(each, place.get(each.run.key, 0), folder) for each in done},
             **{run.key: trace_of_failed(run, folder) for run in runs if state_of(run) == "failed"},
@@ -106,8 +109,8 @@ def row(cell: str, group: Sequence[Measured], values: Mapping[str, Mapping[str, 
             }
     costs = {}
     for name in dict.fromkeys(name for each in group for name in each.costs):
-        known = [value for each in group if (value := each.costs[name]) is not None]
-        costs[name] = sorted(known)[len(known) // 2] if known else None
+        known = [value for each in group if (value := each.costs.get(name)) is not None]
+        costs[name] = median(known) if known else None
     same = [run for run in runs if run.cell == cell and run.data == group[0].run.data]
     return {
         "id": cell,
@@ -133,9 +136,11 @@ def front(rows: Sequence[dict[str, Any]], rank_by: str | None, cost_by: str, met
     if rank_by is None or not rows:
         return None
     sign = -1 if metrics[rank_by]["higher_is_better"] else 1
-    cost = next((name for name in rows[0]["costs"] if name.startswith(cost_by)), "parameters")
+    names = [name for row in rows for name, value in row["costs"].items() if value is not None]
+    cost = next((name for name in names if name.startswith(cost_by)), "parameters")
+    dearer = -1 if cost.startswith("images_per_s") else 1
     points = {
-        i: (float(row["costs"][cost]), sign * float(row["metrics"][rank_by]["mean"]))
+        i: (dearer * float(row["costs"][cost]), sign * float(row["metrics"][rank_by]["mean"]))
         for i, row in enumerate(rows)
         if row["costs"].get(cost) is not None and row["metrics"].get(rank_by, {}).get("mean") is not None
     }

@@ -66,30 +66,36 @@ def from_here(text: str) -> str:
     return text.replace(f"{Path.cwd().as_posix()}/", "")
 
 
+def full_name(run: Run) -> str:
+    """A run's cell, with its data where a grid has several."""
+    return f"{run.data}: {run.cell}" if run.data else run.cell
+
+
 def failure(run: Run) -> dict[str, Any]:
     """Which run failed, where and why."""
-    return {"id": run.cell, "seed": run.seed, **read(run.place / FAILURE), "run": run.key}
+    return {"id": full_name(run), "seed": run.seed, **read(run.place / FAILURE), "run": run.key}
 
 
 def samples(tables: Sequence[Mapping[str, Any]], done: Sequence[Measured], folder: Path) -> list[dict[str, Any]]:
     """For each test picture its versions, and what each cell of the first seed made of it: paths below the folder."""
     shutil.rmtree(folder / PICTURES, ignore_errors=True)
     by_key = {each.run.key: each for each in done}
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[tuple[str, int], dict[str, Any]] = {}
     for number_of_table, each in enumerate(tables):
         for number_of_cell, cell in enumerate(each["cells"]):
             first = by_key[cell["runs"][0]]
             graded, *others = outputs_of(first)
             for path in sorted((first.run.place / "test" / "samples" / "test").glob("*.png")):
                 index, _, version = path.stem.partition("_")
-                nothing = {"name": f"picture {int(index) + 1}", "versions": {}, "cells": []}
-                sample = found.setdefault(int(index), nothing)
+                name = f"{first.run.data} picture {int(index) + 1}".strip()
+                sample = found.setdefault((first.run.data, int(index)), {"name": name, "versions": {}, "cells": []})
                 if version == graded:
                     name = f"{index}_{number_of_table}_{number_of_cell}"
                     sample["cells"].append([number_of_table, cell["id"], kept_small(path, folder, name)])
                 elif version not in sample["versions"] and version not in others:
-                    sample["versions"][version] = kept_small(path, folder, f"{index}_{version}")
-    return [found[index] for index in sorted(found)]
+                    name = f"{index}_{number_of_table}_{version}"
+                    sample["versions"][version] = kept_small(path, folder, name)
+    return list(found.values())
 
 
 def kept_small(picture: Path, folder: Path, name: str) -> str:

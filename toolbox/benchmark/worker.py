@@ -15,13 +15,14 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from toolbox.benchmark.plan import Run, read_order
 
-END, RESULT, PROBE = "end.json", "result.json", "probe.json"
-"""How the process ended, if not well; what the run came to; what a probe measured."""
+END, RESULT, PROBE, COSTS = "end.json", "result.json", "probe.json", "costs.json"
+"""How the process ended, if not well; what the run came to; what a probe measured; what a training cost."""
 PROBED = 6
 """Steps of a probe."""
 POINTS = 60
@@ -143,9 +144,10 @@ def training(run: Run) -> None:
     """Train to the end, or to where halving looks; an interrupted training continues."""
     from toolbox.engine.checkpoint import checkpoints
 
-    if not run.iterations or run.checkpoint.is_file():
-        return
     work = run.place / "train"
+    ended = run.checkpoint.is_file() and read(work / COSTS).get("iterations") == run.iterations
+    if not run.iterations or ended:
+        return
     stop = ["--stop-at", str(run.stop_at)] if run.stop_at is not None else []
     resume = ["--resume"] if checkpoints(work) else []
     command(run, "train", "--work-dir", str(work), *stop, *resume)
@@ -156,10 +158,10 @@ def trained(run: Run) -> dict[str, Any]:
     if not run.iterations:
         return {}
     work = run.place / "train"
-    report = read(work / "costs.json")
-    looks = [json.loads(line) for line in lines(work / "health.jsonl")]
+    report = read(work / COSTS)
+    looks = entries(work / "health.jsonl")
     skipped = report.get("skipped_steps", {})
-    if sum(skipped.values()) * 2 > run.iterations:
+    if max(skipped.values(), default=0) * 2 > run.iterations:
         counts = ", ".join(f"{count} of the {name}" for name, count in skipped.items() if count)
         raise Failed(f"not finite: of {run.iterations} steps {counts} were skipped, and what is left says nothing")
     verdicts = [f"iteration {look['iteration']}: {sentence}" for look in looks for sentence in look["verdicts"]]
@@ -178,8 +180,7 @@ def curves(work: Path) -> dict[str, list[list[float]]]:
     """Every logged value over the iterations, of all parts of a run that was interrupted; a later part wins."""
     points: dict[str, dict[int, float]] = {}
     for file in sorted(work.glob("*/vis_data/scalars.json")):
-        for line in lines(file):
-            entry = json.loads(line)
+        for entry in entries(file):
             step = int(entry.pop("step", 0))
             for name, value in entry.items():
                 if isinstance(value, (int, float)) and not name.startswith(("lr/", "time", "iter")):
@@ -248,6 +249,7 @@ def probed(run: Run) -> dict[str, Any]:
     """Seconds of a step and memory, by a few steps without validation, from whatever weights there are."""
     from toolbox.cli.arguments import use_plugins
     from toolbox.config import load_config
+    from toolbox.engine.costs import StepClock
     from toolbox.engine.reporting import ReportHook
     from toolbox.runner import build_runner
 
@@ -258,8 +260,9 @@ def probed(run: Run) -> dict[str, Any]:
     config.data["default_hooks"] = {**(config.data.get("default_hooks") or {}), "checkpoint": None, "samples": None}
     start = time.perf_counter()
     runner = build_runner(config, splits=("train",))
+    hook = next(hook for hook in runner.hooks if isinstance(hook, ReportHook))
+    hook.clock = clock = StepClock(waiting=True)
     runner.train()
-    clock = next(hook.clock for hook in runner.hooks if isinstance(hook, ReportHook))
     return {**clock.facts(), "whole_seconds": time.perf_counter() - start}
 
 
@@ -274,6 +277,15 @@ def read(path: Path) -> dict[str, Any]:
 def lines(path: Path) -> list[str]:
     """A file's lines; none where there is no file."""
     return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    """A file's lines of JSON, but for one that was cut short when its writer was killed."""
+    found = []
+    for line in lines(path):
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:

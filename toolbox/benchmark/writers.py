@@ -70,7 +70,7 @@ def measured_runs(report: Mapping[str, Any]) -> list[tuple[str, Any, Any, Any]]:
 
 def as_markdown(report: Mapping[str, Any]) -> str:
     """The tables, effects and failures as text."""
-    lines = [f"# {report['title']}", ""]
+    lines = [f"# {_text(report['title'])}", ""]
     lines += [report["description"].strip(), ""] if report["description"] else []
     seeds = ", ".join(map(str, report["seeds"]))
     lines += [f"Made by `python tools/benchmark.py {report['grid']}` on {report['made']}; seeds {seeds}.", ""]

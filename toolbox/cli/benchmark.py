@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made.add_argument("--threads", type=int, default=1, help="threads of each run (default: 1); they change last bits")
     made.add_argument("--gpus", nargs="+", default=[], metavar="ID", help="GPUs to share out, one for each slot")
     made.add_argument("--engine", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster")
-    made.add_argument("--retry-failed", action="store_true", help="try runs again that failed before")
+    made.add_argument("--retry-failed", action="store_true", help="try runs again that failed, or that halving cut")
     options = made.parse_args(arguments)
     for name in ("slots", "threads"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
@@ -38,28 +38,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     use_plugins(options.plugins)
     folder = Path(options.out) if options.out else Path("work_dirs") / "benchmark" / grid.file.stem
 
-    from toolbox.benchmark.conduct import Conductor, claim
+    from toolbox.benchmark.conduct import Conductor, claimed
     from toolbox.benchmark.plan import Order
     from toolbox.console import console
 
-    claim(grid, folder)
-    order = Order(folder, tuple(options.plugins), options.threads)
-    engine = engine_of(options)
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        conductor = Conductor(grid, order, engine)
-        if options.dry_run:
-            conductor.show_plan()
-            return 0
-        report = conductor.run(retry=options.retry_failed)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-        engine.stop()
-        engine.close()
-    console.print(
-        f"{folder / 'report.html'}: open it in a browser; report.md, results.csv and results.jsonl say the same"
-    )
-    return 1 if report["failures"] else 0
+    with claimed(grid, folder):
+        engine = engine_of(options)
+        previous = signal.signal(signal.SIGTERM, stop)
+        try:
+            conductor = Conductor(grid, Order(folder, tuple(options.plugins), options.threads), engine)
+            if options.dry_run:
+                conductor.show_plan()
+                return 0
+            report = conductor.run(retry=options.retry_failed)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+            engine.stop()
+            engine.close()
+    console.print(f"{folder / 'report.html'} is for a browser; report.md, results.csv and results.jsonl say the same")
+    return 1 if report["failures"] or not report["tables"] else 0
 
 
 def stop(*_: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -20,7 +20,9 @@ class StepClock:
     checkpoint) does not count.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, waiting: bool = False) -> None:
+        self.waiting = waiting
+        """Whether each step waits for the GPU, which a training never should, and a probe of few steps must."""
         self.seconds: list[float] = []
         self.begun = 0.0
 
@@ -30,6 +32,8 @@ class StepClock:
 
     def stop(self) -> None:
         """A step has ended."""
+        if self.waiting and torch.cuda.is_available():
+            torch.cuda.synchronize()
         self.seconds.append(time.perf_counter() - self.begun)
 
     def facts(self) -> dict[str, Any]:
@@ -37,6 +41,7 @@ class StepClock:
         counted = self.seconds[WARM_UP:] or self.seconds
         return {
             "step_seconds": median(counted) if counted else None,
+            "mean_step_seconds": fmean(counted) if counted else None,
             "steps_timed": len(counted),
             "peak_memory_mib": peak_memory(),
             "threads": torch.get_num_threads(),

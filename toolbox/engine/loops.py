@@ -58,18 +58,25 @@ class TrainLoop(BaseLoop):
         if self.resumed_random_state is not None:  # only now: starting the workers draws random numbers
             restore_random_state(self.resumed_random_state)
         ends = {phase.until for phase in runner.algorithm.parts.phases if phase.until is not None}
+        if self._iter == self.last:  # it was stopped between its last checkpoint and its last validation
+            self.validate()
         runner.model.train()
         while self._iter < self.last and not self.stop_training:
             self.run_iter(next(batches))
             due = self._iter % self.val_interval == 0 and self._iter >= self.val_begin
-            if runner._val_loop is not None and (due or self._iter in ends or self._iter == self.last):
-                average_buffers(runner.algorithm)
-                with undisturbed():
-                    runner.val_loop.run()
+            if due or self._iter in ends or self._iter == self.last:
+                self.validate()
                 runner.model.train()
         runner.call_hook("after_train_epoch")
         runner.call_hook("after_train")
         return runner.model
+
+    def validate(self) -> None:
+        """Measure, if there is anything to measure on; the training's random numbers go on as if it had not."""
+        if self.runner._val_loop is not None:
+            average_buffers(self.runner.algorithm)
+            with undisturbed():
+                self.runner.val_loop.run()
 
     def run_iter(self, batch: Any) -> None:
         """One iteration on one batch."""

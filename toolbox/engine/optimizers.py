@@ -80,12 +80,15 @@ class GuardedOptimWrapper(OptimWrapper):
             self.optimizer.step(**kwargs)
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimizer's state, and float16's scale."""
-        return super().state_dict() | ({} if self.scale is None else {"loss_scale": self.scale.state_dict()})
+        """The optimizer's state, the count of skipped steps, and float16's scale."""
+        state = super().state_dict() | {"skipped": list(self.count_skipped())}
+        return state | ({} if self.scale is None else {"loss_scale": self.scale.state_dict()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore both; a run that begins with float16 now begins with a fresh scale."""
+        """Restore all of it; a run that begins with float16 now begins with a fresh scale."""
         state = dict(state_dict)
+        self.skipped, self.in_a_row = state.pop("skipped", (0, 0))
+        self.bad.clear()
         scale = state.pop("loss_scale", None)
         if self.scale is not None and scale is not None:
             self.scale.load_state_dict(scale)

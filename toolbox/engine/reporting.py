@@ -98,10 +98,10 @@ class ReportHook(Hook):
         """
         names = runner.optimizers.keys()  # mmengine's dict of optimizers iterates over nothing
         skipped = {name: runner.optimizers[name].count_skipped()[0] for name in names}
-        found = {"costs": self.clock.facts(), "skipped_steps": skipped}
+        found = {"iterations": runner.iter, "costs": self.clock.facts(), "skipped_steps": skipped}
         path = Path(runner.work_dir) / COSTS
         if path.is_file() and not self.clock.seconds:
-            found = json.loads(path.read_text())
+            found["costs"] = json.loads(path.read_text())["costs"]
         self.report.facts = found
         replace_text(path, json.dumps(found) + "\n")
 

@@ -106,7 +106,7 @@ class HealthMonitor(Hook):
         self.device = next(runner.algorithm.parameters()).device
         file = self.folder / "health.jsonl"
         lines = file.read_text().splitlines() if file.is_file() and runner.iter else []
-        lines = [line for line in lines if json.loads(line)["iteration"] <= runner.iter]
+        lines = [line for line in lines if whole(line) and json.loads(line)["iteration"] <= runner.iter]
         for line in lines:
             entry = json.loads(line)
             self.history.append({name: float(value) for name, value in entry["measures"].items()})
@@ -271,3 +271,12 @@ class HealthMonitor(Hook):
         """The picture, however the training ended."""
         if runner.rank == 0 and self.folder is not None and (self.folder / "health.jsonl").is_file():
             self.paint(self.folder)
+
+
+def whole(line: str) -> bool:
+    """Whether a line is JSON; a process that is killed may leave half of one."""
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
