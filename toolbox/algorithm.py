@@ -111,6 +111,11 @@ class Algorithm(Outputs, ABC):
         active = self.phase.losses
         return self._translating_for_generators and role in self.losses and (active is None or role in active)
 
+    def plays(self, slot: str) -> bool:
+        """Whether a discriminator takes part in this iteration's phase, for its own sake or the generators'."""
+        active = self.phase.adversaries
+        return slot in self.judged and (active is None or slot in active)
+
     @property
     def phase(self) -> Phase:
         """The phase that the current iteration falls into."""
@@ -173,9 +178,8 @@ class Algorithm(Outputs, ABC):
         With `d_steps` n, discriminators step in each of n iterations (times the accumulated micro-batches) and the
         generators in the last; one with fewer `d_steps` than another steps in the last ones only.
         """
-        active = self.phase.adversaries
         paused = self.iteration < self.judges_rest_until
-        judges = [slot for slot in self.judged if (active is None or slot in active) and not paused]
+        judges = [slot for slot in self.judged if self.plays(slot) and not paused]
         steps = {slot: int(self.variants[slot].d_steps) for slot in judges}  # pyright: ignore[reportArgumentType]
         cycle = max(steps.values(), default=1)
         left = cycle - (self.iteration // accumulation) % cycle
@@ -190,9 +194,8 @@ class Algorithm(Outputs, ABC):
     def generator_terms(self, values: Values) -> dict[str, Tensor]:
         """Weighted scalars by name: adversarial terms against frozen discriminators, and every active role's losses."""
         terms: dict[str, Tensor] = {}
-        active = self.phase.adversaries
         for slot, (real, fake) in self.judged.items():
-            if active is not None and slot not in active:
+            if not self.plays(slot):
                 continue
             adversarial = self.adversarial_once if slot in self.one_graph else self.adversarial
             terms[slot.replace("discriminator", "g/adversarial")] = adversarial(slot, values[real], values[fake])
@@ -213,10 +216,9 @@ class Algorithm(Outputs, ABC):
 
     def matched(self, values: Values) -> list[tuple[list[Tensor], list[Tensor]]]:
         """Each active discriminator's inner activations for its fakes, and for its real images."""
-        active = self.phase.adversaries
         found = []
         for slot, (real, fake) in self.judged.items():
-            if active is None or slot in active:
+            if self.plays(slot):
                 with frozen(getattr(self, slot)):
                     found.append(judged_activations(unwrapped(getattr(self, slot)), values[fake], values[real]))
         return found

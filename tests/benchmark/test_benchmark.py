@@ -216,7 +216,8 @@ def test_a_run_that_is_killed_before_its_last_validation_is_validated_and_costed
     ):  # what a kill behind the last checkpoint leaves
         (folder / name).unlink()
     made = [sys.executable, "-m", "toolbox.benchmark.worker", str(folder)]
-    subprocess.run(made, env=environment(), stdin=subprocess.PIPE, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    with subprocess.Popen(made, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as worker:
+        assert worker.wait(120) == 0  # `run` would close its input, and so end it
     after = json.loads((folder / "result.json").read_text())
     assert after["tested"]["rows"] == before["tested"]["rows"]
     assert after["trained"]["weights"] == before["trained"]["weights"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from torch import nn
 from toolbox.errors import UserError
 from toolbox.network import Generator
 from toolbox.outputs import Style
+from toolbox.parts import Phase
 from toolbox.registry import registry
 from toolbox.resize import resize_bicubic
 from toolbox.testing.components import check_generator
@@ -80,6 +83,15 @@ def test_only_what_a_role_or_a_discriminator_asks_for_is_computed():
     values = translated(joint(losses=False))
     assert {"fake_b", "fake_small", "fake_a"} <= values.keys()
     assert not {"sr_a", "sr_b", "rec_a", "rec_b", "same_a", "part_b"} & values.keys()
+
+
+def test_a_phase_of_super_resolution_alone_pays_for_nothing_else():
+    algorithm = joint()
+    phases = [Phase("sr", losses=["super_resolution"], adversaries=[])]
+    algorithm.parts = replace(algorithm.parts, phases=phases)
+    values = translated(algorithm)
+    assert {"sr_a", "sr_b"} <= values.keys()
+    assert not {"fake_b", "fake_small", "fake_a", "rec_a", "rec_b"} & values.keys()
 
 
 def test_prediction_goes_by_strength_and_has_no_picture_of_a_style():

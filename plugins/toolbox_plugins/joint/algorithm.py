@@ -93,10 +93,11 @@ class StyleSuperResolution(Algorithm):
         """One pass of the generator for all strengths; back at low resolution, and forth again, where that counts."""
         values["small_a"], values["small_b"] = (self.shrink(values[name]) for name in ("real_a", "real_b"))
         self.upscale(values)
-        fake_small = values["fake_small"] = self.shrink(values["fake_b"])
+        if "fake_b" in values:
+            values["fake_small"] = self.shrink(values["fake_b"])
         small = {"fake_a": values["small_b"]} if self.wants_photographs() else {}
         if self.wants("cycle"):
-            small["rec_a"] = self.destroy(fake_small)
+            small["rec_a"] = self.destroy(values["fake_small"])
         if self.wants("identity"):
             small["same_a"] = values["small_a"]
         values.update(in_one_pass(self.generator_ba, small))
@@ -104,9 +105,12 @@ class StyleSuperResolution(Algorithm):
             values["rec_b"] = self.generator_ab(values["fake_a"], torch.ones_like(values["fake_a"][:, 0, 0, 0]))
 
     def upscale(self, values: Values) -> None:
-        """`fake_b` at strength 1, and whatever else a role asks for, in one pass of the generator."""
+        """`fake_b` at strength 1, unless nothing looks at it, and whatever else a role asks for, in one pass."""
         ones = torch.ones_like(values["lr_a"][:, 0, 0, 0])  # (B,)
-        images, strengths = {"fake_b": values["lr_a"]}, {"fake_b": ones}
+        images: dict[str, Tensor] = {}
+        strengths: dict[str, Tensor] = {}
+        if self.wants_style():
+            images["fake_b"], strengths["fake_b"] = values["lr_a"], ones
         if self.wants("super_resolution") or self.wants("strength"):
             images["sr_a"], strengths["sr_a"] = values["lr_a"], 0 * ones
         if self.wants("super_resolution"):
@@ -118,9 +122,14 @@ class StyleSuperResolution(Algorithm):
             share = strengths["part_b"][:, None, None, None]
             values["mixed_b"] = torch.lerp(values["sr_a"].detach(), values["fake_b"].detach(), share)
 
+    def wants_style(self) -> bool:
+        """Whether anything looks at photographs in the style."""
+        judges = any(map(self.plays, ("discriminator_texture", "discriminator_style")))
+        return judges or any(map(self.wants, ("cycle", "content", "luminance", "strength")))
+
     def wants_photographs(self) -> bool:
         """Whether domain B is translated back: for its discriminator, or for the way forth again."""
-        return "discriminator_photo" in self.judged or self.wants("restyle")
+        return self.plays("discriminator_photo") or self.wants("restyle")
 
     def shrink(self, images: Tensor) -> Tensor:
         """Large images (B, C, H, W) to small ones, bicubically."""
