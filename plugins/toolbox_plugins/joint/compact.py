@@ -9,6 +9,8 @@ from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, relu
 from toolbox.errors import UserError
 from toolbox.network import GradedGenerator
 
+from .flatten import flatten
+
 
 class StyleSRNet(GradedGenerator):
     """Residual blocks at low resolution and a sub-pixel layer, on top of bicubic resizing; strength enters each block.
@@ -18,16 +20,31 @@ class StyleSRNet(GradedGenerator):
     absolute colours pass and tiles agree. After the pixel shuffle a last convolution works at high resolution on `fine`
     channels: it smooths the seams between the sub-pixels. It starts at zero, so the network starts as bicubic resizing.
     Before it the activation is leaky: of eight channels with plain ones, all died in a training at rate 1e-3.
+
+    Args:
+        flatten: deviation below which the style has flat areas, in proportion to its strength; 0 for none. In training
+            nothing is flattened: a network that draws through the filter learns to draw against it.
     """
 
-    def __init__(self, *, channels: int = 3, width: int = 48, blocks: int = 5, fine: int = 8, scale: int = 4) -> None:
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        width: int = 48,
+        blocks: int = 5,
+        fine: int = 8,
+        scale: int = 4,
+        flatten: float = 0.0,
+    ) -> None:
         super().__init__()
         if scale not in (1, 2, 4, 8):
             raise UserError(f"scale must be 1, 2, 4 or 8, got {scale}")
         if min(channels, width, fine) < 1 or blocks < 0:
             got = f"{channels}, {width}, {fine}, {blocks}"
             raise UserError(f"channels, width and fine must be above 0 and blocks 0 or more, got {got}")
-        self.scale = scale
+        if not 0 <= flatten < 1:
+            raise UserError(f"flatten must be from 0 to below 1, a deviation of images in [0, 1], got {flatten}")
+        self.scale, self.flatten = scale, flatten
         self.first = nn.Conv2d(channels + 1, width, 3, padding=1)
         self.blocks = nn.ModuleList(GradedBlock(width) for _ in range(blocks))
         self.enlarge = nn.Conv2d(width, fine * scale**2, 3, padding=1)
@@ -49,7 +66,10 @@ class StyleSRNet(GradedGenerator):
         change = self.last(leaky_relu(pixel_shuffle(self.enlarge(features), self.scale), 0.2))
         if self.scale > 1:
             images = interpolate(images, scale_factor=self.scale, mode="bicubic", align_corners=False)
-        return images + change
+        images = images + change
+        if self.training or not self.flatten:
+            return images
+        return torch.lerp(images, flatten(images, self.flatten, scale=self.scale).to(images), share)
 
 
 class GradedBlock(nn.Module):
