@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--cascade", type=Path, nargs="*", default=[], help="configs of cascades, for the costs")
+    parser.add_argument("--cascade", type=Path, action="append", default=[], help="a cascade whose costs to compare")
     parser.add_argument("--cfg-options", nargs="*", default=[])
     options = parser.parse_args()
     torch.set_num_threads(1)
