@@ -2,18 +2,21 @@
 
     python tools/joint_measures.py configs/joint/palette_small.yaml CHECKPOINT [--cascade CONFIG]...
 
-On the config's test photographs: PSNR and lite0 distance to the oracle's picture (style) and lite0 distance to the
-photograph (content) over the strength; the cycle's mean error with and without the damage that destroys codes. Then
-parameters, multiply-accumulates, and the median time of a 128x128 input over rounds in turn, on one thread.
+On the config's test photographs, over the strength: PSNR and lite0 distance to the oracle's picture (style), or where
+there is none KID to the pictures of domain B, and lite0 distance to the photograph (content); the cycle's mean error
+with and without the damage that destroys codes. Then parameters, multiply-accumulates, and the median time of a
+128x128 input over rounds in turn, on one thread.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean as mean
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,11 +33,20 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 ROUNDS = 15
 
 
-def samples(config: Any) -> list[tuple[Tensor, Tensor]]:
-    """Test photographs and the oracle's pictures of them, each (1, 3, H, W)."""
+class Pictures(NamedTuple):
+    """The test set, (1, 3, H, W) each."""
+
+    photos: list[Tensor]
+    truths: list[Tensor]
+    """The oracle's pictures of the photographs, or none."""
+    domain_b: list[Tensor]
+
+
+def samples(config: Any) -> Pictures:
+    """What the config's test set holds."""
     dataset = build_component("datasets", config.data["test_dataloader"]["dataset"])
-    found = (dataset.sample(index, np.random.default_rng(0)) for index in range(len(dataset)))
-    return [(batch(each["real_a"]), batch(each["oracle_b"])) for each in found]
+    found = [dataset.sample(index, np.random.default_rng(0)) for index in range(len(dataset))]
+    return Pictures(*([batch(x[name]) for x in found if name in x] for name in ("real_a", "oracle_b", "real_b")))
 
 
 def batch(image: Any) -> Tensor:
@@ -47,34 +59,63 @@ def metric(name: str, **arguments: Any) -> Any:
     return build_component("metrics", {"type": name, "prediction": "fake_b", "reference": "real_a", **arguments})
 
 
-def over_strengths(algorithm: Any, pictures: list[tuple[Tensor, Tensor]]) -> None:
+def over_strengths(algorithm: Any, pictures: Pictures) -> None:
     """Print what each strength reaches."""
+    judge = against_truths if pictures.truths else against_domain_b
+    content = metric("FeatureDistance", features={"type": "EfficientNetLite0"})
+    for number, strength in enumerate(STRENGTHS):
+        fakes = [stylised(algorithm, photo, strength) for photo in pictures.photos]
+        found = judge(fakes, pictures)
+        found["content distance"] = mean(content.measure(*pair) for pair in pairs(fakes, pictures.photos))
+        if number == 0:
+            print(f"| strength | {' | '.join(found)} |\n|---:|{'---:|' * len(found)}")
+        print(f"| {strength} | {' | '.join(f'{value:.3f}' for value in found.values())} |")
+
+
+def stylised(algorithm: Any, photo: Tensor, strength: float) -> Tensor:
+    """The large picture (1, 3, H, W) of a photograph that was made small."""
+    with torch.no_grad():
+        return algorithm.predict(algorithm.shrink(photo), "fake_b", Style(strength=strength)).round(decimals=6)
+
+
+def pairs(first: list[Tensor], second: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images (3, H, W) of one order."""
+    return ((x[0], y[0]) for x, y in zip(first, second, strict=True))
+
+
+def against_truths(fakes: list[Tensor], pictures: Pictures) -> dict[str, float]:
+    """Distances to the oracle's pictures of the same photographs."""
     psnr, distance = metric("PSNR", channel="RGB"), metric("FeatureDistance", features={"type": "EfficientNetLite0"})
-    print("| strength | PSNR to the ground truth | style distance | content distance |\n|---:|---:|---:|---:|")
-    for strength in STRENGTHS:
-        rows = []
-        for photo, truth in pictures:
-            small = algorithm.shrink(photo)
-            with torch.no_grad():
-                fake = algorithm.predict(small, "fake_b", Style(strength=strength)).round(decimals=6)[0]
-            rows.append([psnr.measure(fake, truth[0]), *(distance.measure(fake, x[0]) for x in (truth, photo))])
-        means = [sum(float(row[i]) for row in rows) / len(rows) for i in range(3)]
-        print(f"| {strength} | {means[0]:.2f} | {means[1]:.3f} | {means[2]:.3f} |")
+    return {
+        "PSNR to the ground truth": mean(psnr.measure(*pair) for pair in pairs(fakes, pictures.truths)),
+        "style distance": mean(distance.measure(*pair) for pair in pairs(fakes, pictures.truths)),
+    }
 
 
-def codes(algorithm: Any, pictures: list[tuple[Tensor, Tensor]]) -> None:
+def against_domain_b(fakes: list[Tensor], pictures: Pictures) -> dict[str, float]:
+    """Kernel distances to domain B, of whole pictures and of crops as large as they are."""
+    settings: dict[str, dict[str, int]] = {"KID": {"resize": 299}, "KID of crops": {"crops": 128, "resize": 224}}
+    kids = {name: metric("KID", features={"type": "EfficientNetLite0"}, **each) for name, each in settings.items()}
+
+    def described(kid: Any, images: list[Tensor]) -> list[Tensor]:
+        return [kid.describe(image[0]) for image in images]
+
+    return {name: kid.compare(described(kid, fakes), described(kid, pictures.domain_b)) for name, kid in kids.items()}
+
+
+def codes(algorithm: Any, photos: list[Tensor]) -> None:
     """Print the cycle's error with and without noise and JPEG on the way back."""
     torch.manual_seed(0)
     plain = damaged = 0.0
     back = algorithm.averaged_network("generator_ba")
-    for photo, _ in pictures:
+    for photo in photos:
         small = algorithm.shrink(photo)
         with torch.no_grad():
             output = algorithm.shrink(algorithm.predict(small, "fake_b"))
             plain += float((back(output) - small).abs().mean())
             damaged += float((back(algorithm.destroy(output)) - small).abs().mean())
     share = 100 * (damaged / plain - 1)
-    count = len(pictures)
+    count = len(photos)
     print(f"\ncycle: {plain / count:.5f} without, {damaged / count:.5f} with damage on the way back ({share:+.1f} %)")
 
 
@@ -127,7 +168,7 @@ def main() -> None:
     algorithm = load_algorithm(config, options.checkpoint)
     pictures = samples(config)
     over_strengths(algorithm, pictures)
-    codes(algorithm, pictures)
+    codes(algorithm, pictures.photos)
     chains = {"joint": Chain(algorithm)}
     for path in options.cascade:
         chains[path.stem] = Chain(build_generators(load_config(path).data["model"]).eval())
