@@ -143,8 +143,8 @@ def test_the_collapse_of_a_vanilla_gan_on_a_ring_is_named_and_the_cure_has_it_on
     assert ill[-1] == ["collapse"] and cured[-1] == []
 
 
-def verdicts_on_the_ring(variant: dict[str, Any], looks: int = 6) -> list[list[str]]:
-    """The verdicts at a look every 50 updates."""
+def verdicts_on_the_ring(variant: dict[str, Any], looks: int = 12) -> list[list[str]]:
+    """The verdicts at a look every 50 updates: enough looks for six seeds of six to end alike, as processors differ."""
     torch.manual_seed(2)
     algorithm = build_algorithm(model(variant))
     groups = parameter_groups(algorithm)
