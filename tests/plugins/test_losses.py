@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import pytest
 import torch
-from torch import Tensor
+from made_up_features import Doubles
 
 from toolbox.errors import UserError
-from toolbox.network import FeatureNetwork
 from toolbox.testing import check_loss
 from toolbox_plugins.losses.artifact import ArtifactLoss
 from toolbox_plugins.losses.perceptual import PerceptualLoss
 from toolbox_plugins.losses.pixel import CharbonnierLoss, L1Loss, MSELoss
-
-
-class Doubles(FeatureNetwork):
-    """Layer `twice` is 2x, layer `square` is x^2: distances can be worked out by hand."""
-
-    layers: Sequence[str] = ("twice", "square")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[list[str]] = []
-
-    def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        self.asked.append(list(layers))
-        return {layer: images * 2 if layer == "twice" else images.square() for layer in layers}
-
-    def __repr__(self) -> str:
-        return "Doubles()"
-
 
 PREDICTION, TARGET = torch.tensor([[0.0, 1.0], [3.0, -1.0]]), torch.tensor([[0.0, 3.0], [0.0, -2.0]])
 

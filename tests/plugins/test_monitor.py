@@ -136,23 +136,23 @@ def test_small_batches_are_put_together_for_the_diversity() -> None:
         assert "diversity/d" in health(algorithm, batches[0], batches[1:])
 
 
-def test_the_collapse_of_a_vanilla_gan_on_a_ring_is_named_and_the_cure_has_it_only_at_first() -> None:
+def test_the_collapse_of_a_vanilla_gan_on_a_ring_is_named_and_the_cure_ends_without_it() -> None:
     torch.set_num_threads(1)
     penalties = [{"type": name, "weight": 0.1, "image_span": 10.0} for name in ("R1", "R2")]
     ill, cured = (verdicts_on_the_ring(v) for v in ({"type": "Vanilla"}, {"type": "RpGAN", "regularizers": penalties}))
-    assert ill[-1] == ["collapse"] and cured[-1] == []
+    assert ill == ["collapse"] and cured == []
 
 
-def verdicts_on_the_ring(variant: dict[str, Any], looks: int = 12) -> list[list[str]]:
-    """The verdicts at a look every 50 updates: enough looks for six seeds of six to end alike, as processors differ."""
+def verdicts_on_the_ring(variant: dict[str, Any]) -> list[str]:
+    """The last verdicts of looks every 50 updates: enough for six seeds of six to end alike, as processors differ."""
     torch.manual_seed(2)
     algorithm = build_algorithm(model(variant))
     groups = parameter_groups(algorithm)
     optimizers = OptimWrapperDict(
         **{name: OptimWrapper(Adam(each, lr=1e-3, betas=(0.0, 0.99))) for name, each in groups.items()}
     )
-    middles, seen, found = torch.tensor(centres("ring"), dtype=torch.float32), [], []
-    for step in range(1, 50 * looks + 1):
+    middles, seen = torch.tensor(centres("ring"), dtype=torch.float32), []
+    for step in range(1, 601):
         real = middles[torch.randint(8, (64,))] + SPREAD * torch.randn(64, 2)
         batch = {"real": 0.5 + real[..., None, None] / SPAN, "noise": torch.randn(64, LATENT, 1, 1)}
         algorithm.train_step(batch, optimizers)
@@ -160,8 +160,7 @@ def verdicts_on_the_ring(variant: dict[str, Any], looks: int = 12) -> list[list[
             with aside(algorithm):
                 look = {name: float(value) for name, value in health(algorithm, batch).items()}
             seen.append({**look, "iteration": float(step)})
-            found.append([verdict.name for verdict in judge(seen, Thresholds())])
-    return found
+    return [verdict.name for verdict in judge(seen, Thresholds())]
 
 
 def test_the_dashboard_has_a_plot_for_each_kind_and_survives_nan(tmp_path: Path) -> None:
