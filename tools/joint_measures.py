@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean as mean
-from statistics import median
+from statistics import fmean, median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +30,8 @@ from toolbox.outputs import Style
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 ROUNDS = 15
+Judge = Callable[[list[Tensor]], dict[str, float]]
+"""What is measured of the fakes (1, 3, H, W) of one strength, by its name."""
 
 
 class Pictures(NamedTuple):
@@ -61,12 +62,11 @@ def metric(name: str, **arguments: Any) -> Any:
 
 def over_strengths(algorithm: Any, pictures: Pictures) -> None:
     """Print what each strength reaches."""
-    judge = against_truths if pictures.truths else against_domain_b
-    content = metric("FeatureDistance", features={"type": "EfficientNetLite0"})
+    distance = metric("FeatureDistance", features={"type": "EfficientNetLite0"})
+    judge = against_truths(pictures.truths, distance) if pictures.truths else against_domain_b(pictures.domain_b)
     for number, strength in enumerate(STRENGTHS):
         fakes = [stylised(algorithm, photo, strength) for photo in pictures.photos]
-        found = judge(fakes, pictures)
-        found["content distance"] = mean(content.measure(*pair) for pair in pairs(fakes, pictures.photos))
+        found = {**judge(fakes), "content distance": mean_of(distance, fakes, pictures.photos)}
         if number == 0:
             print(f"| strength | {' | '.join(found)} |\n|---:|{'---:|' * len(found)}")
         print(f"| {strength} | {' | '.join(f'{value:.3f}' for value in found.values())} |")
@@ -78,29 +78,31 @@ def stylised(algorithm: Any, photo: Tensor, strength: float) -> Tensor:
         return algorithm.predict(algorithm.shrink(photo), "fake_b", Style(strength=strength)).round(decimals=6)
 
 
-def pairs(first: list[Tensor], second: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images (3, H, W) of one order."""
-    return ((x[0], y[0]) for x, y in zip(first, second, strict=True))
+def mean_of(metric: Any, fakes: list[Tensor], references: list[Tensor]) -> float:
+    """The mean over pairs of (1, 3, H, W)."""
+    return fmean(float(metric.measure(fake[0], other[0])) for fake, other in zip(fakes, references, strict=True))
 
 
-def against_truths(fakes: list[Tensor], pictures: Pictures) -> dict[str, float]:
+def against_truths(truths: list[Tensor], distance: Any) -> Judge:
     """Distances to the oracle's pictures of the same photographs."""
-    psnr, distance = metric("PSNR", channel="RGB"), metric("FeatureDistance", features={"type": "EfficientNetLite0"})
-    return {
-        "PSNR to the ground truth": mean(psnr.measure(*pair) for pair in pairs(fakes, pictures.truths)),
-        "style distance": mean(distance.measure(*pair) for pair in pairs(fakes, pictures.truths)),
+    psnr = metric("PSNR", channel="RGB")
+    return lambda fakes: {
+        "PSNR to the ground truth": mean_of(psnr, fakes, truths),
+        "style distance": mean_of(distance, fakes, truths),
     }
 
 
-def against_domain_b(fakes: list[Tensor], pictures: Pictures) -> dict[str, float]:
+def against_domain_b(pictures: list[Tensor]) -> Judge:
     """Kernel distances to domain B, of whole pictures and of crops as large as they are."""
-    settings: dict[str, dict[str, int]] = {"KID": {"resize": 299}, "KID of crops": {"crops": 128, "resize": 224}}
-    kids = {name: metric("KID", features={"type": "EfficientNetLite0"}, **each) for name, each in settings.items()}
+    whole = metric("KID", features={"type": "EfficientNetLite0"}, resize=299)
+    crops = metric("KID", features={"type": "EfficientNetLite0"}, crops=128, resize=224)
+    kids = {"KID": (whole, described(whole, pictures)), "KID of crops": (crops, described(crops, pictures))}
+    return lambda fakes: {name: kid.compare(described(kid, fakes), known) for name, (kid, known) in kids.items()}
 
-    def described(kid: Any, images: list[Tensor]) -> list[Tensor]:
-        return [kid.describe(image[0]) for image in images]
 
-    return {name: kid.compare(described(kid, fakes), described(kid, pictures.domain_b)) for name, kid in kids.items()}
+def described(kid: Any, images: list[Tensor]) -> list[Tensor]:
+    """What a metric of sets keeps of (1, 3, H, W) each."""
+    return [kid.describe(image[0]) for image in images]
 
 
 def codes(algorithm: Any, photos: list[Tensor]) -> None:
