@@ -57,6 +57,9 @@ class Registry(MMRegistry):
             raise ValueError(f"{self.singular} name {name!r} must be an identifier, without dots or slashes")
         if not inspect.isclass(component):
             raise TypeError(f"{self.singular} '{name}' must be a class, got {component!r}")
+        if inspect.isabstract(component):
+            missing = sorted(component.__abstractmethods__)  # pyright: ignore[reportAttributeAccessIssue]
+            raise TypeError(f"{self.singular} '{name}' must have {', '.join(missing)}")
         owners = self._owned.setdefault(name, [])
         if any(owned.plugin is plugin for owned in owners):
             raise ValueError(f"{self.singular} '{name}' is registered twice by '{plugin.name}'")

@@ -76,9 +76,8 @@ def test_where_torchs_own_gradient_is_wrong_ours_is_right():
     (expected,) = torch.autograd.grad(by_hand(exact, None, None), exact, gradient.double())
     assert (gradients(safe, images, gradient)[0] - expected).abs().max() < 1e-5
     (theirs,) = gradients(stock, images, gradient)
-    if (theirs - expected).abs().max() < 1e-5:
-        pytest.skip(f"torch {torch.__version__} no longer has the fault that toolbox/instance_norm.py avoids")
-    assert torch.cosine_similarity(theirs.flatten(), expected.flatten(), dim=0) < 0.5  # 0.003 on torch 2.13
+    likeness = torch.cosine_similarity(theirs.flatten(), expected.flatten(), dim=0)
+    assert likeness < 0.5, "torch's gradient is right: toolbox/instance_norm.py may go"  # 0.003 on torch 2.13
 
 
 def test_a_generator_in_channels_last_trains_as_in_contiguous_memory():

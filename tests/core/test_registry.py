@@ -134,6 +134,10 @@ def test_a_plugin_that_raises_in_a_hook_raises_when_strict(install: Install, mon
         ('register("a/Loss", Zero)', "loss name 'a/Loss' must be an identifier"),
         ('register("Zero", Zero())', "loss 'Zero' must be a class"),
         ('register("Zero", Zero); register("Zero", Zero)', "loss 'Zero' is registered twice by 'bad'"),
+        (
+            'from toolbox import Regularizer; register("Zero", type("Zero", (Regularizer,), {}))',
+            "loss 'Zero' must have forward",
+        ),
     ],
 )
 def test_what_cannot_be_registered_is_the_plugins_error(install: Install, call: str, said: str) -> None:

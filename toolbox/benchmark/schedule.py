@@ -73,7 +73,7 @@ def outcome_of(future: Future[Outcome]) -> Outcome:
     """A run's outcome; where the engine itself failed (a machine was lost), the run can continue another time."""
     try:
         return future.result()
-    except Exception as error:
+    except Exception as error:  # whatever the engine raises (Ray has errors of its own) is shown as the run's reason
         return Outcome("stopped", "starting", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 

@@ -187,7 +187,7 @@ def _read_tiff(path: Path, max_pixels: int) -> Picture:
             separate = int(page.planarconfig) == 2 and array.shape[:1] == (samples,) != array.shape[-1:]
     except UserError:
         raise
-    except Exception as error:
+    except Exception as error:  # of many kinds: tifffile lets through what struct, zlib and its dicts raise
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{path}: cannot be read as TIFF ({reason})") from None
     array = np.moveaxis(array, 0, -1) if separate and array.ndim == 3 else array

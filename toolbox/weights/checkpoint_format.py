@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 State = dict[str, Tensor]
 
 
-class CheckpointFormat:
+class CheckpointFormat(ABC):
     """Recognises the files of one layout by their keys, says which network they hold, and translates their keys.
 
     It is built without arguments. By the time it sees a state dict the importer has unwrapped the file
@@ -51,17 +52,17 @@ class CheckpointFormat:
             raise UserError("holds one network, which has one output")
         return dict(state)
 
+    @abstractmethod
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """The network's constructor arguments (blocks, width, scale, ...), from the shapes of a matching state dict.
 
         Raises:
             UserError: the network cannot hold this one of the layout's files.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def convert(self, state: Mapping[str, Tensor]) -> State:
         """The same tensors under the network's own keys."""
-        raise NotImplementedError
 
     def of_slot(self, state: Mapping[str, Tensor], slot: str) -> State | None:
         """What a slot of an algorithm, `encoder_a`, begins with where `load_from` names the file, under its own keys.
@@ -70,9 +71,9 @@ class CheckpointFormat:
         """
         return None
 
+    @abstractmethod
     def restore(self, state: Mapping[str, Tensor]) -> State:
         """The opposite of `convert`: the network's own state dict under the layout's keys."""
-        raise NotImplementedError
 
     def from_ncnn(self, graph: NcnnGraph) -> State | None:
         """The state dict, in this layout, of an ncnn graph that computes what the network does; None for any other."""

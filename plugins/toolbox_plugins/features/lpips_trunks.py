@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import nn
 
@@ -13,7 +15,7 @@ from .vgg_layout import VGG16_BLOCKS, layer_places, make_layers
 from .weights import find_weights, read_tensors
 
 
-class Trunk(FeatureStack):
+class Trunk(FeatureStack, ABC):
     """The convolutions of a classifier: images (B, 3, H, W) in [0, 1] to the activations of named layers.
 
     ImageNet's mean and deviation are applied inside; they are also LPIPS's own scaling, which is written for [-1, 1].
@@ -41,9 +43,9 @@ class Trunk(FeatureStack):
         self.fill(given, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
     @staticmethod
+    @abstractmethod
     def make_layers() -> nn.Sequential:
         """The layers in torchvision's order, so that its keys fit."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         """As in the config."""
