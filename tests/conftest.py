@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ os.environ["TOOLBOX_STRICT"] = "1"
 
 import pytest
 import torch
+
+from made_up import Install
+from toolbox.plugins.manager import use
 
 torch.set_num_threads(1)
 
@@ -29,3 +33,26 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("TOOLBOX_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a made-up distribution of one module; everything is as before when the test ends."""
+    monkeypatch.delenv("TOOLBOX_STRICT")
+    modules = set(sys.modules)
+
+    def installed(plugin: str, source: str, *, distribution: str | None = None, version: str = "1.0") -> None:
+        name = distribution or plugin
+        site = tmp_path / name
+        info = site / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (site / f"{name}_module.py").write_text(source)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[toolbox.plugins]\n{plugin} = {name}_module\n")
+        monkeypatch.syspath_prepend(str(site))
+
+    yield installed
+    use(None)
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
-from toolbox.algorithm import Algorithm
-from toolbox.gan_variant import GanVariant
-from toolbox.nested import nested_kinds
-from toolbox.registry import registry
+from toolbox.contracts.gan_variant import GanVariant
+from toolbox.contracts.nested import nested_kinds
+from toolbox.plugins.registry import registry
+from toolbox.training.algorithm import Algorithm
 
 
 def algorithms() -> list[str]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import yaml
 
 from toolbox.cli import run
-from toolbox.images import write_image
+from toolbox.io.images import write_image
 
 
 def pictures(folder: Path, count: int = 4, size: int = 48, seed: int = 0) -> Path:
@@ -92,11 +93,20 @@ def command(*arguments: object) -> int:
     return run(name, rest)
 
 
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command that must be refused; returns its one line."""
+    capsys.readouterr()
+    assert command(*arguments) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert len(lines) == 1 and lines[0].startswith("error: "), lines
+    return lines[0]
+
+
 def weights(checkpoint: Path) -> dict[str, Any]:
     """The tensors of a checkpoint's model."""
     from torch import Tensor
 
-    from toolbox.engine.checkpoint import read_checkpoint
+    from toolbox.weights.checkpoint import read_checkpoint
 
     state = read_checkpoint(checkpoint)["state_dict"]
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}

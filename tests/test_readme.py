@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runs import command, pictures
-from toolbox.images import read_image
+from toolbox.io.images import read_image
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -78,7 +78,7 @@ def test_the_readmes_config_trains_on_somebodys_own_photographs(
 
 
 def test_the_table_of_what_there_is_names_every_component() -> None:
-    from toolbox.registry import KINDS
+    from toolbox.plugins.registry import KINDS
 
     for kind in ("algorithms", "generators", "discriminators", "gan_variants", "losses", "degradations", "datasets"):
         for name in KINDS[kind].names():

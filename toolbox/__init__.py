@@ -1,6 +1,7 @@
 """A plugin-based toolbox for image GANs: style transfer, super-resolution, and both in one network.
 
-The names below are resolved on first use, so that `import toolbox` stays light (no torch).
+`from toolbox import …` of the names below is the whole interface for plugins: they stay; the modules behind them may
+move. They are resolved on first use, so that `import toolbox` stays light (no torch).
 """
 
 from __future__ import annotations
@@ -8,53 +9,106 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
-    "hookimpl": "toolbox.hookspecs",
-    "Algorithm": "toolbox.algorithm",
-    "GanVariant": "toolbox.gan_variant",
-    "Degradation": "toolbox.degradation",
-    "Generator": "toolbox.network",
-    "GradedGenerator": "toolbox.network",
-    "Discriminator": "toolbox.network",
-    "Encoder": "toolbox.network",
-    "StyleEncoder": "toolbox.network",
-    "Decoder": "toolbox.network",
-    "FeatureNetwork": "toolbox.network",
-    "ImageDataset": "toolbox.dataset",
-    "Transform": "toolbox.dataset",
-    "Augmentation": "toolbox.augmentation",
-    "Regularizer": "toolbox.regularizer",
-    "PairedMetric": "toolbox.metric",
-    "SingleMetric": "toolbox.metric",
-    "CheckpointFormat": "toolbox.weights.checkpoint_format",
+    "hookimpl": "toolbox.plugins.hookspecs",
+    "Register": "toolbox.plugins.hookspecs",
+    "Algorithm": "toolbox.training.algorithm",
+    "Values": "toolbox.training.algorithm",
+    "Parts": "toolbox.training.parts",
+    "Style": "toolbox.training.outputs",
+    "Decoder": "toolbox.contracts.network",
+    "Discriminator": "toolbox.contracts.network",
+    "Encoder": "toolbox.contracts.network",
+    "FeatureNetwork": "toolbox.contracts.network",
+    "Generator": "toolbox.contracts.network",
+    "GradedGenerator": "toolbox.contracts.network",
+    "StyleEncoder": "toolbox.contracts.network",
+    "unwrapped": "toolbox.contracts.network",
+    "GanVariant": "toolbox.contracts.gan_variant",
+    "Logits": "toolbox.contracts.gan_variant",
+    "VariantError": "toolbox.contracts.gan_variant",
+    "critic": "toolbox.contracts.gan_variant",
+    "refuse_batch_norm": "toolbox.contracts.gan_variant",
+    "sum_terms": "toolbox.contracts.gan_variant",
+    "Judge": "toolbox.contracts.regularizer",
+    "Regularizer": "toolbox.contracts.regularizer",
+    "Augmentation": "toolbox.contracts.augmentation",
+    "Degradation": "toolbox.contracts.degradation",
+    "ImageDataset": "toolbox.contracts.dataset",
+    "Images": "toolbox.contracts.dataset",
+    "Transform": "toolbox.contracts.dataset",
+    "PairedMetric": "toolbox.contracts.metric",
+    "SetMetric": "toolbox.contracts.metric",
+    "SingleMetric": "toolbox.contracts.metric",
+    "CheckpointFormat": "toolbox.contracts.checkpoint_format",
+    "State": "toolbox.contracts.checkpoint_format",
+    "frozen": "toolbox.training.network_call",
+    "activations": "toolbox.training.activations",
+    "ConfigError": "toolbox.io.errors",
+    "RunFailed": "toolbox.io.errors",
+    "UserError": "toolbox.io.errors",
+    "did_you_mean": "toolbox.io.errors",
+    "resize_bicubic": "toolbox.io.resize",
+    "resize_to": "toolbox.io.resize",
+    "images_at": "toolbox.io.images",
+    "images_to_float": "toolbox.io.images",
+    "read_image": "toolbox.io.images",
 }
 __all__ = [
-    "Algorithm", "Augmentation", "CheckpointFormat", "Decoder", "Degradation", "Discriminator", "Encoder",
-    "FeatureNetwork", "GanVariant", "Generator", "GradedGenerator", "ImageDataset", "PairedMetric", "Regularizer",
-    "SingleMetric", "StyleEncoder", "Transform", "__version__", "hookimpl",
+    "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "ConfigError", "critic", "Decoder",
+    "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork", "frozen", "GanVariant", "Generator",
+    "GradedGenerator", "hookimpl", "ImageDataset", "Images", "images_at", "images_to_float", "Judge", "Logits",
+    "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic",
+    "resize_to", "RunFailed", "SetMetric", "SingleMetric", "State", "Style", "StyleEncoder", "sum_terms", "Transform",
+    "unwrapped", "UserError", "Values", "VariantError",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from toolbox.algorithm import Algorithm as Algorithm
-    from toolbox.augmentation import Augmentation as Augmentation
-    from toolbox.dataset import ImageDataset as ImageDataset
-    from toolbox.dataset import Transform as Transform
-    from toolbox.degradation import Degradation as Degradation
-    from toolbox.gan_variant import GanVariant as GanVariant
-    from toolbox.hookspecs import hookimpl as hookimpl
-    from toolbox.metric import PairedMetric as PairedMetric
-    from toolbox.metric import SingleMetric as SingleMetric
-    from toolbox.network import Decoder as Decoder
-    from toolbox.network import Discriminator as Discriminator
-    from toolbox.network import Encoder as Encoder
-    from toolbox.network import FeatureNetwork as FeatureNetwork
-    from toolbox.network import Generator as Generator
-    from toolbox.network import GradedGenerator as GradedGenerator
-    from toolbox.network import StyleEncoder as StyleEncoder
-    from toolbox.regularizer import Regularizer as Regularizer
-    from toolbox.weights.checkpoint_format import CheckpointFormat as CheckpointFormat
+    from toolbox.contracts.augmentation import Augmentation as Augmentation
+    from toolbox.contracts.checkpoint_format import CheckpointFormat as CheckpointFormat
+    from toolbox.contracts.checkpoint_format import State as State
+    from toolbox.contracts.dataset import ImageDataset as ImageDataset
+    from toolbox.contracts.dataset import Images as Images
+    from toolbox.contracts.dataset import Transform as Transform
+    from toolbox.contracts.degradation import Degradation as Degradation
+    from toolbox.contracts.gan_variant import GanVariant as GanVariant
+    from toolbox.contracts.gan_variant import Logits as Logits
+    from toolbox.contracts.gan_variant import VariantError as VariantError
+    from toolbox.contracts.gan_variant import critic as critic
+    from toolbox.contracts.gan_variant import refuse_batch_norm as refuse_batch_norm
+    from toolbox.contracts.gan_variant import sum_terms as sum_terms
+    from toolbox.contracts.metric import PairedMetric as PairedMetric
+    from toolbox.contracts.metric import SetMetric as SetMetric
+    from toolbox.contracts.metric import SingleMetric as SingleMetric
+    from toolbox.contracts.network import Decoder as Decoder
+    from toolbox.contracts.network import Discriminator as Discriminator
+    from toolbox.contracts.network import Encoder as Encoder
+    from toolbox.contracts.network import FeatureNetwork as FeatureNetwork
+    from toolbox.contracts.network import Generator as Generator
+    from toolbox.contracts.network import GradedGenerator as GradedGenerator
+    from toolbox.contracts.network import StyleEncoder as StyleEncoder
+    from toolbox.contracts.network import unwrapped as unwrapped
+    from toolbox.contracts.regularizer import Judge as Judge
+    from toolbox.contracts.regularizer import Regularizer as Regularizer
+    from toolbox.io.errors import ConfigError as ConfigError
+    from toolbox.io.errors import RunFailed as RunFailed
+    from toolbox.io.errors import UserError as UserError
+    from toolbox.io.errors import did_you_mean as did_you_mean
+    from toolbox.io.images import images_at as images_at
+    from toolbox.io.images import images_to_float as images_to_float
+    from toolbox.io.images import read_image as read_image
+    from toolbox.io.resize import resize_bicubic as resize_bicubic
+    from toolbox.io.resize import resize_to as resize_to
+    from toolbox.plugins.hookspecs import Register as Register
+    from toolbox.plugins.hookspecs import hookimpl as hookimpl
+    from toolbox.training.activations import activations as activations
+    from toolbox.training.algorithm import Algorithm as Algorithm
+    from toolbox.training.algorithm import Values as Values
+    from toolbox.training.network_call import frozen as frozen
+    from toolbox.training.outputs import Style as Style
+    from toolbox.training.parts import Parts as Parts
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
-from toolbox.build import build_algorithm
+from toolbox.assembly.build import build_algorithm
 from toolbox.config import find_config, load_config
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from toolbox.config import find_config
-from toolbox.images import find_images, read_image, write_image
-from toolbox.raw_cache import RawCache
+from toolbox.io.images import find_images, read_image, write_image
+from toolbox.io.raw_cache import RawCache
 from toolbox_plugins.datasets.folders import ImageFolder
 from toolbox_plugins.transforms.geometry import RandomCrop
 

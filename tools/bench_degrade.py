@@ -22,7 +22,7 @@ from scipy.special import j1
 
 from toolbox.config import find_config
 from toolbox.engine.memory import keep_freed_memory
-from toolbox.images import find_images, read_image
+from toolbox.io.images import find_images, read_image
 from toolbox_plugins.degradations.real_esrgan import RealESRGANDegradation
 
 Array = np.ndarray

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss
 
-from toolbox.build import build_algorithm
+from toolbox.assembly.build import build_algorithm
 from toolbox.engine.optimizers import build_optimizers
 
 BATCH, SCALE = 4, 4

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from toolbox.assembly.runner import build_runner
 from toolbox.config import find_config, load_config
 from toolbox.engine.loops import TrainLoop
-from toolbox.parts import Adversary, Parts
-from toolbox.registry import registry
-from toolbox.runner import build_runner
+from toolbox.plugins.registry import registry
 from toolbox.testing.objective import LeastSquares
+from toolbox.training.parts import Adversary, Parts
 
 
 class Tiny(nn.Module):

@@ -13,7 +13,7 @@ import bench_cyclegan
 import bench_esrgan
 import torch
 
-from toolbox.build import build_algorithm
+from toolbox.assembly.build import build_algorithm
 from toolbox.config import find_config, load_config
 from toolbox.engine.memory import keep_freed_memory
 from toolbox.engine.optimizers import build_optimizers

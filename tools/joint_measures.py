@@ -22,11 +22,11 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from toolbox.build import build_component, build_generators
+from toolbox.assembly.build import build_component, build_generators
 from toolbox.config import load_config
 from toolbox.inference import load_algorithm
-from toolbox.macs import count_macs
-from toolbox.outputs import Style
+from toolbox.training.macs import count_macs
+from toolbox.training.outputs import Style
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 ROUNDS = 15

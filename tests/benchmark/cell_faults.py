@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox.plugins.hookspecs import Register
 
 
 class Stranger(nn.Module):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from toolbox.images import write_image
+from toolbox.io.images import write_image
 
 HOSTILE = '<img src=x onerror="document.title=1">'
 SCRIPT = "</script><script>document.title = 2</script> \u2028 <!-- {{script}} {{title}}"

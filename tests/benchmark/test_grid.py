@@ -13,8 +13,8 @@ from toolbox.benchmark.cells import cells_of
 from toolbox.benchmark.grid import read_grid
 from toolbox.benchmark.rescale import rescaled
 from toolbox.config import load_config, shipped
-from toolbox.errors import ConfigError
-from toolbox.plugin_manager import PluginManager, use
+from toolbox.io.errors import ConfigError
+from toolbox.plugins.manager import PluginManager, use
 
 GRIDS = [name for name in shipped.shipped_configs() if name.startswith("benchmark/")]
 

@@ -18,7 +18,7 @@ from made_up_report import HOSTILE, SCRIPT, made_up_report, with_pictures
 from PIL import Image
 
 from toolbox.benchmark.page import TEMPLATE, as_script, write_page
-from toolbox.images import read_image
+from toolbox.io.images import read_image
 
 
 class Parsed(HTMLParser):

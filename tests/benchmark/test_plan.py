@@ -15,7 +15,7 @@ from toolbox.benchmark.conduct import Conductor, claimed
 from toolbox.benchmark.engines import LocalEngine
 from toolbox.benchmark.grid import read_grid
 from toolbox.benchmark.plan import Order, plan_runs
-from toolbox.plugin_manager import PluginManager, manager, use
+from toolbox.plugins.manager import PluginManager, manager, use
 
 # ---------------------------------------------------------------------- keys and budgets, without running
 

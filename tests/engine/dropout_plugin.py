@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox.plugins.hookspecs import Register
 
 
 class DropoutEnlarger(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox.plugins.hookspecs import Register
 
 
 class Faulty(nn.Module):

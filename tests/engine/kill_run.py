@@ -23,7 +23,7 @@ import torch
 from hard_runs import HARD, PLUGIN
 
 from runs import weights, write_config
-from toolbox.engine.checkpoint import checkpoints
+from toolbox.weights.checkpoint import checkpoints
 
 
 def start(file: Path, work_dir: Path) -> subprocess.Popen[bytes]:

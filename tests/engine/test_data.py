@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from toolbox.dataset import ImageDataset
+from toolbox.contracts.dataset import ImageDataset
 from toolbox.engine.data import EndlessSamples, EveryNth, Positions, evaluation_loader, train_loader
-from toolbox.errors import UserError
+from toolbox.io.errors import UserError
 
 
 class Numbers(ImageDataset):

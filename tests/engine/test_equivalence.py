@@ -19,9 +19,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from matrix import CELLS as EVERY_CELL
 from matrix import VARIANTS, algorithm_class
-from toolbox.algorithm import Algorithm, Values
-from toolbox.gan_variant import GanVariant
+from toolbox.contracts.gan_variant import GanVariant
 from toolbox.testing import assemble, batch_for, optimizers_for
+from toolbox.training.algorithm import Algorithm, Values
 from toolbox_plugins.regularizers.slope import R1, R2
 from two_ranks import on_two_ranks
 

@@ -10,7 +10,7 @@ import torch
 from hard_runs import HARD, interrupted_and_whole
 
 from runs import command, sr_config, weights, write_config
-from toolbox.engine.checkpoint import read_checkpoint
+from toolbox.weights.checkpoint import read_checkpoint
 from two_ranks import on_two_ranks
 
 

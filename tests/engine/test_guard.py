@@ -13,7 +13,7 @@ from torch import nn
 from runs import command, sr_config, weights, write_config
 from toolbox.engine.guard import GuardHook, check_work_dir
 from toolbox.engine.optimizers import GuardedOptimWrapper
-from toolbox.errors import RunFailed, UserError
+from toolbox.io.errors import RunFailed, UserError
 
 PLUGIN = '''
 """A loss that turns NaN from its fourth call on."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from runs import command, sr_config, write_config
-from toolbox.engine.checkpoint import read_checkpoint
+from toolbox.weights.checkpoint import read_checkpoint
 from two_ranks import on_two_ranks
 
 RATES = {
@@ -166,8 +166,8 @@ def test_a_resumed_run_keeps_its_lowered_rates(tmp_path: Path, longer: bool) -> 
 
 def ranks_with_first_aid(folder: Path, rank: int) -> dict[str, Any]:
     """One of two ranks of a run that runs away and is helped: what it holds at the end."""
+    from toolbox.assembly.runner import build_runner
     from toolbox.config import load_config
-    from toolbox.runner import build_runner
 
     config = load_config(folder / "run.yaml", {"launcher": "pytorch"})
     runner = build_runner(config)

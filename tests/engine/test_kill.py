@@ -13,7 +13,7 @@ from hard_runs import hard_style
 from kill_run import finish, start
 
 from runs import command, sr_config, weights, write_config
-from toolbox.engine.checkpoint import checkpoints
+from toolbox.weights.checkpoint import checkpoints
 
 SCRIPT = Path(__file__).with_name("kill_run.py")
 

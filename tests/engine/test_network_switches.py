@@ -12,10 +12,10 @@ from torch import nn
 
 from matrix import CELLS, VARIANTS, algorithm_class
 from runs import command, sr_config, weights, write_config
-from toolbox.algorithm import Algorithm
-from toolbox.errors import ConfigError
-from toolbox.finishing import compile_in_place, recompute_blocks
+from toolbox.io.errors import ConfigError
 from toolbox.testing import assemble, batch_for, optimizers_for
+from toolbox.training.algorithm import Algorithm
+from toolbox.training.finishing import compile_in_place, recompute_blocks
 from toolbox_plugins.cnn.generator import ResidualCNN
 from toolbox_plugins.cyclegan.discriminator import PatchDiscriminator
 from toolbox_plugins.srgan.srresnet import SRResNet

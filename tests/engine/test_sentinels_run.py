@@ -11,7 +11,7 @@ import torch
 from hard_runs import HARD, train
 
 from runs import command, sr_config, style_config, write_config
-from toolbox.engine.checkpoint import read_checkpoint
+from toolbox.weights.checkpoint import read_checkpoint
 from two_ranks import on_two_ranks
 
 PLUGIN = Path(__file__).with_name("faulty_plugin.py")
@@ -194,7 +194,7 @@ def test_two_ranks_train_alike_with_and_without_and_both_are_measured(tmp_path: 
 @pytest.mark.parametrize("model", ["UNIT", "MUNIT", "SRGAN"])
 def test_latent_styled_and_enlarging_algorithms_are_watched_through_predict_alone(model: str) -> None:
     from matrix import VARIANTS, algorithm_class
-    from toolbox.registry import registry
+    from toolbox.plugins.registry import registry
     from toolbox.testing import assemble, batch_for
 
     algorithm = assemble(algorithm_class(model), VARIANTS["LSGAN"])

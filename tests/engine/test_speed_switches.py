@@ -10,11 +10,11 @@ import torch
 
 from matrix import CELLS, VARIANTS, algorithm_class
 from runs import command, sr_config, weights, write_config
-from toolbox.build import build_algorithm
+from toolbox.assembly.build import build_algorithm
+from toolbox.contracts.gan_variant import GanVariant
 from toolbox.engine.memory import keep_freed_memory
 from toolbox.engine.optimizers import GuardedOptimWrapper, LossScale, build_optimizers
 from toolbox.engine.precision import set_tf32
-from toolbox.gan_variant import GanVariant
 from toolbox.testing import assemble, batch_for
 
 ADAM = {name: {"optimizer": {"type": "Adam", "lr": 1e-3}} for name in ("generator", "discriminator")}

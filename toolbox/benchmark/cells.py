@@ -12,8 +12,8 @@ from toolbox.benchmark.grid import BASE, Grid, check_budget
 from toolbox.config import Config, load_config
 from toolbox.config.shipped import shown
 from toolbox.config.values import show
-from toolbox.errors import CompatibilityWarning, ConfigError, UserError, did_you_mean
-from toolbox.plugin_manager import one_line
+from toolbox.io.errors import CompatibilityWarning, ConfigError, UserError, did_you_mean
+from toolbox.plugins.manager import one_line
 
 STAGE = "stage:"
 """`load_from: stage:NAME` begins with a stage's last checkpoint, `stage:NAME:slot` with one of its networks."""
@@ -105,9 +105,9 @@ def judge(cell: Cell, grid: Grid) -> None:
     Raises:
         ConfigError: a stage cannot work; all that need it could not either.
     """
-    from toolbox.check import check
-    from toolbox.compatibility import check_combination
-    from toolbox.runner import seeded_algorithm
+    from toolbox.assembly.build import seeded_algorithm
+    from toolbox.assembly.check import check
+    from toolbox.assembly.compatibility import check_combination
 
     config = Config(copy.deepcopy(cell.config), grid.file)
     config.sources[""] = shown(grid.file)

@@ -23,10 +23,10 @@ from toolbox.benchmark.summary import summarize
 from toolbox.benchmark.worker import PROBE, read
 from toolbox.benchmark.writers import write_report
 from toolbox.config.shipped import shown
-from toolbox.console import console
-from toolbox.engine.checkpoint import replace_text
-from toolbox.errors import RunFailed, UserError
-from toolbox.plugin_manager import manager
+from toolbox.io.console import console
+from toolbox.io.errors import RunFailed, UserError
+from toolbox.plugins.manager import manager
+from toolbox.weights.checkpoint import replace_text
 
 PROBES = "probes"
 """Folder of the probes, below the benchmark's."""

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from toolbox.assembly.loading import Output
 from toolbox.engine.costs import load
-from toolbox.inference.loading import Output
-from toolbox.macs import count_macs
+from toolbox.training.macs import count_macs
 
 WARM_UP, ROUNDS, SECONDS = 2, 7, 5.0
 """Calls that are not counted, calls that are, and how long the latter may take together; three are made at least."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from toolbox.benchmark.launch import Outcome, launch
 from toolbox.benchmark.plan import Run
-from toolbox.errors import UserError
+from toolbox.io.errors import UserError
 
 
 class Engine(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from toolbox.plugin_manager import PluginManager
+from toolbox.plugins.manager import PluginManager
 
 HEAD = 1 << 16
 """Bytes at the beginning of each file of data that count, beside its name and length."""

@@ -13,7 +13,7 @@ from toolbox.config.load import base_of, read_text, root_of
 from toolbox.config.shipped import find_config, shipped_configs, shown
 from toolbox.config.values import misfit, show
 from toolbox.config.yaml_loader import parse_yaml
-from toolbox.errors import ConfigError, did_you_mean
+from toolbox.io.errors import ConfigError, did_you_mean
 
 BASE = "base"
 """Key of an alternative that names another config to begin with; every other key is a dotted path into it."""

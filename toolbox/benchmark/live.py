@@ -14,7 +14,7 @@ from rich.text import Text
 from toolbox.benchmark.launch import LOG, Outcome
 from toolbox.benchmark.plan import Run, progress_of
 from toolbox.benchmark.schedule import state_of
-from toolbox.console import console
+from toolbox.io.console import console
 
 
 class Watch:

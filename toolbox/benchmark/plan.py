@@ -14,9 +14,9 @@ from toolbox.benchmark.cells import Cell, begun_with
 from toolbox.benchmark.fingerprint import key_of
 from toolbox.benchmark.grid import Grid
 from toolbox.benchmark.rescale import rescaled
-from toolbox.engine.checkpoint import replace_text
-from toolbox.errors import UserError
-from toolbox.plugin_manager import PluginManager
+from toolbox.io.errors import UserError
+from toolbox.plugins.manager import PluginManager
+from toolbox.weights.checkpoint import replace_text
 
 SAVES = 5
 """Checkpoints that a run writes on its way: a killed one repeats a fifth at most."""

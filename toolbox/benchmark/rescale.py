@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toolbox.errors import ConfigError
+from toolbox.io.errors import ConfigError
 
 COUNTED = ("begin", "end", "T_max", "total_steps", "step_size", "milestones", "periods")
 """Arguments of mmengine's schedules that are iterations, or lists of them."""

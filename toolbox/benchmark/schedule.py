@@ -13,7 +13,7 @@ from toolbox.benchmark.grid import Halving
 from toolbox.benchmark.launch import Outcome
 from toolbox.benchmark.plan import Run, write_order
 from toolbox.benchmark.worker import RESULT, read, write
-from toolbox.errors import UserError
+from toolbox.io.errors import UserError
 
 FAILURE = "failure.json"
 """Why a run failed; it is not tried again unless asked to."""

@@ -19,7 +19,7 @@ from toolbox.benchmark.statistics import Interval, difference, effects, interval
 from toolbox.benchmark.traces import failure, full_name, samples, trace, trace_of_failed
 from toolbox.benchmark.worker import read
 from toolbox.config.shipped import shown
-from toolbox.plugin_manager import manager
+from toolbox.plugins.manager import manager
 
 
 def summarize(grid: Grid, cells: Sequence[Cell], runs: Sequence[Run], folder: Path) -> dict[str, Any]:

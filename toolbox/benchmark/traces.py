@@ -15,7 +15,7 @@ from toolbox.benchmark.results import Measured, number
 from toolbox.benchmark.schedule import FAILURE
 from toolbox.benchmark.worker import lines, read
 from toolbox.config import load_config
-from toolbox.images import read_image, write_image
+from toolbox.io.images import read_image, write_image
 
 LOG_LINES = 15
 PICTURES = "samples"
@@ -107,7 +107,7 @@ def kept_small(picture: Path, folder: Path, name: str) -> str:
 
 def outputs_of(each: Measured) -> list[str]:
     """The names of the outputs of a run's algorithm, the graded one first."""
-    from toolbox.registry import registry
+    from toolbox.plugins.registry import registry
 
     config = load_config(each.run.place / "run.yaml").data
     algorithm: Any = registry("algorithms").get(config["model"]["type"])

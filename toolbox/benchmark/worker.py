@@ -14,8 +14,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,39 +102,26 @@ def out_of_memory(error: BaseException) -> str | None:
     return None
 
 
-def command(run: Run, name: str, *arguments: str) -> None:
-    """Run `gan-toolbox NAME run.yaml …` in this process.
+def config_of(run: Run) -> Any:
+    """The run's config, with its plugins in this process."""
+    from toolbox.config import load_config
+    from toolbox.plugins.manager import PluginManager, use
 
-    Raises:
-        Failed: it did not end well; the message is the one it gave.
-    """
-    from toolbox.cli import run as run_command
+    config = load_config(run.place / "run.yaml")
+    use(PluginManager(run.plugins, needed=config.data.get("plugins") or []))
+    return config
 
-    plugins = [part for plugin in run.plugins for part in ("-p", plugin)]
-    said = Said(sys.stderr)
-    sys.stderr = said
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """What the toolbox refuses, or gives up, is a failure with its own words, in the log too."""
+    from toolbox.io.errors import RunFailed, UserError
+
     try:
-        code = run_command(name, [str(run.place / "run.yaml"), *arguments, *plugins])
-    finally:
-        sys.stderr = said.stream
-    if code:
-        raise Failed(said.last.removeprefix("error: ").removeprefix("failed: ") or f"exit code {code}")
-
-
-class Said:
-    """A stream that remembers its last line."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream, self.last, self.part = stream, "", ""
-
-    def write(self, text: str) -> int:
-        """Write through."""
-        *lines, self.part = (self.part + text).split("\n")
-        self.last = next((line.strip() for line in reversed(lines) if line.strip()), self.last)
-        return self.stream.write(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
+        yield
+    except (RunFailed, UserError) as error:
+        print(f"{'failed' if isinstance(error, RunFailed) else 'error'}: {error}", file=sys.stderr)
+        raise Failed(str(error)) from error
 
 
 # ---------------------------------------------------------------------- training
@@ -142,15 +129,17 @@ class Said:
 
 def training(run: Run) -> None:
     """Train to the end, or to where halving looks; an interrupted training continues."""
-    from toolbox.engine.checkpoint import checkpoints
+    from toolbox.assembly.run import train
+    from toolbox.weights.checkpoint import checkpoints
 
     work = run.place / "train"
     ended = run.checkpoint.is_file() and read(work / COSTS).get("iterations") == run.iterations
     if not run.iterations or ended:
         return
-    stop = ["--stop-at", str(run.stop_at)] if run.stop_at is not None else []
-    resume = ["--resume"] if checkpoints(work) else []
-    command(run, "train", "--work-dir", str(work), *stop, *resume)
+    with failing():
+        config = config_of(run)
+        config.data["work_dir"] = str(work)
+        train(config, resume="auto" if checkpoints(work) else None, stop_at=run.stop_at)
 
 
 def trained(run: Run) -> dict[str, Any]:
@@ -199,7 +188,7 @@ def hash_of(checkpoint: Path) -> str:
     """SHA-256 of a checkpoint's weights, averages included: equal for equal networks, whenever they were trained."""
     from torch import Tensor, uint8
 
-    from toolbox.engine.checkpoint import read_checkpoint
+    from toolbox.weights.checkpoint import read_checkpoint
 
     whole = hashlib.sha256()
     for name, value in sorted(read_checkpoint(checkpoint)["state_dict"].items()):
@@ -214,10 +203,12 @@ def hash_of(checkpoint: Path) -> str:
 
 def testing(run: Run) -> None:
     """`test` the last checkpoint, or the networks that `load_from` names."""
+    from toolbox.assembly.run import test
+
     report = run.place / "test" / "report.json"
     if not report.is_file():
-        what = [str(run.checkpoint)] if run.iterations else []
-        command(run, "test", *what, "--work-dir", str(report.parent))
+        with failing():
+            test(config_of(run), str(run.checkpoint) if run.iterations else None, work_dir=report.parent)
 
 
 def tested(run: Run) -> dict[str, Any]:
@@ -227,13 +218,10 @@ def tested(run: Run) -> dict[str, Any]:
 
 def costs(run: Run) -> dict[str, Any]:
     """What the trained networks cost in use, measured here."""
+    from toolbox.assembly.loading import Output, load_algorithm, usable_device
     from toolbox.benchmark.costs import inference_costs
-    from toolbox.cli.arguments import use_plugins
-    from toolbox.config import load_config
-    from toolbox.inference.loading import Output, load_algorithm, usable_device
 
-    config = load_config(run.place / "run.yaml")
-    use_plugins(run.plugins, config)
+    config = config_of(run)
     device = usable_device("cuda" if _cuda() else "cpu")
     algorithm = load_algorithm(config, run.checkpoint if run.iterations else None, device=device)
     return inference_costs(Output(algorithm), run.sizes)
@@ -247,14 +235,11 @@ def _cuda() -> bool:
 
 def probed(run: Run) -> dict[str, Any]:
     """Seconds of a step and memory, by a few steps without validation, from whatever weights there are."""
-    from toolbox.cli.arguments import use_plugins
-    from toolbox.config import load_config
+    from toolbox.assembly.runner import build_runner
     from toolbox.engine.costs import StepClock
     from toolbox.engine.reporting import ReportHook
-    from toolbox.runner import build_runner
 
-    config = load_config(run.place / "run.yaml")
-    use_plugins(run.plugins, config)
+    config = config_of(run)
     config.data |= {"load_from": None, "work_dir": str(run.place / "probe"), "custom_hooks": []}
     config.data["train_cfg"] = {**config.data["train_cfg"], "max_iters": PROBED}
     config.data["default_hooks"] = {**(config.data.get("default_hooks") or {}), "checkpoint": None, "samples": None}
@@ -290,8 +275,8 @@ def entries(path: Path) -> list[dict[str, Any]]:
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON whole or not at all."""
-    from toolbox.engine.checkpoint import replace_text
-    from toolbox.report import strict
+    from toolbox.engine.report import strict
+    from toolbox.weights.checkpoint import replace_text
 
     replace_text(path, json.dumps(strict(content), allow_nan=False) + "\n")
 

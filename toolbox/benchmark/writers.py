@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from toolbox.benchmark.page import write_page
-from toolbox.engine.checkpoint import replace_text
-from toolbox.plugin_manager import manager
+from toolbox.plugins.manager import manager
+from toolbox.weights.checkpoint import replace_text
 
 SHOWN_COSTS = ("parameters", "gmacs", "step_seconds", "training_minutes", "latency_ms")
 """Costs that the Markdown shows; the page shows all."""

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(command: str, arguments: Sequence[str] | None = None) -> int:
     """Run `command`; the user's mistakes become one line on standard error and exit code 2."""
-    from toolbox.errors import RunFailed, UserError, did_you_mean
+    from toolbox.io.errors import RunFailed, UserError, did_you_mean
 
     try:
         if command not in COMMANDS:
@@ -59,8 +59,8 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
 
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
     """A broken plugin or an unwise choice is one line on standard error; other warnings look as Python writes them."""
-    from toolbox.errors import CompatibilityWarning
-    from toolbox.plugin_manager import PluginWarning
+    from toolbox.io.errors import CompatibilityWarning
+    from toolbox.plugins.manager import PluginWarning
 
     ours = issubclass(category, (PluginWarning, CompatibilityWarning))
     text = f"warning: {message}\n" if ours else warnings.formatwarning(message, category, filename, lineno)

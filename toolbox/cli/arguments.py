@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from toolbox.config import Config, check_structure, find_config, load_config, parse_option
-from toolbox.errors import ConfigError, UserError
-from toolbox.plugin_manager import PluginManager, use
+from toolbox.io.errors import UserError
+from toolbox.plugins.manager import PluginManager, use
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -48,17 +47,6 @@ def read_config(options: argparse.Namespace) -> Config:
     if config.data.get("launcher") == "pytorch" and "RANK" not in os.environ:
         raise UserError("--launcher pytorch: no process was launched; start with torchrun --nproc_per_node=2 …")
     return config
-
-
-@contextmanager
-def naming_the_file(config: Config) -> Iterator[None]:
-    """Errors about a key, raised by whoever builds from the config's data alone, gain the file that wrote the key."""
-    try:
-        yield
-    except ConfigError as error:
-        if error.file or not error.key:
-            raise
-        raise ConfigError(error.message, file=config.source(error.key), key=error.key) from error
 
 
 def use_plugins(names: Sequence[str], config: Config | None = None) -> None:

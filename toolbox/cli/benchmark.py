@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolbox.cli.arguments import parser, use_plugins
-from toolbox.errors import UserError
+from toolbox.io.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from toolbox.benchmark.conduct import Conductor, claimed
     from toolbox.benchmark.plan import Order
-    from toolbox.console import console
+    from toolbox.io.console import console
 
     with claimed(grid, folder):
         engine = engine_of(options)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 
-from toolbox.doctor import Finding, examine_installation, isolated
+from toolbox.assembly.doctor import Finding, examine_installation, isolated
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _config(options: argparse.Namespace) -> Iterator[Finding]:
+    from toolbox.assembly.doctor_config import examine_config
     from toolbox.cli.arguments import read_config, use_plugins
-    from toolbox.doctor_config import examine_config
 
     config = read_config(options)
     use_plugins(options.plugins, config)
@@ -48,7 +48,7 @@ def _show(findings: list[Finding]) -> None:
         from rich.markup import escape
         from rich.table import Table
 
-        from toolbox.console import console
+        from toolbox.io.console import console
     except ImportError:  # without rich, the same in plain text
         for finding in findings:
             way_out = f" -> {finding.way_out}" if finding.way_out else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolbox.cli.arguments import parser, use_plugins
-from toolbox.errors import RunFailed, UserError
+from toolbox.io.errors import RunFailed, UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,11 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"-o: {options.output}: name a .csv, .json or .md file")
     use_plugins(options.plugins)
 
+    from toolbox.benchmark.evaluate import build_metrics, evaluate, evaluate_sets, find_pairs
+    from toolbox.benchmark.prices import named
     from toolbox.config.yaml_loader import parse_value
-    from toolbox.console import console
-    from toolbox.evaluate import build_metrics, evaluate, evaluate_sets, find_pairs
-    from toolbox.metric import SetMetric
-    from toolbox.prices import named
+    from toolbox.contracts.metric import SetMetric
+    from toolbox.io.console import console
 
     wanted = [parse_value(text, "--metric") for text in options.metrics]
     metrics, notes = build_metrics(wanted, crop=options.crop, channel=options.channel)

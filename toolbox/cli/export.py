@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolbox.cli.arguments import add_config_options, naming_the_file, parser, read_config, use_plugins
-from toolbox.errors import UserError
+from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
+from toolbox.config import naming_the_file
+from toolbox.io.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,12 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = read_config(options)
     use_plugins(options.plugins, config)
 
-    from toolbox.check import check
+    from toolbox.assembly.check import check
 
     check(config)
 
-    from toolbox.console import console
-    from toolbox.weights.export import export
+    from toolbox.assembly.export import export
+    from toolbox.io.console import console
 
     with naming_the_file(config):
         files = export(config, options.checkpoint, options.target, layout=options.layout)
@@ -63,7 +64,7 @@ def _translate(options: argparse.Namespace) -> int:
         raise UserError("--weights: names everything by itself; leave CONFIG, CHECKPOINT and --cfg-options out")
     use_plugins(options.plugins)
 
-    from toolbox.console import console
+    from toolbox.io.console import console
     from toolbox.weights.published_layout import translate_file
 
     network = translate_file(options.weights, options.target, layout=options.layout)

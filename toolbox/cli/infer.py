@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolbox.cli.arguments import add_config_options, naming_the_file, parser, read_config, use_plugins
-from toolbox.errors import UserError
+from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
+from toolbox.config import naming_the_file
+from toolbox.io.errors import UserError
 from toolbox.weights.shipped import DEFAULT
 
 
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = read_config(options) if options.config else None
     use_plugins(options.plugins, config)
     if config:
-        from toolbox.check import check
+        from toolbox.assembly.check import check
 
         check(config)
 
@@ -34,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         TimeRemainingColumn,
     )
 
-    from toolbox.console import console, errors
     from toolbox.engine.memory import keep_freed_memory
     from toolbox.inference import Options, jobs, load, style_of, translate, usable_device
+    from toolbox.io.console import console, errors
 
     keep_freed_memory()
     chosen = Options(

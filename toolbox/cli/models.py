@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolbox.errors import UserError
+from toolbox.io.errors import UserError
 
 if TYPE_CHECKING:
     from toolbox.weights.official_models import OfficialModel
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(options: argparse.Namespace) -> int:
     from rich.table import Table
 
-    from toolbox.console import console
+    from toolbox.io.console import console
     from toolbox.weights.models import state_of
     from toolbox.weights.official_models import MODELS
     from toolbox.weights.shipped import shipped_models
@@ -74,7 +74,7 @@ def _facts(model: OfficialModel) -> list[tuple[str, str]]:
 def _download(options: argparse.Namespace) -> int:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-    from toolbox.console import console
+    from toolbox.io.console import console
     from toolbox.weights.models import download, find_model
 
     models = [find_model(name) for name in dict.fromkeys(options.names)]
@@ -99,7 +99,7 @@ def _download(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from toolbox.console import console, errors
+    from toolbox.io.console import console, errors
     from toolbox.weights.models import find_model, model_folder, problem_of, state_of
     from toolbox.weights.official_models import MODELS
 

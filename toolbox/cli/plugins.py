@@ -30,8 +30,8 @@ def list_plugins() -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    from toolbox.console import console
-    from toolbox.plugin_manager import manager
+    from toolbox.io.console import console
+    from toolbox.plugins.manager import manager
 
     table = Table()
     for column in ("plugin", "from", "registers"):
@@ -55,8 +55,8 @@ def show_kind(kind: str) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    from toolbox.console import console
-    from toolbox.registry import registry
+    from toolbox.io.console import console
+    from toolbox.plugins.registry import registry
 
     each = registry(kind)
     table = Table(title=f"{kind}: {each.contract}", title_justify="left")
@@ -77,7 +77,7 @@ def check_plugin(name: str) -> int:
     """Run the contract checks of `toolbox.testing` on everything that a plugin registers."""
     from rich.markup import escape
 
-    from toolbox.console import console
+    from toolbox.io.console import console
     from toolbox.testing import check_plugin as contract_checks
 
     failed = 0

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolbox.cli.arguments import add_config_options, naming_the_file, parser, read_config, use_plugins
-from toolbox.errors import ConfigError, UserError
+from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
+from toolbox.config import naming_the_file
+from toolbox.io.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from toolbox.degradation import Degradation
+    from toolbox.contracts.degradation import Degradation
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"-o: a contact sheet is a PNG; name it {options.output.with_suffix('.png')}")
     config = read_config(options)
     use_plugins(options.plugins, config)
-    from toolbox.build import build_component
-    from toolbox.check import check
-    from toolbox.console import console
-    from toolbox.contact_sheet import contact_sheet
-    from toolbox.images import find_images, read_image
+    from toolbox.assembly.build import build_component
+    from toolbox.assembly.check import check
+    from toolbox.io.console import console
+    from toolbox.io.contact_sheet import contact_sheet
+    from toolbox.io.images import find_images, read_image
 
     check(config)
     wanted = config.data["model"].get("degradation")
@@ -70,7 +71,7 @@ def versions(degradation: Degradation, image: np.ndarray, seeds: Sequence[int]) 
     """An image (H, W, 3) uint8 and its damaged versions, each made alone, from a generator with its seed."""
     import torch
 
-    from toolbox.images import images_to_float, tensor_to_image
+    from toolbox.io.images import images_to_float, tensor_to_image
 
     clean = images_to_float(torch.from_numpy(image.copy()).permute(2, 0, 1)[None])
     with torch.no_grad():

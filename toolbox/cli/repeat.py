@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
-from toolbox.errors import ConfigError, UserError
+from toolbox.io.errors import ConfigError, UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,12 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ConfigError("repeat reads every run's report; leave it on", file=config.source(key), key=key)
     use_plugins(options.plugins, config)
 
-    from toolbox.check import check
+    from toolbox.assembly.check import check
 
     check(config)
 
-    from toolbox.repeat import in_a_process, repeat, show
-    from toolbox.runner import work_dir_of
+    from toolbox.assembly.runner import work_dir_of
+    from toolbox.benchmark.repeat import in_a_process, repeat, show
 
     common = [argument for name in options.plugins for argument in ("-p", name)]
     changes = ["--cfg-options", *options.cfg_options] if options.cfg_options else []

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from toolbox.cli.arguments import add_config_options, add_run_options, naming_the_file, parser, read_config, use_plugins
-from toolbox.errors import ConfigError
+from toolbox.cli.arguments import add_config_options, add_run_options, parser, read_config, use_plugins
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,36 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_run_options(made)
     options = made.parse_args(arguments)
     config = read_config(options)
-    source = options.checkpoint or config.data.get("load_from")
-    if not source:
-        raise ConfigError(
-            "name a CHECKPOINT, or write the files of the networks", file=config.source(""), key="load_from"
-        )
-    config.data |= {"load_from": source, "resume": False}
-    if options.work_dir is None:  # beside the training's report, config and samples, not over them
-        run = config.data.get("work_dir") or f"work_dirs/{config.file.stem}"
-        config.data["work_dir"] = str(Path(run) / "test")
-    if not config.data.get("test_dataloader") and not config.data.get("val_dataloader"):
-        raise ConfigError("the config has no data to test on", file=config.source(""), key="test_dataloader")
     use_plugins(options.plugins, config)
 
-    from toolbox.check import check
+    from toolbox.assembly.run import test
 
-    check(config)
-    data = "test" if config.data.get("test_dataloader") else "validation"
-    if data == "validation":
-        for key in ("dataloader", "evaluator", "cfg"):
-            config.data[f"test_{key}"] = config.data.get(f"val_{key}")
-
-    from toolbox.engine.distributed import leave_distributed
-    from toolbox.engine.reporting import ReportHook
-    from toolbox.runner import build_runner
-
-    with naming_the_file(config):
-        runner = build_runner(config, splits=("test",))
-        for hook in runner.hooks:
-            if isinstance(hook, ReportHook):
-                hook.tests(str(source), data, (config.data.get("train_cfg") or {}).get("max_iters", 0))
-        runner.test()
-    leave_distributed()
+    test(config, options.checkpoint, work_dir=options.work_dir)
     return 0

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from toolbox.cli.arguments import add_config_options, add_run_options, naming_the_file, parser, read_config, use_plugins
-from toolbox.config import Config
-from toolbox.errors import UserError
+from toolbox.cli.arguments import add_config_options, add_run_options, parser, read_config, use_plugins
+from toolbox.config import Config, naming_the_file
+from toolbox.io.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,29 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = read_config(options)
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) and not options.resume:
         options.resume = "auto"  # torchrun started the processes anew after one of them died
-    if options.resume:
-        config.data["resume"] = True
-        if options.resume != "auto":
-            config.data["load_from"] = options.resume
     use_plugins(options.plugins, config)
-
-    from toolbox.check import check
-
-    check(config)
     if options.dry_run:
+        from toolbox.assembly.check import check
+
+        check(config)
         with naming_the_file(config):
             show(config)
         return 0
 
-    from toolbox.engine.distributed import leave_distributed
-    from toolbox.runner import build_runner, work_dir_of
+    from toolbox.assembly.run import train
 
-    if options.resume == "auto" and config.data.get("load_from"):  # where a first stage ended is no run to continue
-        started = any(work_dir_of(config).glob("iter_*.pth"))
-        config.data["load_from" if started else "resume"] = None
-    with naming_the_file(config):
-        build_runner(config, amp=options.amp, stop_at=options.stop_at).train()
-    leave_distributed()
+    train(config, resume=options.resume, amp=options.amp, stop_at=options.stop_at)
     return 0
 
 
@@ -64,10 +53,10 @@ def show(config: Config) -> None:
     """Print the merged config and the assembled networks with their parameters and their cost."""
     from rich.table import Table
 
-    from toolbox.compatibility import check_combination
-    from toolbox.console import console
-    from toolbox.macs import count_macs
-    from toolbox.runner import seeded_algorithm
+    from toolbox.assembly.build import seeded_algorithm
+    from toolbox.assembly.compatibility import check_combination
+    from toolbox.io.console import console
+    from toolbox.training.macs import count_macs
 
     console.print(yaml.safe_dump(config.data, sort_keys=False, allow_unicode=True), markup=False, soft_wrap=True)
     algorithm: Any = seeded_algorithm(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolbox.config.load import Config, load_config
+from toolbox.config.load import Config, load_config, naming_the_file
 from toolbox.config.options import apply_options, parse_option
 from toolbox.config.shipped import find_config
 from toolbox.config.signature import check_arguments
@@ -15,5 +15,6 @@ __all__ = [
     "check_structure",
     "find_config",
     "load_config",
+    "naming_the_file",
     "parse_option",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -13,7 +14,7 @@ from toolbox.config.options import COMMAND_LINE, with_options
 from toolbox.config.shipped import SUFFIXES, find_config, shown
 from toolbox.config.values import show
 from toolbox.config.yaml_loader import MAX_BYTES, parse_yaml
-from toolbox.errors import ConfigError
+from toolbox.io.errors import ConfigError
 
 MAX_BASES_DEEP = 20
 _TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
@@ -36,6 +37,17 @@ class Config:
                 return self.sources[key]
             key = key.rpartition(".")[0]
         return shown(self.file)
+
+
+@contextmanager
+def naming_the_file(config: Config) -> Iterator[None]:
+    """Errors about a key, raised by whoever builds from the config's data alone, gain the file that wrote the key."""
+    try:
+        yield
+    except ConfigError as error:
+        if error.file or not error.key:
+            raise
+        raise ConfigError(error.message, file=config.source(error.key), key=error.key) from error
 
 
 def load_config(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolbox.config.values import show
-from toolbox.errors import ConfigError
+from toolbox.io.errors import ConfigError
 
 _RESERVED = re.compile(r"_\w*_")
 

@@ -8,7 +8,7 @@ from typing import Any
 from toolbox.config.merge import Layer, copied, lay_over, record, refuse_reserved_keys, written
 from toolbox.config.values import show
 from toolbox.config.yaml_loader import MAX_DEPTH, parse_value
-from toolbox.errors import ConfigError
+from toolbox.io.errors import ConfigError
 
 COMMAND_LINE = "--cfg-options"
 """Named as the file of everything that an option wrote."""

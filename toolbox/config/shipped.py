@@ -6,17 +6,15 @@ import os
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
-import toolbox
-from toolbox.errors import ConfigError
+from toolbox.io import installation
+from toolbox.io.errors import ConfigError
 
 SUFFIXES = (".yaml", ".yml")
 
 
 def shipped_folder() -> Path | None:
-    """The folder of shipped configs: `toolbox/configs` in an installed wheel, `configs` beside it in a checkout."""
-    package = Path(toolbox.__file__).resolve().parent
-    # The wheel's folder first: in site-packages, a `configs` beside the package would be somebody else's.
-    return next((folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()), None)
+    """The folder of shipped configs."""
+    return installation.shipped("configs")
 
 
 def shipped_configs() -> dict[str, Path]:

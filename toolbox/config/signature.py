@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from toolbox.config.values import misfit
-from toolbox.errors import ConfigError, did_you_mean
+from toolbox.io.errors import ConfigError, did_you_mean
 
 
 def check_arguments(

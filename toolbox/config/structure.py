@@ -20,7 +20,7 @@ from typing import Any, Literal
 from toolbox.config.load import Config
 from toolbox.config.values import describe, misfit, show
 from toolbox.config.yaml_loader import MAX_KEY
-from toolbox.errors import ConfigError, did_you_mean
+from toolbox.io.errors import ConfigError, did_you_mean
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from toolbox.errors import ConfigError
+from toolbox.io.errors import ConfigError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50

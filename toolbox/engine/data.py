@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from toolbox.dataset import ImageDataset
-from toolbox.errors import UserError
+from toolbox.contracts.dataset import ImageDataset
+from toolbox.io.errors import UserError
 
 logger = logging.getLogger("toolbox")
 MOST_SKIPPED = 100

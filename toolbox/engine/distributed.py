@@ -12,7 +12,7 @@ import torch
 from mmengine.dist import all_reduce, get_dist_info, init_dist, is_distributed
 from torch import nn
 
-from toolbox.errors import UserError
+from toolbox.io.errors import UserError
 
 
 def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from torch import isfinite, nn
 
-from toolbox.errors import RunFailed, UserError
+from toolbox.io.errors import RunFailed, UserError
 
 
 class GuardHook(Hook):

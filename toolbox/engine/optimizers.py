@@ -12,7 +12,7 @@ import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
-from toolbox.errors import ConfigError
+from toolbox.io.errors import ConfigError
 
 
 class GuardedOptimWrapper(OptimWrapper):

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from toolbox.console import console
+from toolbox.io.console import console
 
 
 class ProgressHook(Hook):

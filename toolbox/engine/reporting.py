@@ -8,9 +8,9 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
-from toolbox.engine.checkpoint import checkpoints, replace_text
 from toolbox.engine.costs import StepClock
-from toolbox.report import Report
+from toolbox.engine.report import Report
+from toolbox.weights.checkpoint import checkpoints, replace_text
 
 COSTS = "costs.json"
 """What a training cost, in its work folder."""

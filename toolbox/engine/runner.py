@@ -19,16 +19,17 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import nn
 
-from toolbox.algorithm import Algorithm
-from toolbox.engine.checkpoint import LAST, checkpoints, read_checkpoint, replace_text, sweep, write_checkpoint
 from toolbox.engine.distributed import average_buffers
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
+from toolbox.engine.rank_state import message_hub_state, rank_states
 from toolbox.engine.schedules import completed, restore_schedules
-from toolbox.engine.state import load_portable_state, message_hub_state, portable_state, rank_states
-from toolbox.errors import ConfigError, UserError
-from toolbox.plugin_manager import manager
-from toolbox.weights.starting import begin_with
+from toolbox.io.errors import ConfigError, UserError
+from toolbox.plugins.manager import manager
+from toolbox.training.algorithm import Algorithm
+from toolbox.training.starting import begin_with
+from toolbox.weights.checkpoint import LAST, checkpoints, read_checkpoint, replace_text, sweep, write_checkpoint
+from toolbox.weights.state import load_portable_state, portable_state
 
 
 class ToolboxRunner(Runner):

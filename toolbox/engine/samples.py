@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.hooks import Hook
+from torch import nn
 
-from toolbox.contact_sheet import contact_sheet, detail
-from toolbox.images import tensor_to_image, write_image
-from toolbox.metric import DO_NOTHING
+from toolbox.contracts.metric import DO_NOTHING
+from toolbox.io.contact_sheet import contact_sheet, detail
+from toolbox.io.errors import UserError
+from toolbox.io.images import images_to_float, tensor_to_image, write_image
+from toolbox.training.network_call import call_padded
 
 
 class SamplesHook(Hook):
@@ -35,7 +40,10 @@ class SamplesHook(Hook):
         if count < 1 or cell < 16:
             raise ValueError(f"count must be at least 1 and cell at least 16, got {count} and {cell}")
         self.count, self.columns, self.cell, self.detail = count, columns, cell, detail
-        self.rivals, self.loaded, self.keep = rivals or {}, {}, keep
+        self.rivals, self.keep = rivals or {}, keep
+        self.load: Callable[[str], nn.Module] = _nobody
+        """From what names a rival to its network; whoever puts the run together sets it."""
+        self.loaded: dict[str, nn.Module] = {}
         self.rows: list[list[np.ndarray]] = []
         self.shown: list[str] = []
 
@@ -53,12 +61,14 @@ class SamplesHook(Hook):
     def _picture(self, runner: Any, sample: dict[str, Any], name: str) -> np.ndarray:
         if name in sample:
             return tensor_to_image(sample[name].nan_to_num())
-        from toolbox.inference import load  # it needs the engine's checkpoints
-
         if name not in self.loaded:
-            self.loaded[name] = load(self.rivals[name])
+            self.loaded[name] = self.load(self.rivals[name])
         source = next(path[0] for path in runner.algorithm.outputs.values() if path[0] in sample)
-        return self.loaded[name](tensor_to_image(sample[source]))
+        shown = images_to_float(
+            torch.from_numpy(tensor_to_image(sample[source])).permute(2, 0, 1)[None]
+        )  # 8 bits, as a file
+        with torch.inference_mode():
+            return tensor_to_image(call_padded(self.loaded[name], shown)[0])
 
     def _default_columns(self, runner: Any, sample: dict[str, Any], evaluator: Any) -> list[str]:
         source = next((path[0] for path in runner.algorithm.outputs.values() if path[0] in sample), None)
@@ -93,3 +103,7 @@ class SamplesHook(Hook):
     def after_test_epoch(self, runner: Any, metrics: Any = None) -> None:
         """Write the sheet of the test."""
         self._write(runner, "test.png")
+
+
+def _nobody(name: str) -> nn.Module:
+    raise UserError(f"default_hooks.samples.rivals: nobody here can load {name}")

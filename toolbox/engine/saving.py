@@ -11,8 +11,8 @@ import torch
 from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 
-from toolbox.engine.checkpoint import checkpoints, read_checkpoint, remove_checkpoint, set_aside
-from toolbox.errors import RunFailed, UserError, did_you_mean
+from toolbox.io.errors import RunFailed, UserError, did_you_mean
+from toolbox.weights.checkpoint import checkpoints, read_checkpoint, remove_checkpoint, set_aside
 
 
 class CheckpointHook(Hook):

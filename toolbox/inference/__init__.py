@@ -1,7 +1,8 @@
 """Applying a trained network to pictures: `load("x4.pth")(array)`, or many files with `translate`."""
 
+from toolbox.assembly.loading import load_algorithm, usable_device
 from toolbox.inference.files import Job, jobs, translate
-from toolbox.inference.loading import load, load_algorithm, usable_device
+from toolbox.inference.loading import load
 from toolbox.inference.options import Options
 from toolbox.inference.predictor import Predictor
 from toolbox.inference.style import style_of

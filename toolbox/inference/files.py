@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.images import find_images
 from toolbox.inference.picture import FORMATS, Picture, read_picture
 from toolbox.inference.picture_write import write_picture
 from toolbox.inference.predictor import Predictor
+from toolbox.io.errors import UserError, did_you_mean
+from toolbox.io.images import find_images
 
 _LARGE = 256 << 20
 """A result of more bytes is written before the next is computed, so that two are never held at once."""

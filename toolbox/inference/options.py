@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from toolbox.errors import UserError, did_you_mean
 from toolbox.inference.tiling import SMALLEST
+from toolbox.io.errors import UserError, did_you_mean
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 ALPHAS = ("network", "resize", "drop")

@@ -1,6 +1,6 @@
 """Pictures as files hold them: 8 or 16 bits or floats, any number of channels, transparency, ICC, EXIF, place on Earth.
 
-Training reads with `toolbox.images`, 8-bit RGB alone; inference keeps what a file has.
+Training reads with `toolbox.io.images`, 8-bit RGB alone; inference keeps what a file has.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from toolbox.errors import UserError
-from toolbox.images import MAX_PIXELS, naming, open_safely, problem_of
+from toolbox.io.errors import UserError
+from toolbox.io.images import MAX_PIXELS, naming, open_safely, problem_of
 
 FORMATS = ("png", "jpg", "webp", "tif")
 """What can be asked for by name; BMP is kept where it comes in."""

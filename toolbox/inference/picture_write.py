@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from toolbox.errors import UserError
-from toolbox.images import SUFFIXES
 from toolbox.inference.picture import GEO_TAGS, Picture, require_tifffile
+from toolbox.io.errors import UserError
+from toolbox.io.images import SUFFIXES
 
 _KINDS = {
     ".png": "PNG",

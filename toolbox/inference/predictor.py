@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from toolbox.errors import UserError
 from toolbox.inference.options import PRECISIONS, Options
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
 from toolbox.inference.tiling import SMALLEST, halving, tiled
-from toolbox.network_call import call_padded
-from toolbox.resize import resize_to
+from toolbox.io.errors import UserError
+from toolbox.io.resize import resize_to
+from toolbox.training.network_call import call_padded
 
 _LEVELS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65_535.0, np.dtype(np.float32): 1.0}
 

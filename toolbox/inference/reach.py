@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from toolbox.network_call import call_padded
+from toolbox.training.network_call import call_padded
 
 FEATHERED = 32
 """Overlap of networks that look at the whole image."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from toolbox.errors import UserError
-from toolbox.images import images_to_float, read_image
-from toolbox.outputs import Style
+from toolbox.io.errors import UserError
+from toolbox.io.images import images_to_float, read_image
+from toolbox.training.outputs import Style
 
 
 def style_of(file: Path | None, strength: float | None, seed: int | None) -> Style | None:

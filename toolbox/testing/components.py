@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toolbox.dataset import Transform
-from toolbox.degradation import Degradation
+from toolbox.contracts.dataset import Transform
+from toolbox.contracts.degradation import Degradation
 
 
 class ContractBroken(AssertionError):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from toolbox.degradation import Degradation
-from toolbox.network import Decoder, Encoder, FeatureNetwork, StyleEncoder
+from toolbox.contracts.degradation import Degradation
+from toolbox.contracts.network import Decoder, Encoder, FeatureNetwork, StyleEncoder
 
 CODE = 8
 """Channels of a tiny code, and numbers of a tiny style."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from toolbox.gan_variant import GanVariant, Logits, sum_terms
+from toolbox.contracts.gan_variant import GanVariant, Logits, sum_terms
 
 
 class LeastSquares(GanVariant):

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolbox.build import BESIDE
-from toolbox.errors import UserError, did_you_mean
-from toolbox.plugin_manager import failure_of, manager, one_line
-from toolbox.registry import KINDS
+from toolbox.assembly.build import BESIDE
+from toolbox.io.errors import UserError, did_you_mean
+from toolbox.plugins.manager import failure_of, manager, one_line
+from toolbox.plugins.registry import KINDS
 from toolbox.testing.components import (
     check_decoder,
     check_degradation,

@@ -10,12 +10,10 @@ import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
-from toolbox.algorithm import Algorithm
-from toolbox.augmentation import Augmentation
+from toolbox.contracts.augmentation import Augmentation
+from toolbox.contracts.gan_variant import GanVariant
+from toolbox.contracts.regularizer import Regularizer
 from toolbox.engine.optimizers import parameter_groups
-from toolbox.gan_variant import GanVariant
-from toolbox.parts import Adversary, Parts, WeightedLoss
-from toolbox.regularizer import Regularizer
 from toolbox.testing.components import images, require
 from toolbox.testing.networks import (
     Distance,
@@ -27,6 +25,8 @@ from toolbox.testing.networks import (
     TinyGenerator,
     TinyStyleEncoder,
 )
+from toolbox.training.algorithm import Algorithm
+from toolbox.training.parts import Adversary, Parts, WeightedLoss
 
 OTHERS: dict[str, Callable[[], nn.Module]] = {
     "encoders": TinyEncoder,

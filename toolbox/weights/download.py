@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
-from toolbox.errors import UserError
+from toolbox.io.errors import UserError
 
 CHUNK = 1 << 20
 SCHEMES = ("http", "https", "file")

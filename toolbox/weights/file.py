@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from toolbox.engine.checkpoint import file_hash, read_checkpoint, replace_text, write_checkpoint
-from toolbox.errors import RunFailed, UserError
+from toolbox.io.errors import RunFailed, UserError
+from toolbox.weights.checkpoint import file_hash, read_checkpoint, replace_text, write_checkpoint
 
 SUFFIXES = (".safetensors", ".pth")
 

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from toolbox.engine.checkpoint import DAMAGE
-from toolbox.errors import UserError
-from toolbox.registry import registry
-from toolbox.spectral_norm import with_singular_vectors
-from toolbox.weights.checkpoint_format import CheckpointFormat, State
+from toolbox.contracts.checkpoint_format import CheckpointFormat, State
+from toolbox.io.errors import UserError
+from toolbox.plugins.registry import registry
+from toolbox.weights.checkpoint import DAMAGE
 from toolbox.weights.file import read_weights
 from toolbox.weights.models import cached_model
+from toolbox.weights.spectral_norm import with_singular_vectors
 from toolbox.weights.state_layout import readings, unwrapped_state
 
 NCNN = (".param", ".bin")

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from toolbox.errors import UserError, did_you_mean
+from toolbox.io.errors import UserError, did_you_mean
 from toolbox.weights.download import Progress, cache_folder, compare, digest, fetch, name_in, take_member
 from toolbox.weights.official_models import MODELS, Member, OfficialModel
 

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
-from toolbox.weights.ncnn_graph import NcnnGraph
+from toolbox.contracts.ncnn_graph import NcnnGraph
+from toolbox.io.errors import UserError
 
 MAGIC = "7767517"
 HALF, SINGLE = 0x01306B47, (0, 0x0002C056)

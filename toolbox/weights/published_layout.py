@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from toolbox.errors import UserError, did_you_mean
+from toolbox.io.errors import UserError, did_you_mean
 from toolbox.weights.file import SUFFIXES, description_file, write_weights
 from toolbox.weights.importing import formats, load_network
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import toolbox
-from toolbox.errors import UserError, did_you_mean
+from toolbox.io import installation
+from toolbox.io.errors import UserError, did_you_mean
 
 DEFAULT = "palette-x4"
 """What `infer` applies when nobody names a network."""
@@ -17,8 +17,7 @@ def shipped_models() -> dict[str, Path]:
     In an installed wheel they lie in `toolbox/models`, in a checkout in `models`. A model of several networks is named
     by the file of the one that gives its first output; a card, `README.md`, lies beside it.
     """
-    package = Path(toolbox.__file__).resolve().parent
-    folder = next((place for place in (package / "models", package.parent / "models") if place.is_dir()), None)
+    folder = installation.shipped("models")
     found = {}
     for place in sorted(folder.iterdir()) if folder else []:
         files = [file for file in sorted(place.glob("*.safetensors")) if file.with_name(f"{file.name}.json").is_file()]

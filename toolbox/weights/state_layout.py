@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
+from toolbox.io.errors import UserError
 
 WRAPPERS = (
     "params_ema", "params-ema", "ema_state_dict", "state_dict_ema", "params", "model_state_dict", "state_dict",

@@ -1,7 +1,6 @@
 """AdaIN (Huang and Belongie, 2017): one network for the style of any picture, in any strength."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -7,11 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolbox.algorithm import Algorithm, Values
-from toolbox.errors import UserError, did_you_mean
-from toolbox.network_call import at_least_float32, uncompiled, unwrapped
-from toolbox.outputs import Style
-from toolbox.parts import Parts
+from toolbox import Algorithm, Parts, Style, UserError, Values, did_you_mean, unwrapped
+from toolbox.training.network_call import at_least_float32, uncompiled
 
 from .statistics import adapt
 

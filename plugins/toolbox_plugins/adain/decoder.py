@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
-from toolbox.network import Decoder
+from toolbox import Decoder, UserError
 
 
 class AdaINDecoder(Decoder):

@@ -1,7 +1,6 @@
 """What a discriminator's images go through first: DiffAugment, ADA, instance noise."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

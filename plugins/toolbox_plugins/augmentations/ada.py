@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from toolbox.augmentation import Augmentation
-from toolbox.errors import UserError
-from toolbox.gan_variant import Logits
+from toolbox import Augmentation, Logits, UserError
 
 from .diff_augment import shifts
 from .geometry import affine, at, mirrored

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.augmentation import Augmentation
-from toolbox.errors import UserError, did_you_mean
+from toolbox import Augmentation, UserError, did_you_mean
 
 POLICIES = ("color", "translation", "cutout")
 GRAY = 0.5

@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.augmentation import Augmentation
-from toolbox.errors import UserError
-from toolbox.gan_variant import Logits
+from toolbox import Augmentation, Logits, UserError
 
 
 class InstanceNoise(Augmentation):

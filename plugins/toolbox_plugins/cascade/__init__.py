@@ -1,7 +1,6 @@
 """Networks applied one after the other, each trained by itself or all together."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from toolbox.algorithm import Algorithm, Values
+from toolbox import Algorithm, Values
 
 
 class Cascade(Algorithm):

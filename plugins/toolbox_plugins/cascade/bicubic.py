@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from toolbox.errors import UserError
-from toolbox.network import Generator
-from toolbox.resize import resize_bicubic
+from toolbox import Generator, UserError, resize_bicubic
 
 
 class Bicubic(Generator):

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from toolbox.errors import UserError
-from toolbox.network import Decoder, Encoder
+from toolbox import Decoder, Encoder, UserError
 
 from .generator import ResidualBlock
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle, relu
 
-from toolbox.errors import UserError
-from toolbox.network import Generator
+from toolbox import Generator, UserError
 
 
 class ResidualCNN(Generator):

@@ -1,7 +1,6 @@
 """CUT and FastCUT (Park et al., 2020): one-sided unpaired translation by contrasting patches."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -8,12 +8,8 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from toolbox.activations import activations, watched
-from toolbox.algorithm import Algorithm, Values
-from toolbox.errors import UserError
-from toolbox.network_call import unwrapped
-from toolbox.parts import Parts
-from toolbox.resize import resize_to
+from toolbox import Algorithm, Parts, UserError, Values, activations, resize_to, unwrapped
+from toolbox.training.activations import watched
 
 from .probe import probe_layers
 from .projector import PatchProjector, at_positions, draw_positions

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolbox.activations import activations, called_convolutions
-from toolbox.errors import UserError
-from toolbox.network_call import uncompiled
+from toolbox import UserError, activations
+from toolbox.training.activations import called_convolutions
+from toolbox.training.network_call import uncompiled
 
 LAYERS = 5
 SIDE = 64

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from toolbox.network_call import at_least_float32, in_float32
+from toolbox.training.network_call import at_least_float32, in_float32
 
 
 class PatchProjector(nn.Module):

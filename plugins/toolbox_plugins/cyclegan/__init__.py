@@ -1,7 +1,6 @@
 """CycleGAN (Zhu et al., 2017): unpaired translation with cycle consistency."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

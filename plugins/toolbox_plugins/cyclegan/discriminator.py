@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
-from toolbox.network import Discriminator
+from toolbox import Discriminator, UserError
 
 from .layers import initialize, make_norm
 from .official_weights import drop_stale_statistics

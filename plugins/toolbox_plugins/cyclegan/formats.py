@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from toolbox.weights.checkpoint_format import CheckpointFormat, State, count, shape
+from toolbox import CheckpointFormat, State
+from toolbox.contracts.checkpoint_format import count, shape
 
 from .official_weights import STALE
 

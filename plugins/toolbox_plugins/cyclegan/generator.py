@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
-from toolbox.network import Generator
+from toolbox import Generator, UserError
 
 from .layers import initialize, make_norm
 from .official_weights import drop_stale_statistics, move_for_dropout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 
 def make_norm(norm: str, channels: int) -> nn.Module:

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from toolbox.dataset import ImageDataset, Images, Transform
-from toolbox.errors import UserError
-from toolbox.images import images_at, read_image
-from toolbox.raw_cache import RawCache
+from toolbox import ImageDataset, Images, Transform, UserError, images_at, read_image
+from toolbox.io.raw_cache import RawCache
 
 
 class Folder:

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from toolbox.dataset import ImageDataset, Transform
-from toolbox.errors import UserError
+from toolbox import ImageDataset, Transform, UserError
 
 from .folders import Folder, transformed
 

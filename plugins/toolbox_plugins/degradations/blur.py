@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 from .filtering import filter_images
 from .kernels import (

@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.degradation import Degradation
-from toolbox.errors import UserError
-from toolbox.resize import resize_to
+from toolbox import Degradation, UserError, resize_to
 
 from .blur import Blur
 from .filtering import filter_images

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 from .stage import Draws, Stage, check_bounds, generators, per_sample, seeds, uniform
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 from .jpeg import Rounding, jpeg
 from .stage import Draws, Size, Stage, in_batches

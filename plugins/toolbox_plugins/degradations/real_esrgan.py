@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import pi
 
-from toolbox.degradation import Degradation
+from toolbox import Degradation
 
 from .blur import Blur, SincFilter
 from .jpeg_stage import JPEG

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox.errors import UserError, did_you_mean
+from toolbox import UserError, did_you_mean
 
 from .stage import Draws, Size, Stage, check_bounds, check_weights, choice, uniform
 

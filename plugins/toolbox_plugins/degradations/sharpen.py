@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 from .filtering import filter_separable
 from .stage import Draws, Stage

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox.degradation import Degradation
-from toolbox.errors import UserError
+from toolbox import Degradation, UserError
 
 Draws = dict[str, Any]
 """Parameters by name, each a tensor (B, ...) with one entry per sample, or the `Draws` of a stage inside."""

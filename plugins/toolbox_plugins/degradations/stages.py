@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from toolbox.degradation import Degradation
-from toolbox.errors import UserError, did_you_mean
+from toolbox import Degradation, UserError, did_you_mean
 
 from .stage import Draws, Size, Stage, check_weights, choice, on_some, pick, seeds
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolbox.hookspecs import Register, hookimpl
+from toolbox import Register, hookimpl
 
 
 @hookimpl

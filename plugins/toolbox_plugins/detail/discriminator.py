@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
-from toolbox.network import Discriminator
+from toolbox import Discriminator, UserError
 
 
 class DetailDiscriminator(Discriminator):

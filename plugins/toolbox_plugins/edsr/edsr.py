@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
-from toolbox.network import Generator
+from toolbox import Generator, UserError
 
 UPSAMPLING = {1: [], 2: [2], 3: [3], 4: [2, 2], 8: [2, 2, 2]}
 """The pixel shuffles that make up each scale."""

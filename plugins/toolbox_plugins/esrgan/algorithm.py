@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolbox.algorithm import Values
+from toolbox import Values
 from toolbox_plugins.srgan.algorithm import SRGAN
 
 

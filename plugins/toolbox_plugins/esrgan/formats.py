@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from toolbox.errors import UserError
-from toolbox.weights.checkpoint_format import CheckpointFormat, State, count, renamed, shape
-from toolbox.weights.ncnn_graph import NcnnGraph
+from toolbox import CheckpointFormat, State, UserError
+from toolbox.contracts.checkpoint_format import count, renamed, shape
+from toolbox.contracts.ncnn_graph import NcnnGraph
 
 from .rrdbnet import SHARE, UNSHUFFLE
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
-from toolbox.network import Generator
+from toolbox import Generator, UserError
 
 UNSHUFFLE = {1: 4, 2: 2, 4: 1}
 """How much smaller the input is folded at each scale; the network itself always enlarges by 4."""

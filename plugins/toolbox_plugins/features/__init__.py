@@ -1,7 +1,6 @@
 """Frozen networks whose activations perceptual losses and metrics compare."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 from .packaged import packaged_file
 from .stack import FeatureStack

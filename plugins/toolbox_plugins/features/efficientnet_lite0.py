@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.network import FeatureNetwork
+from toolbox import FeatureNetwork, UserError, did_you_mean
 
 from .packaged import packaged_file
 from .weights import find_weights, read_tensors

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import nn
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 from .stack import FeatureStack
 from .vgg19 import IMAGENET_MEAN, IMAGENET_STD

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 from .stack import FeatureStack
 from .vgg19 import IMAGENET_MEAN, IMAGENET_STD

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.network import FeatureNetwork
+from toolbox import FeatureNetwork, UserError, did_you_mean
 
 from .vgg_layout import VGG19_BLOCKS, layer_places, make_layers
 from .weights import find_weights, read_tensors

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
+from toolbox import UserError
 from toolbox.weights.download import compare, fetch, name_in
 
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")

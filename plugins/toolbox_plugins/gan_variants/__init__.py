@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

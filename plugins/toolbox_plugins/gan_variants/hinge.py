@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import relu
 
-from toolbox.gan_variant import GanVariant, Logits, sum_terms
+from toolbox import GanVariant, Logits, sum_terms
 
 
 class Hinge(GanVariant):

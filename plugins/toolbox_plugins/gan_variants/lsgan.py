@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from toolbox.errors import UserError
-from toolbox.gan_variant import GanVariant, Logits, sum_terms
+from toolbox import GanVariant, Logits, UserError, sum_terms
 
 
 class LSGAN(GanVariant):

@@ -12,10 +12,11 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from toolbox.build import build_algorithm
-from toolbox.compatibility import check_combination
+from toolbox import UserError
+from toolbox.assembly.build import build_algorithm
+from toolbox.assembly.compatibility import check_combination
 from toolbox.engine.optimizers import parameter_groups
-from toolbox.errors import CompatibilityWarning, UserError
+from toolbox.io.errors import CompatibilityWarning
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "Vanilla": {"type": "Vanilla"},

@@ -8,12 +8,10 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from toolbox.algorithm import Algorithm
-from toolbox.compatibility import Warn
-from toolbox.errors import ConfigError
-from toolbox.gan_variant import BATCH_NORMS, GanVariant
-from toolbox.network_call import unwrapped
-from toolbox.spectral_norm import is_normalized
+from toolbox import Algorithm, ConfigError, GanVariant, unwrapped
+from toolbox.assembly.compatibility import Warn
+from toolbox.contracts.gan_variant import BATCH_NORMS
+from toolbox.weights.spectral_norm import is_normalized
 from toolbox_plugins.regularizers.slope import Slope
 
 from .ragan import RaGAN

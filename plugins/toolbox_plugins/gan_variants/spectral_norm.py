@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
-from toolbox.gan_variant import GanVariant, Logits, VariantError
-from toolbox.spectral_norm import normalize_spectrally
+from toolbox import GanVariant, Logits, UserError, VariantError
+from toolbox.weights.spectral_norm import normalize_spectrally
 
 
 class Shown(nn.Module):

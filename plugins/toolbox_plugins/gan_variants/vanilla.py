@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from toolbox.errors import UserError
-from toolbox.gan_variant import GanVariant, Logits, sum_terms
+from toolbox import GanVariant, Logits, UserError, sum_terms
 
 
 class Vanilla(GanVariant):

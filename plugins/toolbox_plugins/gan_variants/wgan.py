@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from toolbox.errors import UserError
-from toolbox.gan_variant import GanVariant, Logits, sum_terms
+from toolbox import GanVariant, Logits, UserError, sum_terms
 
 
 class WGAN(GanVariant):

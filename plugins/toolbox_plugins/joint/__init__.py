@@ -1,7 +1,6 @@
 """Style transfer and super-resolution in one network: small photographs to large pictures of another domain."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -7,12 +7,7 @@ import inspect
 import torch
 from torch import Tensor, nn
 
-from toolbox.algorithm import Algorithm, Values
-from toolbox.errors import UserError
-from toolbox.network_call import unwrapped
-from toolbox.outputs import Style
-from toolbox.parts import Parts
-from toolbox.resize import resize_bicubic
+from toolbox import Algorithm, Parts, Style, UserError, Values, resize_bicubic, unwrapped
 from toolbox_plugins.degradations.jpeg import jpeg
 
 

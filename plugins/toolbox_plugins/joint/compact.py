@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, relu
 
-from toolbox.errors import UserError
-from toolbox.network import GradedGenerator
+from toolbox import GradedGenerator, UserError
 
 from .flatten import flatten
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, pad, pixel_unshuffle
 
-from toolbox.errors import UserError
-from toolbox.network import GradedGenerator
+from toolbox import GradedGenerator, UserError
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from toolbox_plugins.esrgan.rrdbnet import RRDBNet
 

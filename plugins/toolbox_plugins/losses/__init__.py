@@ -1,7 +1,6 @@
 """Losses per pixel, on artefacts, of styles and colours, of patches and codes, and on activations."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 from .pixel import check_shapes
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
-from toolbox.network_call import at_least_float32
+from toolbox import UserError
+from toolbox.training.network_call import at_least_float32
 
 from .style_files import check_size, mean_statistics
 

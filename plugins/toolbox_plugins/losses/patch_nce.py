@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 from .activation_lists import layer_by_layer
 from .pixel import check_shapes

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.network import FeatureNetwork
+from toolbox import FeatureNetwork, UserError, did_you_mean
 
 from .pixel import check_shapes
 from .statistics import STATISTICS, instance_normalized

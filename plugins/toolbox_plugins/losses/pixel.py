@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 
 class L1Loss(nn.Module):

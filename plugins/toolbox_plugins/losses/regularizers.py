@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
-from toolbox.network_call import at_least_float32
+from toolbox import UserError
+from toolbox.training.network_call import at_least_float32
 
 
 class TotalVariationLoss(nn.Module):

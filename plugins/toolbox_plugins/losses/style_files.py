@@ -8,9 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
-from toolbox.images import images_at, images_to_float, read_image
-from toolbox.resize import resize_to
+from toolbox import UserError, images_at, images_to_float, read_image, resize_to
 
 
 def style_images(image: str, size: int | None) -> Iterator[Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolbox.network import FeatureNetwork
+from toolbox import FeatureNetwork
 
 from .feature_distance import FeatureDistance
 from .fid import frechet_distance

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.network import FeatureNetwork
+from toolbox import FeatureNetwork, UserError, did_you_mean
 
 from .deep import DeepMetric
 

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
-from toolbox.metric import PairedMetric
-from toolbox.network import FeatureNetwork
+from toolbox import FeatureNetwork, PairedMetric, UserError
 
 EPSILON = 1e-10
 """Added to a vector's length before dividing by it, as LPIPS does."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.network import FeatureNetwork
+from toolbox import FeatureNetwork, UserError, did_you_mean
 
 from .deep import DeepMetric
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.network import FeatureNetwork
+from toolbox import FeatureNetwork
 
 from .vectors import VectorMetric
 

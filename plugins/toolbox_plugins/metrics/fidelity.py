@@ -7,8 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
-from toolbox.metric import PairedMetric
+from toolbox import PairedMetric, UserError
 
 Y601 = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """Weights of MATLAB's rgb2ycbcr; the offset 16 comes on top, so that Y spans [16, 235]."""

@@ -7,8 +7,7 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.network import FeatureNetwork
+from toolbox import FeatureNetwork, UserError, did_you_mean
 
 from .to_style import StyleDistance
 

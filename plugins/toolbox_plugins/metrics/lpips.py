@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
+from toolbox import UserError
 from toolbox_plugins.features.lpips_trunks import VGG16, AlexNet, Trunk
 from toolbox_plugins.features.packaged import packaged_file
 from toolbox_plugins.features.weights import find_weights, read_tensors

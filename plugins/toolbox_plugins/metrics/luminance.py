@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.metric import PairedMetric
+from toolbox import PairedMetric
 
 REC601 = (0.299, 0.587, 0.114)
 

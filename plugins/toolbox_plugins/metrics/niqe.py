@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
-from toolbox.metric import SingleMetric
-from toolbox.resize import resize_bicubic
+from toolbox import SingleMetric, UserError, resize_bicubic
 from toolbox_plugins.features.packaged import packaged_file
 
 from .fidelity import Y601

@@ -11,9 +11,7 @@ import cv2
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError
-from toolbox.images import images_at, images_to_float, read_image
-from toolbox.metric import SetMetric
+from toolbox import SetMetric, UserError, images_at, images_to_float, read_image
 
 
 class StyleDistance(SetMetric):

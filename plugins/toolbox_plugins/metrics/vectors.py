@@ -8,10 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.metric import SetMetric
-from toolbox.network import FeatureNetwork
-from toolbox.resize import resize_to
+from toolbox import FeatureNetwork, SetMetric, UserError, did_you_mean, resize_to
 
 BATCH = 32
 """So many crops are seen by the network at once."""

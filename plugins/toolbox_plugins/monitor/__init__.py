@@ -1,7 +1,6 @@
 """Watches the health of a GAN while it trains: measures, verdicts in plain words, a dashboard, and first aid."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

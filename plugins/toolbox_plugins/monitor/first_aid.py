@@ -7,11 +7,11 @@ from typing import Any
 
 from mmengine.dist import barrier, is_distributed
 
-from toolbox.engine.checkpoint import read_checkpoint, write_checkpoint
+from toolbox import RunFailed
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.schedules import SCALED, scale_rates
-from toolbox.engine.state import load_portable_state, portable_state
-from toolbox.errors import RunFailed
+from toolbox.weights.checkpoint import read_checkpoint, write_checkpoint
+from toolbox.weights.state import load_portable_state, portable_state
 
 ACTIONS = ("pause_discriminator", "lower_rates", "roll_back")
 CANDIDATE, HEALTHY = "health_candidate.pth", "health_last.pth"

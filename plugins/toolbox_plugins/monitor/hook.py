@@ -14,7 +14,7 @@ from mmengine.dist import all_reduce, barrier, is_distributed
 from mmengine.hooks import Hook
 from torch import Tensor
 
-from toolbox.errors import UserError, did_you_mean
+from toolbox import UserError, did_you_mean
 
 from . import first_aid
 from .dashboard import draw

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from toolbox.algorithm import Algorithm, Values
+from toolbox import Algorithm, Logits, Values, critic, unwrapped
 from toolbox.engine.random_state import undisturbed
-from toolbox.gan_variant import Logits, critic
-from toolbox.network_call import uncompiled, unwrapped
+from toolbox.training.network_call import uncompiled
 
 POWER_STEPS = 4
 """Power iterations for a layer's largest singular value: within some per cent of it."""

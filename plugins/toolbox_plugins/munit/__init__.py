@@ -1,7 +1,6 @@
 """MUNIT (Huang et al., 2018): unpaired translation in many styles, with codes of content and of style."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.algorithm import Algorithm, Values
-from toolbox.outputs import Style
-from toolbox.parts import Parts
+from toolbox import Algorithm, Parts, Style, Values
 from toolbox_plugins.unit.codes import agreed
 
 from .generator import drawn_style

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.network import Decoder
+from toolbox import Decoder
 from toolbox_plugins.unit.decoder import enlarging
 from toolbox_plugins.unit.layers import ConvBlock, check_sizes, initialize
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from toolbox.weights.checkpoint_format import State, count, renamed, shape
+from toolbox import State
+from toolbox.contracts.checkpoint_format import count, renamed, shape
 from toolbox_plugins.unit.formats import STALE, TwoWays
 
 

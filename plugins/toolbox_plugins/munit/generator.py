@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.network import Generator
+from toolbox import Generator
 
 from .content_encoder import MUNITContentEncoder
 from .decoder import MUNITDecoder

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
-from toolbox.network import StyleEncoder
+from toolbox import StyleEncoder, UserError
 from toolbox_plugins.unit.layers import ConvBlock, check_sizes, initialize
 
 

@@ -1,7 +1,6 @@
 """Feed-forward neural style (Johnson et al., 2016): one network for one style, and its texture and colour variants."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
-from toolbox.errors import UserError
-from toolbox.network import Generator
+from toolbox import Generator, UserError
 
 
 class TransformNet(Generator):

@@ -1,7 +1,6 @@
 """pix2pix (Isola et al., 2017): paired translation, judged together with its input."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

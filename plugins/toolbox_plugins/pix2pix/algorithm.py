@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from toolbox.algorithm import Algorithm, Values
-from toolbox.resize import resize_to
+from toolbox import Algorithm, Values, resize_to
 
 
 class Pix2Pix(Algorithm):

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from toolbox.weights.checkpoint_format import CheckpointFormat, State, shape
+from toolbox import CheckpointFormat, State
+from toolbox.contracts.checkpoint_format import shape
 
 INWARDS = 12
 """More levels than any image has."""

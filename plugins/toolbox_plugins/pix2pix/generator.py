@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
-from toolbox.network import Generator
+from toolbox import Generator, UserError
 from toolbox_plugins.cyclegan.layers import initialize, make_norm
 from toolbox_plugins.cyclegan.official_weights import drop_stale_statistics
 

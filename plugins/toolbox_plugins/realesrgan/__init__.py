@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

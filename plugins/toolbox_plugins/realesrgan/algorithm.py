@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolbox.algorithm import Values
-from toolbox.parts import Parts
+from toolbox import Parts, Values
 from toolbox_plugins.degradations.sharpen import usm_sharpen
 from toolbox_plugins.esrgan.algorithm import ESRGAN
 

@@ -7,9 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
-from toolbox.network import Discriminator
-from toolbox.spectral_norm import normalize_spectrally
+from toolbox import Discriminator, UserError
+from toolbox.weights.spectral_norm import normalize_spectrally
 
 SMALLEST = 8
 """Height and width are halved three times."""

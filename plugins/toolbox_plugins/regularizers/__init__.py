@@ -1,7 +1,6 @@
 """Terms of a discriminator's loss that go with any GAN objective: penalties on its slope, consistency."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
-from toolbox.regularizer import Judge, Regularizer
+from toolbox import Judge, Regularizer, UserError
 
 
 class ConsistencyRegularization(Regularizer):

@@ -12,9 +12,7 @@ from math import isfinite
 import torch
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
-from toolbox.gan_variant import critic, refuse_batch_norm
-from toolbox.regularizer import Judge, Regularizer
+from toolbox import Judge, Regularizer, UserError, critic, refuse_batch_norm
 
 
 class Slope(Regularizer):

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from toolbox.algorithm import Algorithm
+from toolbox import Algorithm
 
 from .measures import luminance_correlation
 from .sentinel import Sentinel

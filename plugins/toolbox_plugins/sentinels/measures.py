@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from toolbox.errors import UserError
-from toolbox.resize import resize_to
+from toolbox import UserError, resize_to
 
 REC601 = (0.299, 0.587, 0.114)
 TILE = 32

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolbox.algorithm import Algorithm
+from toolbox import Algorithm
 
 from .measures import diversity_ratio, thumbnails
 from .sentinel import Sentinel

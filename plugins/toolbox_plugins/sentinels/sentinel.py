@@ -12,11 +12,9 @@ from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 from torch import Tensor
 
-from toolbox.algorithm import Algorithm
+from toolbox import Algorithm, Style, UserError, did_you_mean
 from toolbox.engine.random_state import undisturbed
-from toolbox.errors import UserError, did_you_mean
-from toolbox.network_call import uncompiled
-from toolbox.outputs import Style
+from toolbox.training.network_call import uncompiled
 
 
 class Sentinel(Hook, ABC):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolbox.algorithm import Algorithm
+from toolbox import Algorithm
 
 from .measures import cycle_noise_ratio
 from .sentinel import Sentinel, predicted

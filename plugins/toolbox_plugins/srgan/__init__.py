@@ -1,7 +1,6 @@
 """SRGAN (Ledig et al., 2017): super-resolution by a pixel, a perceptual and an adversarial loss."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from toolbox.errors import UserError
-from toolbox.weights.checkpoint_format import CheckpointFormat, State, count, renamed, root, shape
+from toolbox import CheckpointFormat, State, UserError
+from toolbox.contracts.checkpoint_format import count, renamed, root, shape
 
 TO_MMAGIC = (
     (r"body\.(\d+)\.", r"trunk_net.\1."),

@@ -1,7 +1,6 @@
 """Gaussians on a ring and on a grid: the textbook's test of what a GAN objective does, in seconds."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -11,7 +11,7 @@ import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch.optim import Adam
 
-from toolbox.build import build_algorithm
+from toolbox.assembly.build import build_algorithm
 from toolbox.engine.optimizers import parameter_groups
 
 from .coverage import covered

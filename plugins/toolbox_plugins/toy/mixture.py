@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from toolbox.dataset import ImageDataset
-from toolbox.errors import UserError
+from toolbox import ImageDataset, UserError
 
 
 def centres(layout: str) -> np.ndarray:

@@ -8,9 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from toolbox.dataset import Images, Transform
-from toolbox.errors import UserError
-from toolbox.images import images_at, read_image
+from toolbox import Images, Transform, UserError, images_at, read_image
 
 from .naming import named
 

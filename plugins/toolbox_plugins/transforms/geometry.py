@@ -8,9 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from toolbox.dataset import Images, Transform
-from toolbox.errors import UserError
-from toolbox.resize import resize_bicubic
+from toolbox import Images, Transform, UserError, resize_bicubic
 
 
 class RandomCrop(Transform):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolbox.dataset import Images, Transform
-from toolbox.errors import UserError
+from toolbox import Images, Transform, UserError
 
 
 class Copy(Transform):

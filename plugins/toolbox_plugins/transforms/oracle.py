@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from toolbox.dataset import Images, Transform
+from toolbox import Images, Transform
 
 from .naming import named
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from toolbox.dataset import Images, Transform
-from toolbox.errors import UserError
+from toolbox import Images, Transform, UserError
 
 from .naming import named
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox.errors import UserError
-from toolbox.network import Generator
+from toolbox import Generator, UserError
 
 
 class UNetRestorer(Generator):

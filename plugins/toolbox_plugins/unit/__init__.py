@@ -1,7 +1,6 @@
 """UNIT (Liu et al., 2017): unpaired translation through a latent space that two domains share."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

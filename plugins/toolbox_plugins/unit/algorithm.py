@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from toolbox.algorithm import Algorithm, Values
-from toolbox.parts import Parts
+from toolbox import Algorithm, Parts, Values
 
 from .codes import agreed, refuse_style
 from .layers import ResidualBlock, initialize

@@ -7,8 +7,7 @@ from inspect import Parameter, signature
 
 from torch import nn
 
-from toolbox.errors import ConfigError
-from toolbox.parts import Parts
+from toolbox import ConfigError, Parts
 
 
 def agreed(parts: Parts, slots: Sequence[str], attribute: str) -> int:

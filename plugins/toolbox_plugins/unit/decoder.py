@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.network import Decoder
+from toolbox import Decoder
 
 from .layers import ConvBlock, ResidualBlocks, check_sizes, initialize
 

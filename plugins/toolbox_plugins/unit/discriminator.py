@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
-from toolbox.network import Discriminator
+from toolbox import Discriminator, UserError
 
 from .layers import ConvBlock, check_sizes, initialize
 

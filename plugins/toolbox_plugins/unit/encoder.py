@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from toolbox.network import Encoder
+from toolbox import Encoder
 
 from .layers import ConvBlock, ResidualBlocks, check_sizes, initialize
 

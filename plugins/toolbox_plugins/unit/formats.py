@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from toolbox.errors import UserError, did_you_mean
-from toolbox.weights.checkpoint_format import CheckpointFormat, State, count, renamed, shape
+from toolbox import CheckpointFormat, State, UserError, did_you_mean
+from toolbox.contracts.checkpoint_format import count, renamed, shape
 
 WAYS = {"fake_b": ("a", "b"), "fake_a": ("b", "a")}
 """From which half of a file an output has its encoder, and from which its decoder."""

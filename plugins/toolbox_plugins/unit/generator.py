@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from toolbox.network import Generator
+from toolbox import Generator
 
 from .decoder import UNITDecoder
 from .encoder import UNITEncoder

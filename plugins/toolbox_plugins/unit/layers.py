@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from toolbox.errors import UserError
+from toolbox import UserError
 
 
 class ConvBlock(nn.Module):

@@ -1,7 +1,6 @@
 """My GAN: a plugin of gan-toolbox. This file is its table of contents; each hook imports what it registers."""
 
-from toolbox import hookimpl
-from toolbox.hookspecs import Register
+from toolbox import Register, hookimpl
 
 
 @hookimpl

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolbox import Transform
-from toolbox.dataset import Images
+from toolbox import Images, Transform
 
 
 class GammaJitter(Transform):

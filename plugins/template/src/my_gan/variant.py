@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from toolbox import GanVariant
-from toolbox.gan_variant import Logits, sum_terms
+from toolbox import GanVariant, Logits, sum_terms
 
 
 class SoftHinge(GanVariant):

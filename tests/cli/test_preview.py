@@ -1,0 +1,43 @@
+"""The contact sheet of a degradation: one row per image, one column per seed, the same sheet from the same seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runs import command, pictures, sr_config, write_config
+from toolbox.io.images import read_image
+
+
+def config(folder: Path, **model: object) -> Path:
+    return write_config(sr_config(folder, **model), folder / "run.yaml")
+
+
+def test_the_sheet_has_a_row_per_image_and_a_column_per_version(tmp_path: Path) -> None:
+    noise = {"type": "Stages", "scale": 2, "stages": {"noise": {"type": "GaussianNoise"}}}
+    file, photos, sheet = config(tmp_path, degradation=noise), pictures(tmp_path / "p", 2), tmp_path / "sheet.png"
+    assert command("preview", file, photos, "-o", sheet, "--count", "3", "--size", "31") == 0
+    first = read_image(sheet)
+    assert first.shape == (22 + 2 * 256 + 6, 4 * 262 - 6, 3)
+    assert command("preview", file, photos, "-o", sheet, "--count", "3", "--size", "31") == 0
+    assert (read_image(sheet) == first).all()
+    assert command("preview", file, photos, "-o", sheet, "--count", "3", "--size", "31", "--seed", "7") == 0
+    assert (read_image(sheet) != first).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "sheet.jpg"], "a contact sheet is a PNG"),
+        (["-o", "sheet.png", "--count", "0"], "--count: must be 1 or more"),
+        (["-o", "sheet.png", "--seed", "-1"], "--seed: must be 0 or more"),
+        (["-o", "sheet.png", "--size", "1"], "too small for a scale of 2"),
+        (["-o", "sheet.png", "--cfg-options", "model.degradation=null"], "model.degradation: is missing"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("preview", config(tmp_path), pictures(tmp_path / "p", 1), *arguments) == 2
+    assert words in capsys.readouterr().err

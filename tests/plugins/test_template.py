@@ -1,0 +1,111 @@
+"""The template, copied and installed as a stranger would, lists, checks, trains, resumes, tests and infers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+
+def tiny(iterations: int) -> list[str]:
+    """Options that make the template's training a matter of milliseconds."""
+    changes = {
+        "model.generator.width": 4,
+        "model.generator.depth": 1,
+        "model.discriminator.width": 4,
+        "train_dataloader.batch_size": 2,
+        "train_dataloader.dataset.transforms.0.size": 32,
+        "train_cfg.max_iters": iterations,
+    }
+    return ["--cfg-options", *(f"{key}={value}" for key, value in changes.items())]
+
+
+class Stranger:
+    """A copy of the template outside the checkout, installed into an environment of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        shutil.copytree(ROOT / "plugins" / "template", self.home, ignore=shutil.ignore_patterns("__pycache__"))
+        venv.EnvBuilder(symlinks=os.name != "nt").create(folder / "venv")
+        self.python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+        site_packages = Path(self("-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+        # The running environment's packages, editable ones too: a path in a .pth file would not process theirs.
+        packages = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+        lines = [f"import site; site.addsitedir({path!r})\n" for path in packages]
+        (site_packages / "running_environment.pth").write_text("".join(lines))
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(self.python), "install"]
+        subprocess.run([*pip, "--quiet", "--no-build-isolation", "--no-deps", "--no-index", str(self.home)], check=True)
+
+    def __call__(self, *arguments: str) -> str:
+        """Run the environment's Python in the template's folder; returns what it printed."""
+        command = [str(self.python), *arguments]
+        ended = subprocess.run(command, cwd=self.home, capture_output=True, text=True, encoding="utf-8")
+        assert ended.returncode == 0, f"{arguments} ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}"
+        return ended.stdout
+
+    def tool(self, name: str, *arguments: str) -> str:
+        """Run `tools/NAME.py`."""
+        return self(str(ROOT / "tools" / f"{name}.py"), *arguments)
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Stranger:
+    made = Stranger(tmp_path_factory.mktemp("stranger"))
+    rng = np.random.default_rng(0)
+    for name in ("train/one", "train/two", "test/three"):
+        file = made.home / "photos" / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+        coarse.resize((64, 48), Image.Resampling.BICUBIC).save(file)
+    return made
+
+
+def test_the_installed_template_is_listed_without_importing_torch(stranger: Stranger) -> None:
+    assert "my-gan 0.1.0" in stranger.tool("plugins", "list")
+    program = "import sys; from toolbox.cli import run; run('plugins', ['list']); print(sorted(sys.modules))"
+    loaded = stranger("-c", program).splitlines()[-1]
+    assert "'my_gan'" in loaded and "'torch'" not in loaded and "'my_gan.generator'" not in loaded
+
+
+def test_the_templates_components_and_its_own_tests_pass(stranger: Stranger) -> None:
+    checked = stranger.tool("plugins", "check", "my_gan").splitlines()
+    assert len(checked) == 6 and all(line.startswith("ok") and "keeps to the contract" in line for line in checked)
+    assert " passed" in stranger("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error::UserWarning")
+
+
+def test_the_template_trains_resumes_tests_and_infers(stranger: Stranger) -> None:
+    shown = stranger.tool("train", "template.yaml", "--dry-run")
+    assert "SmoothShuffleUpscaler" in shown and "SoftHinge(margin=1.0" in shown
+    work_dir = stranger.home / "work_dirs" / "template"
+    assert not work_dir.exists(), "a dry run leaves nothing behind"
+
+    stranger.tool("train", "template.yaml", *tiny(2))
+    first = torch.load(work_dir / "iter_2.pth", weights_only=True)
+    assert first["meta"]["plugins"]["my_gan"] == "my-gan 0.1.0"
+    said = stranger.tool("train", "template.yaml", "--resume", *tiny(4))
+    assert "4/4" in said and "2/4" not in said, "it began again"
+    last = torch.load(work_dir / "iter_4.pth", weights_only=True)
+    for network in ("generator.features.0.weight", "discriminator.body.0.weight"):
+        assert not torch.equal(first["state_dict"][network], last["state_dict"][network]), f"{network} did not train"
+
+    tested = stranger.tool("test", "template.yaml", "work_dirs/template/iter_4.pth", *tiny(4))
+    assert "do nothing" in tested and "psnr[Y601,crop2,uint8,peak255]" in tested
+    report = yaml.safe_load((work_dir / "test" / "report.json").read_text())
+    assert report["plugins"]["my_gan"] == "my-gan 0.1.0" and report["rows"]["test"]["psnr"] > 10
+
+    model = ["--config", "template.yaml", "--checkpoint", "work_dirs/template/iter_4.pth"]
+    stranger.tool("infer", "photos/test", "-o", "enlarged", *model, *tiny(4))
+    with Image.open(stranger.home / "enlarged" / "three.png") as enlarged:
+        assert enlarged.size == (128, 96)

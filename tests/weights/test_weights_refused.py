@@ -1,0 +1,126 @@
+"""Weight files of others that are refused: unknown, ambiguous, damaged, or trying to run code."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fuzzing import bytewise, fuzz, refused_quickly, scrambled
+from toolbox.io.errors import UserError
+from toolbox.plugins.manager import PluginManager, use
+from toolbox.weights.importing import load_network, recognise
+from weight_files import STATE, saved
+
+TWO_FORMATS = '''
+from toolbox import hookimpl
+from toolbox.contracts.checkpoint_format import CheckpointFormat
+
+class Greedy(CheckpointFormat):
+    """Takes every network with a first convolution."""
+    network = "RRDBNet"
+    layout = "greedy"
+    needs = ("conv_first.weight",)
+
+    def arguments(self, state):
+        return {}
+
+    def convert(self, state):
+        return dict(state)
+
+    restore = convert
+
+@hookimpl
+def register_formats(register):
+    register("Greedy", Greedy)
+'''
+
+
+def test_a_file_of_no_known_format_lists_its_keys_and_the_formats(tmp_path: Path) -> None:
+    file = saved({"params": {"patch_embed.weight": torch.ones(2)}}, tmp_path / "swin.pth")
+    with pytest.raises(UserError, match=r"has these 1 keys \(patch_embed\.weight, .*RRDBNetBasicSR.*register_formats"):
+        load_network(file)
+
+
+def test_a_file_of_a_network_that_is_almost_known_names_the_nearest_format(tmp_path: Path) -> None:
+    state = {key: value for key, value in STATE.items() if "conv_up2" not in key}
+    with pytest.raises(UserError, match=r"nearest is RRDBNetBasicSR, which has conv_up2\.weight too; known"):
+        load_network(saved(state, tmp_path / "x2.pth"))
+
+
+def test_a_file_without_a_state_dict_says_what_it_holds(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no state dict but epoch, loss"):
+        load_network(saved({"epoch": 1, "loss": 0.5}, tmp_path / "a.pth"))
+    with pytest.raises(UserError, match="there is no such"):
+        load_network(tmp_path / "none.pth")
+
+
+def test_a_network_that_lacks_weights_or_has_more_is_refused_with_their_names(tmp_path: Path) -> None:
+    less = {key: value for key, value in STATE.items() if key != "body.1.rdb2.conv3.bias"}
+    with pytest.raises(UserError, match=r"looks like RRDBNetBasicSR and is not: missing body\.1\.rdb2\.conv3\.bias"):
+        load_network(saved(less, tmp_path / "less.pth"))
+    more = {**STATE, "conv_extra.weight": torch.ones(1)}
+    with pytest.raises(UserError, match=r"unexpected conv_extra\.weight"):
+        load_network(saved(more, tmp_path / "more.pth"))
+
+
+class Evil:
+    """Would make a file if it were unpickled."""
+
+    def __reduce__(self) -> Any:
+        return open, ("ran", "w")
+
+
+def test_code_in_a_file_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"params": STATE, "evil": Evil()}, "evil.pth")
+    Path("plain.pth").write_bytes(pickle.dumps(Evil()))
+    for name in ("evil.pth", "plain.pth"):
+        with pytest.raises(UserError, match=name):
+            load_network(Path(name))
+    assert not Path("ran").exists()
+
+
+def test_a_tensor_that_claims_more_than_is_stored_is_refused(tmp_path: Path) -> None:
+    huge = {**STATE, "conv_first.weight": torch.zeros(1).expand(100_000, 1000, 3, 3)}
+    with pytest.raises(UserError, match=r"conv_first\.weight: claims shape \(100000, 1000, 3, 3\) and stores less"):
+        load_network(saved(huge, tmp_path / "trap.pth"))
+    wide = {**STATE, "conv_first.weight": torch.zeros(20_000, 3, 3, 3)}
+    with pytest.raises(UserError, match=r"and is not: .* has shape"):  # compared before 14 GB are taken for it
+        load_network(saved(wide, tmp_path / "wide.pth"))
+
+
+def test_a_file_that_two_formats_take_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    plugin = tmp_path / "greedy.py"
+    plugin.write_text(TWO_FORMATS)
+    use(PluginManager([str(plugin)]))
+    try:
+        with pytest.raises(UserError, match=r"of the formats Greedy and RRDBNetBasicSR at once; .* -p no:NAME"):
+            recognise(STATE, "a.pth")
+    finally:
+        use(None)
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("official")
+    torch.save({"params": STATE}, folder / "old.pth", _use_new_zipfile_serialization=False)
+    return saved({"params": STATE}, folder / "new.pth")
+
+
+@settings(fuzz, max_examples=150)
+@given(changes=bytewise, whole=st.sampled_from(["new.pth", "old.pth"]))
+def test_damaged_files_are_refused_in_one_line_or_read(official: Path, changes, whole: str) -> None:
+    file = official.with_name("official.pth")
+    file.write_bytes(
+        scrambled(
+            official.with_name(whole).read_bytes(), changes, [b"conv_first", b"\x80\x02", b"PK\x03\x04", b"9999999"]
+        )
+    )
+    with refused_quickly("official.pth"):
+        load_network(file)

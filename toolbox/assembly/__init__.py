@@ -1,0 +1,1 @@
+"""A run, or a trained network, put together from a config and files."""

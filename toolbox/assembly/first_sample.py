@@ -1,0 +1,46 @@
+"""Looks at the first sample of an evaluation before training begins, not hours later at the first validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from torch.utils.data import DataLoader, default_collate
+
+from toolbox.contracts.metric import DO_NOTHING
+from toolbox.io.errors import ConfigError, did_you_mean
+from toolbox.training.algorithm import Algorithm
+
+
+def check_first_sample(
+    split: str, loader: DataLoader, algorithm: Algorithm, metrics: Sequence[Any], columns: Iterable[str] = ()
+) -> None:
+    """Refuse metrics and contact sheets that name images which the evaluation `split` will not have.
+
+    The first sample (of each domain, where they come one by one) is read and degraded as the evaluation will do it;
+    no network runs.
+    """
+    dataset: Any = loader.dataset
+    if not len(dataset):
+        raise ConfigError("holds no images", key=f"{split}_dataloader.dataset")
+    preprocessor: Any = algorithm.data_preprocessor
+    values: dict[str, Any] = {}
+    for index in dataset.examples():  # one, unless samples differ in what they hold
+        values |= preprocessor(default_collate([dataset[index]]), False)
+    outputs = [output for output, (source, *_) in algorithm.outputs.items() if source in values]
+    if not outputs:
+        wanted = " or ".join(f"'{name}'" for name in dict.fromkeys(path[0] for path in algorithm.outputs.values()))
+        for source in algorithm.derived.values():
+            wanted += f", or '{source}' and model.degradation to make it" if source != wanted else ""
+        message = f"gives {', '.join(values) or 'no images'}, and the model needs {wanted}"
+        raise ConfigError(message, key=f"{split}_dataloader.dataset")
+    known = [*values, *outputs, DO_NOTHING]
+    places = [
+        (f"{split}_evaluator.{i}.{name}", getattr(metric, name, None))
+        for i, metric in enumerate(metrics)
+        for name in ("prediction", "reference")
+    ]
+    places += [("default_hooks.samples.columns", name) for name in columns]
+    for key, name in places:
+        if isinstance(name, str) and name not in known:
+            raise ConfigError(f"no image of the evaluation is called '{name}'{did_you_mean(name, known)}", key=key)

@@ -1,0 +1,102 @@
+"""From files to a trained network: one that comes with the toolbox, was exported, published, or is in a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from toolbox.assembly.build import seeded_algorithm
+from toolbox.assembly.export import load_exported
+from toolbox.config import Config
+from toolbox.io.errors import UserError, did_you_mean
+from toolbox.training.algorithm import Algorithm
+from toolbox.training.outputs import Style
+from toolbox.training.starting import begin_with
+from toolbox.weights.checkpoint import read_checkpoint
+from toolbox.weights.file import description_file
+from toolbox.weights.importing import load_network
+from toolbox.weights.shipped import shipped_model, shipped_models
+from toolbox.weights.state import load_portable_state
+
+STYLE_FLAGS = "--style, --strength and --seed"
+
+
+class Output(nn.Module):
+    """One output of an algorithm as a network: its (averaged) generators, one after the other."""
+
+    def __init__(self, algorithm: Algorithm, output: str | None = None, style: Style | None = None) -> None:
+        super().__init__()
+        if output is not None and output not in algorithm.outputs:
+            raise UserError(f"--output {output}: the model has no such output{did_you_mean(output, algorithm.outputs)}")
+        self.algorithm, self.output = algorithm, output or next(iter(algorithm.outputs))
+        if style is not None:
+            algorithm.refuse_style(self.output, style)
+        self.style = style
+        self.scale, self.multiple = algorithm.scale_of(self.output), algorithm.multiple_of(self.output)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W) in [0, 1]."""
+        return self.algorithm.predict(images, self.output, self.style)
+
+
+def trained_network(
+    weights: str | Path | None = None,
+    *,
+    config: Config | None = None,
+    checkpoint: str | Path | None = None,
+    output: str | None = None,
+    style: Style | None = None,
+) -> nn.Module:
+    """A trained network on the CPU: images (B, C, H, W) in [0, 1] to an output, with its `scale` and `multiple`.
+
+    `weights` alone names everything: a model that comes with the toolbox, a file of `export`, known by the description
+    beside it, or one published elsewhere whose keys a plugin recognises. `config` with its `checkpoint` is the other
+    way, or with its `load_from` where it is a pipeline of networks that were trained apart.
+
+    Raises:
+        UserError: neither is given, a file is missing or not understood, or an option is out of place.
+    """
+    if weights is not None and str(weights) in shipped_models() and not Path(weights).exists():
+        weights = shipped_model(str(weights))
+    if weights is None:
+        if config is None:
+            raise UserError("--weights, or --config with --checkpoint, must name a trained network")
+        return Output(load_algorithm(config, checkpoint), output, style)
+    if description_file(Path(weights)).is_file():
+        return Output(load_exported(Path(weights), output=output), output, style)
+    if style is not None and Path(weights).exists():
+        raise UserError(f"{STYLE_FLAGS}: {Path(weights).name} holds one network of one style; leave them out")
+    return load_network(Path(weights), output=output)
+
+
+def load_algorithm(
+    config: Config, checkpoint: str | Path | None = None, *, device: str | torch.device = "cpu"
+) -> Algorithm:
+    """The config's model with a checkpoint's weights, by default those of its `load_from`, ready to `predict`."""
+    source = checkpoint or config.data.get("load_from")
+    if not source:
+        raise UserError(f"--checkpoint: is missing, and {config.source('')} names no weights by load_from")
+    algorithm = seeded_algorithm(config)
+    if isinstance(source, Mapping):
+        begin_with(algorithm, source, whole=True)
+    else:
+        state = read_checkpoint(source).get("state_dict")
+        if not isinstance(state, dict):
+            raise UserError(f"{source}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
+        load_portable_state(algorithm, state, str(source))
+    algorithm.to(device)
+    return algorithm.eval()
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of a name such as `cpu` or `cuda:1`; one that this machine does not have is refused."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0].partition(". ")[0][:160]
+        raise UserError(f"--device {name}: cannot be used here ({reason}); cpu always can") from None
+    return device

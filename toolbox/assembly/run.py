@@ -1,0 +1,64 @@
+"""A whole training, and a whole test, of a config that was read: what `train` and `test` do on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolbox.assembly.check import check
+from toolbox.assembly.runner import build_runner, work_dir_of
+from toolbox.config import Config, naming_the_file
+from toolbox.engine.distributed import leave_distributed
+from toolbox.engine.reporting import ReportHook
+from toolbox.io.errors import ConfigError
+
+
+def train(config: Config, *, resume: str | None = None, amp: bool = False, stop_at: int | None = None) -> None:
+    """Check the config and train it to its end, or to `stop_at`.
+
+    `resume` names a checkpoint to continue from; "auto" is the newest in the work folder, if there is one.
+
+    Raises:
+        UserError: what is wrong with the config, its data or the checkpoint.
+        RunFailed: the training cannot go on.
+    """
+    if resume:
+        config.data["resume"] = True
+        if resume != "auto":
+            config.data["load_from"] = resume
+    check(config)
+    if resume == "auto" and config.data.get("load_from"):  # where a first stage ended is no run to continue
+        started = any(work_dir_of(config).glob("iter_*.pth"))
+        config.data["load_from" if started else "resume"] = None
+    with naming_the_file(config):
+        build_runner(config, amp=amp, stop_at=stop_at).train()
+    leave_distributed()
+
+
+def test(config: Config, checkpoint: str | None = None, *, work_dir: str | Path | None = None) -> None:
+    """Check the config and measure a checkpoint, by default what its `load_from` names, on its test or validation data.
+
+    The report goes to `work_dir`, or to `test` in the training's folder: beside its report and samples, not over them.
+
+    Raises:
+        UserError: what is wrong with the config, its data or the checkpoint.
+    """
+    data = config.data
+    source = checkpoint or data.get("load_from")
+    if not source:
+        message = "name a CHECKPOINT, or write the files of the networks"
+        raise ConfigError(message, file=config.source(""), key="load_from")
+    if not data.get("test_dataloader") and not data.get("val_dataloader"):
+        raise ConfigError("the config has no data to test on", file=config.source(""), key="test_dataloader")
+    data |= {"load_from": source, "resume": False, "work_dir": str(work_dir or work_dir_of(config) / "test")}
+    check(config)
+    split = "test" if data.get("test_dataloader") else "validation"
+    if split == "validation":
+        for key in ("dataloader", "evaluator", "cfg"):
+            data[f"test_{key}"] = data.get(f"val_{key}")
+    with naming_the_file(config):
+        runner = build_runner(config, splits=("test",))
+        for hook in runner.hooks:
+            if isinstance(hook, ReportHook):
+                hook.tests(str(source), split, (data.get("train_cfg") or {}).get("max_iters", 0))
+        runner.test()
+    leave_distributed()

@@ -1,0 +1,132 @@
+"""Config to Runner: the data, the algorithm, the hooks and the settings of one run, put together."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mmengine.evaluator import Evaluator
+
+from toolbox.assembly.build import build_component, seed_of, seeded_algorithm
+from toolbox.assembly.compatibility import check_combination
+from toolbox.assembly.first_sample import check_first_sample
+from toolbox.assembly.loading import trained_network
+from toolbox.config import Config
+from toolbox.engine.data import evaluation_loader, train_loader
+from toolbox.engine.default_hooks import DEFAULT_HOOKS
+from toolbox.engine.distributed import start_distributed
+from toolbox.engine.guard import check_work_dir
+from toolbox.engine.loops import TrainLoop
+from toolbox.engine.memory import keep_freed_memory
+from toolbox.engine.precision import set_tf32
+from toolbox.engine.runner import ToolboxRunner
+from toolbox.engine.samples import SamplesHook
+from toolbox.io.errors import ConfigError
+
+_numbers = itertools.count()
+
+
+def build_runner(
+    config: Config, *, splits: tuple[str, ...] = ("train", "val"), amp: bool = False, stop_at: int | None = None
+) -> ToolboxRunner:
+    """Put a run together: `splits` is ("train", "val") to train and ("test",) to test.
+
+    `amp` computes in bfloat16, unless `env_cfg.amp` names another type. `stop_at` is the iteration after which a
+    training stops, to be resumed.
+    """
+    data = config.data
+    if "train" in splits:
+        for key in ("train_dataloader", "train_cfg", "optim_wrapper"):
+            if not data.get(key):
+                raise ConfigError("training needs it", key=key)
+    keep_freed_memory()
+    env_cfg = data.get("env_cfg") or {}
+    set_tf32(env_cfg.get("tf32"))
+    launcher = data.get("launcher") or "none"
+    rank, world_size = start_distributed(launcher, env_cfg.get("dist_cfg"))
+    sections: dict[str, Any] = {}
+    if "train" in splits:
+        dataset = build_component("datasets", data["train_dataloader"]["dataset"], "train_dataloader.dataset")
+        loader = train_loader(data["train_dataloader"], dataset, seed_of(config), rank, world_size)
+        sections["train_dataloader"] = loader
+        sections["train_cfg"] = {"type": TrainLoop, **data["train_cfg"], "stop_at": stop_at}
+        sections["optim_wrapper"] = data["optim_wrapper"]
+        sections["param_scheduler"] = data.get("param_scheduler")
+    for split in ("val", "test"):
+        if split in splits and data.get(f"{split}_dataloader"):
+            section = data[f"{split}_dataloader"]
+            dataset = build_component("datasets", section["dataset"], f"{split}_dataloader.dataset")
+            sections[f"{split}_dataloader"] = evaluation_loader(section, dataset, rank, world_size)
+            sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
+            sections[f"{split}_evaluator"] = _evaluator(data, split)
+    work_dir = work_dir_of(config)
+    algorithm = seeded_algorithm(config)
+    if "train" in splits:
+        check_combination(data, algorithm, quiet=rank > 0)
+    samples = (data.get("default_hooks") or {}).get("samples") or {}
+    columns = [name for name in samples.get("columns") or () if name not in (samples.get("rivals") or {})]
+    for split in ("val", "test"):
+        if f"{split}_dataloader" in sections:
+            metrics = sections[f"{split}_evaluator"].metrics
+            check_first_sample(split, sections[f"{split}_dataloader"], algorithm, metrics, columns)
+    check_work_dir(work_dir, algorithm)
+    runner = ToolboxRunner(
+        algorithm=algorithm,
+        amp=env_cfg.get("amp") or ("bfloat16" if amp else None),
+        work_dir=str(work_dir),
+        **sections,
+        default_hooks=_default_hooks(data),
+        custom_hooks=_components("hooks", data.get("custom_hooks"), "custom_hooks"),
+        load_from=data.get("load_from"),
+        resume=bool(data.get("resume")),
+        launcher=launcher,
+        env_cfg=env_cfg,
+        log_level=data.get("log_level") or "INFO",
+        model_wrapper_cfg=data.get("model_wrapper_cfg"),
+        visualizer=data.get("visualizer"),
+        randomness={**(data.get("randomness") or {}), "seed": seed_of(config)},
+        experiment_name=f"{data.get('experiment_name') or config.file.stem}_{next(_numbers)}",
+    )
+    if rank == 0:
+        (work_dir / "config.yaml").write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+    return runner
+
+
+def work_dir_of(config: Config) -> Path:
+    """Where a run writes: `work_dir`, or work_dirs/<name of the config>."""
+    return Path(config.data.get("work_dir") or Path("work_dirs") / config.file.stem)
+
+
+def _components(kind: str, configs: Any, key: str) -> list[Any]:
+    configs = configs or []
+    configs = configs if isinstance(configs, list) else [configs]
+    return [build_component(kind, each, f"{key}.{i}") for i, each in enumerate(configs)]
+
+
+def _evaluator(data: dict[str, Any], split: str) -> Evaluator:
+    metrics = _components("metrics", data.get(f"{split}_evaluator"), f"{split}_evaluator")
+    names = [getattr(metric, "name", None) for metric in metrics]
+    for i, name in enumerate(names):
+        if name is not None and name in names[:i]:  # mmengine would say so after the first evaluation
+            message = f"there is another '{name}', and a report has one column of a name; keep one of them"
+            raise ConfigError(message, key=f"{split}_evaluator.{i}")
+    return Evaluator(metrics)
+
+
+def _default_hooks(data: dict[str, Any]) -> list[Any]:
+    settings = {name: {} for name in DEFAULT_HOOKS} | (data.get("default_hooks") or {})
+    window = (data.get("log_processor") or {}).get("window_size")
+    if window is not None and settings["logger"] is not None:  # mmengine's name for the same number
+        settings["logger"] = {"interval": window, **settings["logger"]}
+    hooks = []
+    for name, arguments in settings.items():
+        try:
+            hooks += [] if arguments is None else [DEFAULT_HOOKS[name](**arguments)]
+        except (ValueError, TypeError) as error:
+            raise ConfigError(str(error), key=f"default_hooks.{name}") from error
+    for hook in hooks:
+        if isinstance(hook, SamplesHook):
+            hook.load = trained_network
+    return hooks

@@ -1,0 +1,203 @@
+"""Prices a folder of images, from any program, against a folder of references, with any registered metric."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolbox.assembly.build import BESIDE, build_component
+from toolbox.benchmark.prices import Prices
+from toolbox.config import check_arguments
+from toolbox.contracts.metric import ImageMetric, SetMetric, SingleMetric
+from toolbox.contracts.nested import nested_components
+from toolbox.io.errors import ConfigError, UserError
+from toolbox.io.images import find_images, images_at, images_to_float, read_image
+from toolbox.plugins.registry import registry
+
+DEFAULTS: tuple[dict[str, Any], ...] = ({"type": "PSNR"}, {"type": "SSIM"})
+OPTIONAL: dict[str, Any] = {"type": "FeatureDistance", "features": {"type": "EfficientNetLite0"}}
+"""Measured too where its weights are installed."""
+FEATURES: dict[str, Any] = {"type": "EfficientNetLite0"}
+"""What metrics look with that need features and do not say which: its weights come from a package registry."""
+MOST_CUT = 15
+"""Pixels by which two images may differ when the larger is cut: a scale's remainder, never a wrong scale."""
+
+
+Metric = ImageMetric | SetMetric
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and its reference."""
+
+    name: str
+    prediction: Path
+    reference: Path
+
+
+def find_pairs(
+    predictions: Path, references: Path, *, suffix: str = "", reference_suffix: str = ""
+) -> tuple[list[Pair], list[str]]:
+    """Pair the images below two folders by path and name, whatever their formats; also returns those left over.
+
+    `suffix` ends a prediction's name before the format (`babyx4.png` is of `baby`), `reference_suffix` a reference's.
+
+    Raises:
+        UserError: two images of one folder have one name, no name has the suffix, or nothing has a partner.
+    """
+    found, wanted = _by_name(predictions, suffix), _by_name(references, reference_suffix)
+    pairs = [Pair(name, found[name], wanted[name]) for name in wanted if name in found]
+    missing = [str(each) for name, each in found.items() if name not in wanted]
+    missing += [str(each) for name, each in wanted.items() if name not in found]
+    if not pairs:
+        first, other = next(iter(found.values())).name, next(iter(wanted.values())).name
+        raise UserError(
+            f"{predictions}: no image has the name of one in {references} ({first}, {other}); "
+            "give --suffix where names end in x4 or the like"
+        )
+    return pairs, missing
+
+
+def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in find_images(folder):
+        if path.stem.endswith(suffix) and path.stem != suffix:
+            name = path.relative_to(folder).with_name(path.stem.removesuffix(suffix)).as_posix()
+            if name in found:
+                raise UserError(f"{path}: {found[name]} has the same name, so its partner is not clear; remove one")
+            found[name] = path
+    if not found:
+        raise UserError(f"{folder}: no image's name ends in {suffix!r}")
+    return found
+
+
+def build_metrics(
+    wanted: Sequence[Mapping[str, Any] | str], *, crop: int | None = None, channel: str | None = None
+) -> tuple[list[Metric], list[str]]:
+    """Build metrics from `{type: Name, …}` or names; also returns why one of the default set is left out.
+
+    `crop` and `channel` are for the metrics that take them and do not say themselves. Without `wanted`: PSNR, SSIM
+    and, where its weights are installed, `lite0_distance`.
+
+    Raises:
+        ConfigError: a metric does not exist, or does not take what is written for it.
+    """
+    shared = {name: value for name, value in {"crop": crop, "channel": channel}.items() if value is not None}
+    metrics = [_build(each, shared, f"--metric {i}") for i, each in enumerate(wanted or DEFAULTS, start=1)]
+    if wanted:
+        return metrics, []
+    try:
+        return [*metrics, _build(OPTIONAL, shared, "")], []
+    except UserError as error:
+        return metrics, [f"left out: {error}"]
+
+
+def _build(wanted: Mapping[str, Any] | str, shared: Mapping[str, Any], key: str) -> Metric:
+    wanted = {"type": wanted} if isinstance(wanted, str) else wanted
+    if not isinstance(wanted, Mapping) or not isinstance(wanted.get("type"), str):
+        raise ConfigError(f"wants a name or {{type: Name, …}}, got {wanted!r}", key=key)
+    component = registry("metrics").get(wanted["type"])
+    if not issubclass(component, Metric):
+        raise ConfigError(f"{wanted['type']} measures a whole run, not images", key=key)
+    given = {"prediction": "prediction", "reference": "reference", "baseline": False, "features": FEATURES, **shared}
+    if wanted.get("style") is not None:  # the references are what it names
+        del given["reference"]
+    takes = inspect.signature(component).parameters
+    config = {**{name: value for name, value in given.items() if name in takes}, **wanted}
+    for kind, inner, place in (("metrics", config, key), *nested_components("metrics", config, key)):
+        if not isinstance(inner.get("type"), str):
+            raise ConfigError(f"wants {{type: Name, …}}, got {dict(inner)!r}", key=place)
+        arguments = {name: value for name, value in inner.items() if name not in BESIDE.get(kind, ("type",))}
+        check_arguments(registry(kind).get(inner["type"]), arguments, place, None)
+    return build_component("metrics", config, key)
+
+
+def evaluate(
+    pairs: Iterable[Pair], metrics: Sequence[Metric], *, cut: bool = False, missing: Sequence[str] = ()
+) -> Prices:
+    """Measure every pair with every metric; `cut` cuts the larger of two images at its right and bottom.
+
+    Metrics of sets that compare pairs are measured here too; the others by `evaluate_sets`, which adds a row.
+
+    Raises:
+        UserError: naming the image that is damaged, of another size than its reference, or cannot be measured.
+    """
+    columns = columns_of(metrics)
+    single = {name: metric for name, metric in columns.items() if isinstance(metric, ImageMetric)}
+    sets = {name: metric for name, metric in columns.items() if isinstance(metric, SetMetric) and metric.paired}
+    prices = Prices({name: metric.protocol for name, metric in columns.items()}, missing=list(missing))
+    alone = all(isinstance(metric, SingleMetric | SetMetric) for metric in metrics)
+    for pair in pairs:
+        images = [read_image(pair.prediction), read_image(pair.reference)]
+        images = images if alone else _of_one_size(pair, images, cut)
+        sample: dict[str, Any] = {"prediction": as_tensor(images[0]), "reference": as_tensor(images[1])}
+        try:
+            prices.rows[pair.name] = {name: metric.value(sample, "prediction") for name, metric in single.items()}
+        except ValueError as error:
+            raise UserError(f"{pair.prediction}: {error}") from error
+        for metric in sets.values():
+            metric.process(None, [{**sample, "name": str(pair.prediction)}])
+    finish_sets(prices, sets)
+    return prices
+
+
+def evaluate_sets(
+    predictions: Path, references: Path, metrics: Sequence[Metric], prices: Prices | None = None
+) -> Prices:
+    """Compare all images of two folders as sets, whatever their names, numbers and sizes.
+
+    Metrics that want pairs are left out. `prices` gets the results, or else new ones are made.
+
+    Raises:
+        UserError: naming the image that is damaged or cannot be measured, or the set that is too small.
+    """
+    columns = columns_of(metrics)
+    sets = {name: metric for name, metric in columns.items() if isinstance(metric, SetMetric) and not metric.paired}
+    prices = prices or Prices({name: "" for name in sets})
+    for part, folder in (("prediction", predictions), ("reference", references)):
+        for path in images_at(folder) if sets else ():
+            sample = {part: as_tensor(read_image(path)), "name": str(path)}
+            for metric in sets.values():
+                metric.process(None, [sample])
+    finish_sets(prices, sets)
+    return prices
+
+
+def finish_sets(prices: Prices, sets: Mapping[str, SetMetric]) -> None:
+    """Write down what metrics of sets found, and their protocols, which are known now."""
+    for name, metric in sets.items():
+        prices.sets[name] = metric.compute_metrics(metric.results)[metric.name]
+        prices.protocols[name] = metric.protocol
+
+
+def columns_of(metrics: Sequence[Metric]) -> dict[str, Metric]:
+    """Each metric by its name, or by its protocol where names meet: unlike protocols never share a column."""
+    names = [metric.name for metric in metrics]
+    columns = {m.name if names.count(m.name) == 1 else m.protocol: m for m in metrics}
+    if len(columns) < len(metrics):
+        raise UserError("--metric: the same metric is wanted twice")
+    return columns
+
+
+def _of_one_size(pair: Pair, images: list[np.ndarray], cut: bool) -> list[np.ndarray]:
+    (height, width), (other_height, other_width) = (image.shape[:2] for image in images)
+    sizes = f"{pair.prediction}: is {height}x{width}, and {pair.reference} is {other_height}x{other_width}"
+    if (height, width) == (other_height, other_width):
+        return images
+    if max(abs(height - other_height), abs(width - other_width)) > MOST_CUT:
+        raise UserError(f"{sizes}; they must have one size (is the scale right?)")
+    if not cut:
+        raise UserError(f"{sizes}; --mod-crop cuts the larger one at its right and bottom")
+    return [image[: min(height, other_height), : min(width, other_width)] for image in images]
+
+
+def as_tensor(image: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 to (3, H, W) in [0, 1]."""
+    return images_to_float(torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None])[0]

@@ -1,0 +1,76 @@
+"""What the toolbox asks of a network. Deriving from these bases is a convenience: any module like them will do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+class Generator(nn.Module):
+    """Images in, images out: `forward((B, C, H, W) in [0, 1]) -> (B, C, scale*H, scale*W)`, nominally in [0, 1].
+
+    A network designed for another range converts inside its own `forward`. Values may leave [0, 1] while
+    training; only prediction clamps.
+    """
+
+    scale: int = 1
+    """Output size over input size: 1 for style, 2, 4 or 8 for super-resolution."""
+    multiple: int = 1
+    """Height and width must be multiples of this; the caller pads before and crops after."""
+
+
+class GradedGenerator(Generator):
+    """A generator whose effect can be chosen: `forward(images, strength)`, strength (B,) from 0, nothing, to 1.
+
+    Without a strength it gives all of its effect, so that it serves wherever a generator does.
+    """
+
+
+class Discriminator(nn.Module):
+    """Judges images: `forward((B, C, H, W) in [0, 1]) -> [logits]`, one tensor (B, ...) for each scale."""
+
+
+class Encoder(nn.Module):
+    """Images to a code: `forward((B, C, H, W) in [0, 1]) -> (B, channels, h, w)`, one position for many pixels."""
+
+    channels: int
+    """Channels of the code; the decoder's `channels` must be the same."""
+    multiple: int = 1
+    """Height and width must be multiples of this; the caller pads before and crops after."""
+
+
+class StyleEncoder(nn.Module):
+    """Images to a style: `forward((B, C, H, W) in [0, 1]) -> (B, style_channels)`, for images of any size."""
+
+    style_channels: int
+    """Numbers of one style; the decoder's `style_channels` must be the same."""
+
+
+class Decoder(nn.Module):
+    """A code to images: `forward((B, channels, h, w)) -> (B, C, H, W)`, nominally in [0, 1], of the encoder's size.
+
+    One that takes a style is called with it: `forward(code, style)`, style (B, style_channels).
+    """
+
+    channels: int
+    """Channels of the code."""
+    style_channels: int = 0
+    """Numbers of one style; 0 for a decoder without."""
+
+
+class FeatureNetwork(nn.Module):
+    """A frozen network whose inner activations losses and metrics compare.
+
+    `forward(images (B, 3, H, W) in [0, 1], layers=[name, ...]) -> {name: (B, C', H', W')}`. It normalises the
+    images itself, has no trainable parameters, and passes gradients on to the images.
+    """
+
+    layers: Sequence[str] = ()
+    """Every layer name that `forward` knows."""
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network itself, without its distributed wrapper."""
+    return network.module if isinstance(network, DistributedDataParallel) else network

@@ -1,0 +1,159 @@
+"""Reads what a config says of the run: optimizers, schedules, hooks and the visualizer, against their constructors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolbox.config import check_arguments
+from toolbox.config.values import show
+from toolbox.engine.optimizers import optimizer_class
+from toolbox.io.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from toolbox.config.check import Check
+
+CLIPPING = {"norm": ("max_norm", "norm_type", "error_if_nonfinite"), "value": ("clip_value",)}
+"""Ways of clipping gradients; of each the setting it needs, then the others."""
+
+
+def check_run_settings(check: Check) -> None:
+    """Raise `ConfigError` for the first thing that cannot work; `check` holds the config and says where it stands."""
+    default_hooks(check)
+    groups(check, "optim_wrapper", complete=True)
+    groups(check, "param_scheduler")
+    optimizers(check)
+    accumulation(check)
+    schedulers(check)
+    visualizer(check)
+    choice(check)
+
+
+def groups(check: Check, section: str, *, complete: bool = False) -> None:
+    """The networks' groups: those the model has, and with `complete` all of them."""
+    algorithm, given = check.find("algorithms", check.data["model"]["type"], "model.type"), check.data.get(section)
+    has = {"generator": True, "discriminator": any(slot in check.data["model"] for slot in algorithm.adversaries)}
+    for group, there in has.items():
+        if given and not there and group in given:
+            raise check.error(f"the model has no {group}; leave it out", f"{section}.{group}")
+        if given and there and complete and group not in given:
+            raise check.error(f"the model has a {group}, and no optimizer for it", f"{section}.{group}")
+
+
+def optimizers(check: Check) -> None:
+    """Check each optimizer against torch's."""
+    import torch
+
+    known = [name for name in dir(torch.optim) if optimizer_class(name)]
+    for group, wrapper in (check.data.get("optim_wrapper") or {}).items():
+        key = f"optim_wrapper.{group}.optimizer"
+        optimizer = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else None
+        if not isinstance(optimizer, Mapping) or "type" not in optimizer:
+            raise check.error("wants an optimizer, such as {type: Adam, lr: 1e-4}", key)
+        check.one_of(optimizer["type"], known, f"{key}.type", "optimizer of torch.optim")
+        arguments = {name: value for name, value in optimizer.items() if name != "type"}
+        found: Any = optimizer_class(optimizer["type"])
+        check_arguments(found, arguments, key, check.config.source, skip=("params",))
+        clipping(check, wrapper.get("clip_grad"), f"optim_wrapper.{group}.clip_grad")
+
+
+def clipping(check: Check, settings: Mapping[str, Any] | None, key: str) -> None:
+    """The two ways of clipping gradients have settings of their own."""
+    if settings is None:
+        return
+    kind = settings.get("type", "norm")
+    needed, *others = CLIPPING[kind]
+    for name in settings:
+        if name not in ("type", needed, *others):
+            raise check.error(f"type: {kind} has no such setting{did_you_mean(name, CLIPPING[kind])}", f"{key}.{name}")
+    if needed not in settings:
+        raise check.error(f"type: {kind} needs {needed}, such as {needed}: 1.0; null clips nothing", key)
+
+
+def accumulation(check: Check) -> None:
+    """Gradients accumulate alike in both groups, and never across a checkpoint: they are not saved."""
+    wrappers = check.data.get("optim_wrapper") or {}
+    counts = {group: wrapper.get("accumulative_counts", 1) for group, wrapper in wrappers.items()}
+    if len(set(counts.values())) > 1:
+        key = f"optim_wrapper.{list(counts)[-1]}.accumulative_counts"
+        raise check.error(f"must be the same for all groups, got {counts}", key)
+    count = max(counts.values(), default=1)
+    checkpoint = (check.data.get("default_hooks") or {}).get("checkpoint") or {}
+    lengths = {
+        "train_cfg.max_iters": (check.data.get("train_cfg") or {}).get("max_iters"),
+        "default_hooks.checkpoint.interval": checkpoint.get("interval"),
+    }
+    for i, phase in enumerate(check.data["model"].get("phases") or ()):
+        lengths[f"model.phases.{i}.until"] = phase.get("until")
+    for key, length in lengths.items():
+        if length is not None and length % count:
+            raise check.error(f"must be a multiple of accumulative_counts ({count}), got {length}", key)
+
+
+def schedulers(check: Check) -> None:
+    """Check each schedule against mmengine's."""
+    from toolbox.engine.schedules import SCHEDULES, signature_of
+
+    for group, each in (check.data.get("param_scheduler") or {}).items():
+        for i, schedule in enumerate(each):
+            key = f"param_scheduler.{group}.{i}"
+            check.one_of(schedule["type"], SCHEDULES, f"{key}.type", "schedule of mmengine")
+            arguments = {name: value for name, value in schedule.items() if name != "type"}
+            wanted = signature_of(SCHEDULES[schedule["type"]])
+            check_arguments(wanted, arguments, key, check.config.source, skip=("optimizer", "param_name"))
+            if schedule.get("by_epoch"):
+                raise check.error("schedules count iterations; leave it out", f"{key}.by_epoch")
+            if schedule.get("start_factor") == 0:
+                raise check.error("must be above 0: factors multiply; begin at 1e-3", f"{key}.start_factor")
+
+
+def visualizer(check: Check) -> None:
+    """Check the visualizer and its backends against mmengine's."""
+    from mmengine.registry import VISBACKENDS, VISUALIZERS
+
+    section = check.data.get("visualizer") or {}
+    parts = [("visualizer", section, VISUALIZERS.module_dict)] if section else []
+    backends = section.get("vis_backends") or []
+    if not isinstance(backends, list):
+        raise check.error(f"wants a list, each {{type: Name, …}}, got {show(backends)}", "visualizer.vis_backends")
+    for i, backend in enumerate(backends):
+        parts.append((f"visualizer.vis_backends.{i}", backend, VISBACKENDS.module_dict))
+    for key, part, known in parts:
+        if not isinstance(part, Mapping) or "type" not in part:
+            raise check.error(f"wants {{type: Name, …}}, got {show(part)}", key)
+        check.one_of(part["type"], known, f"{key}.type", "visualizer or backend of mmengine")
+        arguments = {name: value for name, value in part.items() if name != "type"}
+        check_arguments(known[part["type"]], arguments, key, check.config.source, skip=("save_dir", "name"))
+
+
+def default_hooks(check: Check) -> None:
+    """Check the settings of the built-in hooks."""
+    from toolbox.engine.default_hooks import DEFAULT_HOOKS
+
+    for name, settings in (check.data.get("default_hooks") or {}).items():
+        check.one_of(name, DEFAULT_HOOKS, f"default_hooks.{name}", "built-in hook")
+        check_arguments(DEFAULT_HOOKS[name], settings or {}, f"default_hooks.{name}", check.config.source)
+
+
+def choice(check: Check) -> None:
+    """The best checkpoint is chosen on the validation set, so the test set must be another."""
+    checkpoint = (check.data.get("default_hooks") or {}).get("checkpoint") or {}
+    val, test = ((check.data.get(f"{split}_dataloader") or {}).get("dataset") for split in ("val", "test"))
+    if not checkpoint.get("save_best") or not val or not test:
+        return
+    chosen, tested = set(paths(val)), set(paths(test))
+    if val == test or (tested and all(not chosen.isdisjoint((path, *path.parents)) for path in tested)):
+        message = "reads the images by which save_best chooses a checkpoint; test on others, or leave save_best out"
+        raise check.error(message, "test_dataloader.dataset")
+
+
+def paths(dataset: Any) -> Iterator[Path]:
+    """Files and folders that a dataset's arguments name, but for those of its transforms."""
+    if isinstance(dataset, Mapping):
+        dataset = [value for name, value in dataset.items() if not str(name).startswith("transforms")]
+    if isinstance(dataset, list):
+        for value in dataset:
+            yield from paths(value)
+    elif isinstance(dataset, str) and Path(dataset).expanduser().exists():
+        yield Path(dataset).expanduser().resolve()

@@ -1,0 +1,202 @@
+"""Reading, writing and finding image files, and the step between 8-bit arrays and float tensors."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import uuid
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from toolbox.io.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""The image files that folders are searched for, whatever the case of the letters."""
+
+MAX_PIXELS = 178_956_970
+"""Pillow's own limit of what may be an honest image: 0.5 GiB of RGB."""
+
+_MAX_SIDE = 1_000_000
+"""Pillow keeps a pointer for each row: a file of 100 bytes that claims a column of all those pixels takes 1.6 GB."""
+_JPEG_PIXELS_PER_BYTE = 512
+"""A JPEG spends a bit at least on each block of 8x8; libjpeg paints what is missing gray, however much that is."""
+_PROGRAMS = ("EPS", "WMF")
+"""Formats that Pillow hands to a program to draw: a file of a data set starts none."""
+
+# What Pillow may raise on damaged files: its decoders have no exception type of their own. UserWarning stands for
+# damaged metadata, where warnings are turned into errors.
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError, struct.error, zlib.error)
+_DAMAGED += (UserWarning,)
+_pillow_limit = threading.Lock()
+
+
+def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Read one image as (H, W, 3) uint8 RGB, decoded whole and turned upright by its EXIF orientation.
+
+    Gray, palette and CMYK images become RGB; an alpha channel is dropped, not composited; of an animation the first
+    frame is read. Images of more than 8 bits per channel are refused, since 8 bits cannot hold them. Raises
+    UserError, naming the file, for whatever is missing, damaged, cut short or larger than `max_pixels`.
+    """
+    path = Path(path)
+    with naming(path), path.open("rb") as file:
+        with open_safely(file) as image:
+            problem = problem_of(image, os.fstat(file.fileno()).st_size, max_pixels)
+            if problem:
+                raise UserError(f"{path}: {problem}")
+            image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
+        file.seek(0)
+        with open_safely(file) as image:
+            upright = ImageOps.exif_transpose(image)
+            if "transparency" in upright.info:  # Pillow warns on the direct way to RGB
+                upright = upright.convert("RGBA")
+            return np.array(upright.convert("RGB"))
+
+
+def count_pixels(path: str | os.PathLike[str]) -> int:
+    """Height times width, from the file's header alone. Raises UserError as `read_image` does."""
+    path = Path(path)
+    with naming(path), path.open("rb") as file, open_safely(file) as image:
+        problem = problem_of(image, os.fstat(file.fileno()).st_size, MAX_PIXELS)
+        if problem:
+            raise UserError(f"{path}: {problem}")
+        return image.width * image.height
+
+
+def write_image(path: str | os.PathLike[str], array: np.ndarray, *, quality: int = 95) -> None:
+    """Write (H, W, 3) uint8 RGB to `path`, in the format of its suffix, so that the file is whole or not there.
+
+    Parent folders are made. `quality` is for JPEG and WebP; JPEG keeps the full colour resolution. Raises UserError
+    for an unknown suffix, ValueError for another array, OSError where the disk refuses.
+    """
+    path = Path(path)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise ValueError(f"an image to write must be (H, W, 3) uint8, got {array.shape} {array.dtype}")
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(
+            f"{path}: cannot write {path.suffix or 'a file without suffix'}; use one of {' '.join(SUFFIXES)}"
+        )
+    file_format = Image.registered_extensions()[path.suffix.lower()]
+    options = {"quality": quality} if file_format in ("JPEG", "WEBP") else {}
+    if file_format == "JPEG":
+        options["subsampling"] = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")  # same folder, so that replacing is atomic
+    try:
+        Image.fromarray(array).save(partial, format=file_format, **options)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def find_images(root: str | os.PathLike[str]) -> list[Path]:
+    """Find every image below `root`, sorted by path, hidden ones left out.
+
+    A link is followed only to a file that is itself below `root`, so a data set cannot reach out of its folder.
+    Raises UserError where `root` is no folder or holds no image.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise UserError(f"{root}: {'is a file, not a folder' if root.exists() else 'no such folder'}")
+    inside = root.resolve()
+    found = []
+    for folder, names, files in os.walk(root, onerror=_refuse):
+        names[:] = [name for name in names if not name.startswith(".")]
+        for path in (Path(folder, name) for name in files if not name.startswith(".")):
+            if path.suffix.lower() in SUFFIXES and (not path.is_symlink() or path.resolve().is_relative_to(inside)):
+                found.append(path)
+    if not found:
+        raise UserError(f"{root}: holds no image ({' '.join(SUFFIXES)})")
+    return sorted(found, key=lambda path: path.relative_to(root).parts)
+
+
+def images_at(root: str | os.PathLike[str]) -> list[Path]:
+    """The images below a folder, or the one image that `root` itself is. Raises UserError as `find_images` does."""
+    root = Path(root)
+    if not root.is_file():
+        return find_images(root)
+    if root.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{root}: is neither a folder nor an image ({' '.join(SUFFIXES)})")
+    return [root]
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(f"{error.filename}: cannot be searched for images: {error.strerror}") from None
+
+
+def images_to_float(images: Tensor) -> Tensor:
+    """Turn uint8 images (B, C, H, W) into float32 in [0, 1], on their device."""
+    import torch
+
+    if images.dtype != torch.uint8:
+        raise ValueError(f"images_to_float takes uint8, got {images.dtype}")
+    return images.float() / 255
+
+
+def tensor_to_image(image: Tensor) -> np.ndarray:
+    """Turn one image (C, H, W) in [0, 1] into (H, W, C) uint8: clamped, then rounded to the nearest.
+
+    Raises ValueError for NaN, which has no colour: overflow of half precision, or weights that diverged.
+    """
+    import torch
+
+    image = image.detach().float()
+    if bool(image.isnan().any()):
+        raise ValueError("the image holds NaN: half precision overflowed (try float32), or the weights diverged")
+    return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn whatever Pillow and the disk raise into one line that names the file."""
+    try:
+        yield
+    except UnidentifiedImageError:
+        raise UserError(f"{path}: not an image, or one that Pillow does not know") from None
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except _DAMAGED as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: damaged image ({reason}); replace or remove the file") from error
+
+
+def open_safely(file: object) -> Image.Image:
+    """Open without Pillow's own pixel limit, which at one size warns and at twice the size raises: ours does both."""
+    with _pillow_limit:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file)  # pyright: ignore[reportArgumentType]
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def problem_of(image: Image.Image, size: int, max_pixels: int, *, deep: bool = False) -> str | None:
+    """Why an opened file of `size` bytes should not be decoded, by its header alone. `deep`: 16 bits are welcome."""
+    pixels = image.width * image.height
+    if pixels > max_pixels:
+        return f"{pixels:,} pixels are more than the limit of {max_pixels:,} (max_pixels)"
+    if max(image.size) > _MAX_SIDE:
+        return f"a side of {max(image.size):,} pixels is longer than {_MAX_SIDE:,}; cut it into pieces"
+    if not deep and _is_beyond_8_bit(image):
+        return "more than 8 bits per channel is not supported; convert it to 8 bits"
+    if image.format in _PROGRAMS:
+        return f"{image.format} is drawn by a program, not decoded; convert it to PNG"
+    if image.format in ("JPEG", "MPO") and pixels > size * _JPEG_PIXELS_PER_BYTE:
+        return f"damaged image ({size:,} bytes hold no JPEG of {pixels:,} pixels); replace or remove the file"
+    return None
+
+
+def _is_beyond_8_bit(image: Image.Image) -> bool:
+    """Tell 16-bit and float images, which Pillow would silently cut to 8 bits where they have colour."""
+    raw_modes = str([tile[-1] for tile in getattr(image, "tile", [])])  # such as "RGB;16B" of a 16-bit PNG
+    return image.mode.startswith(("I", "F")) or ";16" in raw_modes

@@ -1,0 +1,67 @@
+"""Bicubic resizing as MATLAB's imresize does it, which the tables of the super-resolution papers rest on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from toolbox.io.errors import UserError
+
+
+def resize_bicubic(images: Tensor, *, up: int = 1, down: int = 1) -> Tensor:
+    """Resize images (B, C, H, W) to (B, C, H*up, W*up), or to (B, C, H/down, W/down), as MATLAB's imresize.
+
+    Keys' kernel (a = -0.5), widened by the factor when shrinking, with mirrored borders. Values may overshoot
+    [0, 1]; nothing is rounded. Raises ValueError where H or W is no multiple of `down`.
+
+    torch's antialiased bicubic differs from MATLAB at the border alone (it renormalises there), so the images are
+    mirrored outwards first. The padding is a multiple of `down`, else the sampling grid would shift.
+    """
+    if up < 1 or down < 1 or (up > 1 and down > 1):
+        raise ValueError(f"give either up or down, an integer of 1 or more, got up={up}, down={down}")
+    height, width = images.shape[-2:]
+    if height % down or width % down:
+        raise ValueError(
+            f"height {height} and width {width} must be multiples of {down} to shrink by {down}; "
+            f"crop to {height - height % down}x{width - width % down} first (ModCrop does)"
+        )
+    if up == down == 1:
+        return images
+    pad = 4 * down  # the kernel reaches 2 * down pixels
+    padded = _mirror(images, pad)
+    size = (padded.shape[-2] * up // down, padded.shape[-1] * up // down)
+    resized = _interpolate(padded, size)
+    edge = pad * up // down
+    return resized[..., edge : size[0] - edge, edge : size[1] - edge].contiguous()
+
+
+def resize_to(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize images (B, C, H, W) to (B, C, *size) bicubically: the do-nothing baseline of a model's input.
+
+    By an integer factor it is `resize_bicubic`; by any other, equal to MATLAB's except within 2 pixels of the border.
+    """
+    height, width = images.shape[-2:]
+    if (height, width) == size:
+        return images
+    if size[0] < 1 or size[1] < 1:
+        raise UserError(f"cannot resize to {size[0]}x{size[1]}")
+    if size[0] % height == 0 and size[0] // height * width == size[1]:
+        return resize_bicubic(images, up=size[0] // height)
+    if height % size[0] == 0 and height // size[0] * size[1] == width:
+        return resize_bicubic(images, down=height // size[0])
+    return _interpolate(images, size)
+
+
+def _interpolate(images: Tensor, size: tuple[int, int]) -> Tensor:
+    images = images if images.dtype == torch.float64 else images.float()  # half precision would miss by whole levels
+    return F.interpolate(images, size, mode="bicubic", align_corners=False, antialias=True)
+
+
+def _mirror(images: Tensor, pad: int) -> Tensor:
+    """Pad (B, C, H, W) on every side by mirroring with the edge pixel repeated, however small the image is."""
+    for dim in (-2, -1):
+        length = images.shape[dim]
+        index = torch.arange(-pad, length + pad, device=images.device) % (2 * length)
+        images = images.index_select(dim, torch.minimum(index, 2 * length - 1 - index))
+    return images

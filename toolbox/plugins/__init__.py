@@ -1,0 +1,1 @@
+"""Which plugins there are, which hooks they implement, and what they register."""

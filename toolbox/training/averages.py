@@ -1,0 +1,71 @@
+"""An algorithm's networks, and the moving averages of those that predict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy, deepcopy
+from typing import Any, ClassVar
+
+import torch
+from mmengine.model import BaseModel
+from torch import nn
+
+from toolbox.contracts.network import unwrapped
+from toolbox.training.instance_norm import make_instance_norm_safe
+from toolbox.training.moving_average import update_average
+from toolbox.training.preprocessor import Preprocessor
+
+
+class Averages(BaseModel):
+    """Base of `Outputs`: holds the networks that are not discriminators, and with `ema` averages, `<slot>_ema`."""
+
+    outputs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What prediction gives: `{"fake_b": ("real_a", "generator_ab")}`, an input and the networks it passes."""
+
+    def __init__(self, data_preprocessor: Preprocessor, *, ema: float | None = None) -> None:
+        super().__init__(data_preprocessor=data_preprocessor)
+        self.ema, self.ema_updates = ema, 0
+        self.networks: tuple[str, ...] = ()
+        """Slots of all networks that are not discriminators: the config's, and those that the algorithm makes."""
+
+    def add_network(self, slot: str, network: nn.Module) -> None:
+        """Make a network a child, trained with the generators if it trains at all; one that predicts is averaged.
+
+        An algorithm calls it in its constructor for what no config chooses: UNIT's shared block, CUT's projector.
+        """
+        make_instance_norm_safe(network)
+        if self.data_preprocessor.channels_last:
+            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs)
+        setattr(self, slot, network)
+        self.networks = (*self.networks, slot)
+        predicts = any(slot in path for path in self.outputs.values())
+        if self.ema is not None and predicts and any(p.requires_grad for p in network.parameters()):
+            setattr(self, f"{slot}_ema", deepcopy(network).requires_grad_(False))
+
+    @property
+    def averaged(self) -> list[str]:
+        """Slots of the networks of which an average is kept."""
+        return [slot for slot in self.networks if hasattr(self, f"{slot}_ema")]
+
+    def averaged_network(self, slot: str) -> nn.Module:
+        """The network of a slot as prediction uses it: its average where there is one."""
+        return getattr(self, f"{slot}_ema") if hasattr(self, f"{slot}_ema") else unwrapped(getattr(self, slot))
+
+    def update_ema(self) -> None:
+        """Move the generators' averages; the decay warms up as (1 + n) / (10 + n), so that short runs average too."""
+        if self.ema is None:
+            return
+        decay = min(self.ema, (1 + self.ema_updates) / (10 + self.ema_updates))
+        for slot in self.averaged:
+            update_average(getattr(self, f"{slot}_ema"), unwrapped(getattr(self, slot)), decay)
+        self.ema_updates += 1
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As every module; averages of which the state holds nothing begin at the network's own weights."""
+        state: Any = copy(state_dict)
+        for slot in self.averaged:
+            if not any(key.startswith(f"{slot}_ema.") for key in state):
+                prefix = f"{slot}." if unwrapped(getattr(self, slot)) is getattr(self, slot) else f"{slot}.module."
+                own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+                state.update({f"{slot}_ema.{key}": value for key, value in own.items()})
+        return super().load_state_dict(state, strict, assign)

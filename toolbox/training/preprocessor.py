@@ -1,0 +1,92 @@
+"""From a batch of the data loader to named images on the device, degraded there if an input is to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zlib import crc32
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from toolbox.contracts.degradation import Degradation
+from toolbox.io.errors import UserError
+
+
+class Preprocessor(BaseDataPreprocessor):
+    """uint8 (B, H, W, C) to float32 (B, C, H, W) in [0, 1]; missing inputs are degraded from those they derive from.
+
+    It owns the generator of all degradations: one seed per rank, saved with the model.
+    """
+
+    def __init__(
+        self,
+        *,
+        inputs: tuple[str, ...],
+        derived: Mapping[str, str],
+        degradation: Degradation | None = None,
+        channels_last: bool = False,
+    ) -> None:
+        super().__init__()
+        self.inputs, self.derived = inputs, dict(derived)
+        self.degradation = degradation
+        self.channels_last = channels_last
+        self.rng, self.first_seed = torch.Generator(), 0
+
+    def seed(self, seed: int) -> None:
+        """Start the degradations' random numbers afresh; every rank has a seed of its own."""
+        self.first_seed = seed
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again at the seed: a checkpoint that was loaded holds the random numbers of another run."""
+        self.rng.manual_seed(self.first_seed)
+
+    def forward(self, data: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
+        """Return every image of the batch by name, and the algorithm's missing inputs made from the others."""
+        values = {name: self.to_float(value) for name, value in data.items() if isinstance(value, Tensor)}
+        for name, source in self.derived.items():
+            if name not in values and source in values and self.degradation is not None:
+                try:
+                    names = None if training else data.get("name", [""] * len(values[source]))
+                    values[name] = self.degrade(self.degradation, values[source], names)
+                except ValueError as error:  # images it cannot take, such as a size that the scale does not divide
+                    raise UserError(f"model.degradation: '{source}': {error}") from error
+        missing = [name for name in self.inputs if name not in values]
+        if training and missing:
+            wanted, source = missing[0], self.derived.get(missing[0])
+            ways = f", or model.degradation to make it from '{source}'" if source else ""
+            if source and self.degradation is not None:  # it would make the one that is missing
+                wanted, ways = source, ""
+            raise UserError(
+                f"train_dataloader.dataset: gives {', '.join(values) or 'no images'}, and the model needs "
+                f"'{wanted}'; give the dataset that key{ways}"
+            )
+        return values
+
+    def degrade(self, degradation: Degradation, images: Tensor, names: Sequence[str] | None = None) -> Tensor:
+        """Damage images (B, C, H, W): in training each in its own way, in validation (with `names`) always in the same.
+
+        There the damage depends on an image's name alone, and on neither batch size nor number of ranks.
+        """
+        if names is None:
+            return degradation(images, self.rng)
+        seeds = (torch.Generator().manual_seed(crc32(name.encode())) for name in names)
+        return torch.cat([degradation(image[None], rng) for image, rng in zip(images, seeds, strict=True)])
+
+    def to_float(self, images: Tensor) -> Tensor:
+        """uint8 images (B, H, W, C) of the loader to float32 (B, C, H, W) in [0, 1] on the device."""
+        images = images.to(self.device, non_blocking=True)
+        if images.dtype == torch.uint8:
+            images = images.permute(0, 3, 1, 2).float().div_(255)
+        layout = torch.channels_last if self.channels_last and images.dim() == 4 else torch.contiguous_format
+        return images.contiguous(memory_format=layout)
+
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """The state of the degradations' random numbers."""
+        return {"rng": self.rng.get_state()}
+
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
+        """Continue the degradations' random numbers where they stopped."""
+        self.rng.set_state(state["rng"].cpu())

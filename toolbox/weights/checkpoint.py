@@ -1,0 +1,163 @@
+"""Checkpoints on disk: read without running code, written whole or not at all, verified by their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import struct
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from toolbox.io.errors import RunFailed, UserError
+from toolbox.weights.state import plain
+
+LAST = "last_checkpoint"
+DAMAGE = (RuntimeError, ValueError, OSError, zipfile.BadZipFile, LookupError, AttributeError, TypeError, AssertionError,
+          ArithmeticError, MemoryError, EOFError, struct.error)  # fmt: skip
+"""What torch's safe reader raises for damaged files; RuntimeError holds RecursionError."""
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        UserError: it is missing, is not what was written (by the SHA-256 beside it), is no checkpoint, or holds
+            anything but tensors and plain types; nothing of such a file is run.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such checkpoint")
+    expected = _expected_hash(path)
+    if expected is not None and expected != file_hash(path):
+        raise UserError(f"{path}: is damaged: its SHA-256 is not the one written beside it")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an old pickle protocol: what matters is whether it is safe
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line or "global" in line), "")
+        raise UserError(
+            f"{path}: refused, because it holds more than tensors and plain values and reading it would run code "
+            f"({reason[:160]}); save a plain state_dict instead"
+        ) from None
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"{path}: is damaged or no checkpoint ({reason})") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds a {type(content).__name__}, not a checkpoint")
+    return content
+
+
+def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
+    """Write to a temporary file, flush it to the disk, and rename: a crash leaves the old file or the new, whole.
+
+    The SHA-256 of what was meant to be written goes beside it, and what reached the disk is compared with it.
+
+    Raises:
+        RunFailed: the disk is full or the folder cannot be written; an older file stays as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as file:
+            hashing = _Hashing(file)
+            torch.save(plain(content), hashing)  # pyright: ignore[reportArgumentType]
+            file.flush()
+            os.fsync(file.fileno())
+        written = hashing.hash.hexdigest()
+        if file_hash(temporary) != written:
+            raise RunFailed(f"{path}: the disk gave back other bytes than were written; the older checkpoints are kept")
+        replace_text(hash_file(path), f"{written}  {path.name}\n")  # before the file: a crash between is noticed
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch wraps a full disk in a RuntimeError
+        reason = " ".join(str(error).split())[:160]
+        raise RunFailed(f"{path}: could not be written ({reason}); the older checkpoints are kept") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class _Hashing:
+    """A file that hashes what is written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.hash = file, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Write and hash."""
+        self.hash.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        """Flush the file."""
+        self.file.flush()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        hashing = hashlib.sha256()
+        while block := file.read(1 << 20):
+            hashing.update(block)
+    return hashing.hexdigest()
+
+
+def hash_file(path: Path) -> Path:
+    """Where a checkpoint's SHA-256 stands, as `sha256sum --check` reads it."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _expected_hash(path: Path) -> str | None:
+    try:
+        return hash_file(path).read_text().split()[0]
+    except (FileNotFoundError, IndexError):
+        return None  # somebody else's file, or an empty sidecar: torch's own checks must do
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{hash_file(path)}: cannot be read ({error})") from None
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a small text file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def checkpoints(work_dir: Path) -> list[Path]:
+    """A run's checkpoints, the newest first."""
+    found = [path for path in work_dir.glob("iter_*.pth") if path.stem.removeprefix("iter_").isdigit()]
+    return sorted(found, key=lambda path: int(path.stem.removeprefix("iter_")), reverse=True)
+
+
+def sweep(work_dir: Path) -> None:
+    """Remove the unfinished files that a killed process left behind."""
+    for path in work_dir.glob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
+def set_aside(work_dir: Path, name: str) -> Path | None:
+    """Move an earlier run's checkpoints into a folder of their own; returns it, or None if there are none."""
+    files = [*work_dir.glob("iter_*.pth*"), *work_dir.glob("best_*.pth*"), *work_dir.glob(LAST)]
+    if not files:
+        return None
+    folder = work_dir / name
+    folder.mkdir(exist_ok=True)
+    for path in files:
+        os.replace(path, folder / path.name)
+    return folder
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Remove a checkpoint and its SHA-256."""
+    path.unlink(missing_ok=True)
+    hash_file(path).unlink(missing_ok=True)
