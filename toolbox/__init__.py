@@ -15,9 +15,12 @@ _HOME = {
     "hookimpl": "toolbox.plugins.hookspecs",
     "Register": "toolbox.plugins.hookspecs",
     "Algorithm": "toolbox.training.algorithm",
-    "Values": "toolbox.training.algorithm",
+    "Values": "toolbox.training.outputs",
     "Parts": "toolbox.training.parts",
-    "Style": "toolbox.training.outputs",
+    "Condition": "toolbox.contracts.output",
+    "Output": "toolbox.contracts.output",
+    "SEED": "toolbox.contracts.output",
+    "STRENGTH": "toolbox.contracts.output",
     "Decoder": "toolbox.contracts.network",
     "Discriminator": "toolbox.contracts.network",
     "Encoder": "toolbox.contracts.network",
@@ -57,12 +60,12 @@ _HOME = {
     "read_image": "toolbox.io.images",
 }
 __all__ = [
-    "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "ConfigError", "critic", "Decoder",
-    "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork", "frozen", "GanVariant", "Generator",
-    "GradedGenerator", "hookimpl", "ImageDataset", "Images", "images_at", "images_to_float", "Judge", "Logits",
-    "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic",
-    "resize_to", "RunFailed", "SetMetric", "SingleMetric", "State", "Style", "StyleEncoder", "sum_terms", "Transform",
-    "unwrapped", "UserError", "Values", "VariantError",
+    "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "Condition", "ConfigError",
+    "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork", "frozen",
+    "GanVariant", "Generator", "GradedGenerator", "hookimpl", "ImageDataset", "Images", "images_at", "images_to_float",
+    "Judge", "Logits", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register", "Regularizer",
+    "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric", "State", "STRENGTH",
+    "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -90,6 +93,10 @@ if TYPE_CHECKING:
     from toolbox.contracts.network import GradedGenerator as GradedGenerator
     from toolbox.contracts.network import StyleEncoder as StyleEncoder
     from toolbox.contracts.network import unwrapped as unwrapped
+    from toolbox.contracts.output import SEED as SEED
+    from toolbox.contracts.output import STRENGTH as STRENGTH
+    from toolbox.contracts.output import Condition as Condition
+    from toolbox.contracts.output import Output as Output
     from toolbox.contracts.regularizer import Judge as Judge
     from toolbox.contracts.regularizer import Regularizer as Regularizer
     from toolbox.io.errors import ConfigError as ConfigError
@@ -105,9 +112,8 @@ if TYPE_CHECKING:
     from toolbox.plugins.hookspecs import hookimpl as hookimpl
     from toolbox.training.activations import activations as activations
     from toolbox.training.algorithm import Algorithm as Algorithm
-    from toolbox.training.algorithm import Values as Values
     from toolbox.training.network_call import frozen as frozen
-    from toolbox.training.outputs import Style as Style
+    from toolbox.training.outputs import Values as Values
     from toolbox.training.parts import Parts as Parts
 
 

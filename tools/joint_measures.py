@@ -26,7 +26,6 @@ from toolbox.assembly.build import build_component, build_generators
 from toolbox.config import load_config
 from toolbox.inference import load_algorithm
 from toolbox.training.macs import count_macs
-from toolbox.training.outputs import Style
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 ROUNDS = 15
@@ -75,7 +74,7 @@ def over_strengths(algorithm: Any, pictures: Pictures) -> None:
 def stylised(algorithm: Any, photo: Tensor, strength: float) -> Tensor:
     """The large picture (1, 3, H, W) of a photograph that was made small."""
     with torch.no_grad():
-        return algorithm.predict(algorithm.shrink(photo), "fake_b", Style(strength=strength)).round(decimals=6)
+        return algorithm.predict(algorithm.shrink(photo), "fake_b", {"strength": strength}).round(decimals=6)
 
 
 def mean_of(metric: Any, fakes: list[Tensor], references: list[Tensor]) -> float:
@@ -126,7 +125,7 @@ class Chain(nn.Module):
 
     def __init__(self, algorithm: Any) -> None:
         super().__init__()
-        self.slots = next(iter(algorithm.outputs.values()))[1:]
+        self.slots = next(iter(algorithm.outputs.values())).networks
         self.networks = nn.ModuleList(algorithm.averaged_network(slot) for slot in self.slots)
 
     def forward(self, images: Tensor) -> Tensor:

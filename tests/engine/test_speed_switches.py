@@ -126,7 +126,7 @@ def test_the_loss_scale_takes_itself_off_before_clipping_and_halves_after_an_ove
     weight = torch.nn.Parameter(torch.ones(1))
     wrapper = GuardedOptimWrapper(
         optimizer=torch.optim.SGD([weight], lr=1.0),
-        autocast=("cpu", torch.float16),
+        precision=torch.float16,
         clip_grad={"type": "norm", "max_norm": 0.25},
     )
     assert wrapper.scale is not None

@@ -10,7 +10,7 @@ import torch
 
 from runs import command, sr_config, write_config
 from toolbox.cli import run
-from toolbox.inference import load, style_of
+from toolbox.inference import load
 from toolbox.io.errors import UserError
 from toolbox.io.images import find_images, read_image, write_image
 from toolbox.io.resize import resize_bicubic
@@ -68,7 +68,7 @@ def test_the_style_is_four_decibels_nearer_than_bicubic_on_photographs_that_it_n
 
 
 def test_without_style_it_enlarges_better_than_bicubic() -> None:
-    network = load(DEFAULT, style=style_of(None, 0.0, None))
+    network = load(DEFAULT, chosen={"strength": 0.0})
     image = read_image(PHOTOS[0])
     given, truth = small(image), image[: image.shape[0] // 4 * 4, : image.shape[1] // 4 * 4]
     plain = resize_bicubic(torch.from_numpy(given).movedim(2, 0)[None] / 255, up=4)[0].clamp(0, 1)

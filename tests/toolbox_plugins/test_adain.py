@@ -8,13 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolbox.assembly.loading import Output
+from toolbox.assembly.loading import TrainedOutput
 from toolbox.contracts.network import Decoder
 from toolbox.inference.reach import reach
 from toolbox.io.errors import UserError
 from toolbox.testing import assemble, batch_for, optimizers_for
 from toolbox.testing.networks import TinyFeatures
-from toolbox.training.outputs import Style
 from toolbox_plugins.adain.algorithm import AdaIN
 from toolbox_plugins.adain.decoder import AdaINDecoder
 from toolbox_plugins.adain.statistics import adapt
@@ -53,7 +52,7 @@ def test_adapted_codes_have_the_mean_and_the_deviation_of_the_style() -> None:
     assert torch.isfinite(flat).all() and flat.item() == pytest.approx(20)
 
 
-def test_a_style_of_its_own_leaves_a_code_as_it_is() -> None:
+def test_a_chosen_of_its_own_leaves_a_code_as_it_is() -> None:
     code = torch.randn(2, 4, 5, 6)
     assert torch.allclose(adapt(code, code), code, atol=1e-5)
 
@@ -106,7 +105,12 @@ def test_content_and_style_may_differ_in_size_in_training() -> None:
 def test_strength_goes_straight_from_the_photographs_code_to_the_adapted_one() -> None:
     model = model_of(decoder=Same())
     images, style = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 20, 30)
-    painted = [model.generate("fake_b", images, Style(style, strength)) for strength in (0.0, 0.25, 1.0)]
+    painted = [
+        model.generate(
+            "fake_b", {"real_a": images}, model.conditioned("fake_b", {"style": style, "strength": strength})
+        )
+        for strength in (0.0, 0.25, 1.0)
+    ]
     assert torch.allclose(painted[0], Same()(code_of(images)), atol=1e-6)
     assert torch.allclose(painted[2], Same()(adapt(code_of(images), code_of(style))), atol=1e-5)
     assert torch.allclose(painted[1], 0.75 * painted[0] + 0.25 * painted[2], atol=1e-6)
@@ -115,11 +119,11 @@ def test_strength_goes_straight_from_the_photographs_code_to_the_adapted_one() -
 def test_one_style_serves_a_batch_and_odd_sizes_come_out_exact() -> None:
     model = model_of()
     images, style = torch.rand(2, 3, 17, 23), torch.rand(1, 3, 9, 13)
-    both = model.predict(images, style=Style(style))
+    both = model.predict(images, chosen={"style": style})
     assert both.shape == images.shape
-    alone = model.predict(images[1:], style=Style(style))
+    alone = model.predict(images[1:], chosen={"style": style})
     assert torch.allclose(both[1:], alone, atol=1e-6)
-    assert not torch.allclose(both, model.predict(images, style=Style(1 - style)), atol=1e-3)
+    assert not torch.allclose(both, model.predict(images, chosen={"style": 1 - style}), atol=1e-3)
 
 
 def test_prediction_without_a_picture_or_with_a_tiny_one_is_refused_and_tells_the_way() -> None:
@@ -127,9 +131,9 @@ def test_prediction_without_a_picture_or_with_a_tiny_one_is_refused_and_tells_th
     with pytest.raises(UserError, match="--style FILE"):
         model.predict(torch.rand(1, 3, 8, 8))
     with pytest.raises(UserError, match="2x8; it must be 4"):
-        model.predict(torch.rand(1, 3, 8, 8), style=Style(torch.rand(1, 3, 8, 2)))
+        model.predict(torch.rand(1, 3, 8, 8), chosen={"style": torch.rand(1, 3, 8, 2)})
     with pytest.raises(UserError, match="from 0 to 1"):
-        Style(strength=1.5)
+        model.predict(torch.rand(1, 3, 8, 8), chosen={"strength": 1.5})
 
 
 def test_an_unfit_decoder_or_layer_is_refused_when_it_is_built() -> None:
@@ -144,7 +148,7 @@ def test_an_unfit_decoder_or_layer_is_refused_when_it_is_built() -> None:
 
 
 def test_the_content_is_seen_whole_so_that_tiles_are_known_to_differ() -> None:
-    network = Output(model_of(), style=Style(torch.rand(1, 3, 24, 24))).eval()
+    network = TrainedOutput(model_of(), chosen={"style": torch.rand(1, 3, 24, 24)}).eval()
     assert not reach(network, channels=3, scale=1, multiple=network.multiple).local
 
 

@@ -16,7 +16,6 @@ from toolbox.testing.components import check_generator
 from toolbox.testing.networks import TinyGenerator
 from toolbox.testing.objective import LeastSquares
 from toolbox.testing.training import assemble, batch_for
-from toolbox.training.outputs import Style
 from toolbox.training.parts import Phase
 from toolbox_plugins.joint.algorithm import StyleSuperResolution, in_one_pass
 from toolbox_plugins.joint.compact import StyleSRNet
@@ -97,16 +96,16 @@ def test_a_phase_of_super_resolution_alone_pays_for_nothing_else():
 def test_prediction_goes_by_strength_and_has_no_picture_of_a_style():
     algorithm = joint(generator=lambda scale: lively(scale=scale))
     images = torch.rand(1, 3, 9, 11)
-    weak, strong = (algorithm.predict(images, "fake_b", Style(strength=s)) for s in (0.0, 1.0))
+    weak, strong = (algorithm.predict(images, "fake_b", {"strength": s}) for s in (0.0, 1.0))
     assert strong.shape == (1, 3, 18, 22)
     assert torch.equal(weak, algorithm.predict(images, "sr_a")) and not torch.equal(weak, strong)
-    half = algorithm.predict(images, style=Style(strength=0.5))
+    half = algorithm.predict(images, chosen={"strength": 0.5})
     assert torch.equal(half, algorithm.predict(images, "half_b")) and not torch.equal(half, strong)
     assert torch.equal(strong, algorithm.predict(images))
     with pytest.raises(UserError, match="leave --style out"):
-        algorithm.predict(images, "fake_b", Style(torch.rand(1, 3, 8, 8)))
+        algorithm.predict(images, "fake_b", {"style": torch.rand(1, 3, 8, 8)})
     with pytest.raises(UserError, match="one style for sr_a"):
-        algorithm.predict(images, "sr_a", Style(strength=0.5))
+        algorithm.predict(images, "sr_a", {"strength": 0.5})
 
 
 def test_a_generator_without_strength_or_a_way_back_that_enlarges_is_refused_by_name():

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from runs import command, style_config, write_config
-from toolbox.assembly.loading import Output
+from toolbox.assembly.loading import TrainedOutput
 from toolbox.contracts.network import GradedGenerator
 from toolbox.inference import Options
 from toolbox.inference.picture import Picture, read_picture
@@ -23,7 +23,6 @@ from toolbox.io.errors import UserError
 from toolbox.io.images import read_image, write_image
 from toolbox.testing.objective import LeastSquares
 from toolbox.testing.training import assemble
-from toolbox.training.outputs import Style
 from toolbox_plugins.joint.algorithm import StyleSuperResolution
 from toolbox_plugins.joint.compact import StyleSRNet
 from toolbox_plugins.joint.rrdb import StyleRRDBNet
@@ -47,7 +46,7 @@ def lively(name: str, **arguments: Any) -> GradedGenerator:
 def predictor(network: GradedGenerator, strength: float = 1.0, tile: int | None = 0, notes: Any = None) -> Predictor:
     """The network as `infer` applies it."""
     algorithm = assemble(StyleSuperResolution, LeastSquares, networks={"generator_ab": network}, losses=False)
-    output = Output(algorithm.eval(), "fake_b", Style(strength=strength))
+    output = TrainedOutput(algorithm.eval(), "fake_b", {"strength": strength})
     return Predictor(output, options=Options(tile=tile), note=[].append if notes is None else notes.append)
 
 
@@ -124,10 +123,13 @@ def test_odd_tiny_gray_and_transparent_pictures_come_out_twice_as_large_and_of_t
         pixels = (noise(*size) * 255).astype(np.uint8)
         write_picture(tmp_path / "in" / f"{name}.png", Picture(pixels, alpha=size[2] == 4))
     assert infer(trained, tmp_path / "in", "-o", tmp_path / "out") == 0
-    for name, (height, width, channels) in (sizes | {"gray": (17, 12, 1), "clear": (18, 21, 4)}).items():
+    painted_gray = (17, 12, 3)  # colours are the style's
+    for name, (height, width, channels) in (sizes | {"gray": painted_gray, "clear": (18, 21, 4)}).items():
         made = read_picture(tmp_path / "out" / f"{name}.png")
         assert made.array.shape == (2 * height, 2 * width, channels) and made.alpha == (channels == 4), name
         assert np.ptp(made.array) > 0
+    assert infer(trained, tmp_path / "in/gray.png", "-o", tmp_path / "plain", "--strength", 0) == 0
+    assert read_picture(tmp_path / "plain/gray.png").array.shape == (34, 24, 1), "at strength 0 they are its own"
 
 
 def test_a_picture_of_five_channels_is_refused_by_name_and_the_others_are_done(
@@ -160,6 +162,9 @@ def test_strength_is_from_0_to_1_and_changes_the_picture(
 
 
 def test_a_strength_outside_0_and_1_is_refused_in_code_too() -> None:
+    algorithm = assemble(
+        StyleSuperResolution, LeastSquares, networks={"generator_ab": lively("StyleSRNet")}, losses=False
+    )
     for strength in (-0.1, 1.01, float("nan")):
         with pytest.raises(UserError, match="strength must be from 0 to 1"):
-            Style(strength=strength)
+            algorithm.predict(torch.rand(1, 3, 8, 8), "fake_b", {"strength": strength})

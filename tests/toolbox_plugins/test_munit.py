@@ -23,7 +23,6 @@ from toolbox.testing import (
 )
 from toolbox.testing.networks import TinyDecoder, TinyStyleEncoder
 from toolbox.training.algorithm import Algorithm
-from toolbox.training.outputs import Style
 from toolbox.weights.importing import import_generator_state, load_network
 from toolbox_plugins.gan_variants.lsgan import LSGAN
 from toolbox_plugins.munit.algorithm import MUNIT
@@ -177,9 +176,9 @@ def test_the_style_encoder_is_the_one_that_its_paper_describes() -> None:
 def test_a_seed_draws_one_style_for_a_whole_batch() -> None:
     model: Any = assemble(MUNIT, LSGAN)
     images = torch.rand(2, 3, 16, 16)
-    one, other = (model.predict(images, "fake_b", Style(seed=seed)) for seed in (0, 1))
+    one, other = (model.predict(images, "fake_b", {"seed": seed}) for seed in (0, 1))
     assert not torch.allclose(one, other)
-    assert torch.equal(one, model.predict(images, "fake_b", Style(seed=0)))
+    assert torch.equal(one, model.predict(images, "fake_b", {"seed": 0}))
     assert torch.equal(one, model.predict(images)), "without a style, the one of seed 0"
     assert torch.allclose(one[1:], model.predict(images[1:]), atol=1e-6), "the same style for all of a batch"
     before = torch.get_rng_state()
@@ -194,21 +193,21 @@ def test_a_picture_s_style_is_read_by_the_encoder_of_the_output_s_domain() -> No
         code = getattr(model, f"content_encoder_{here}")(images)
         encoder, decoder = getattr(model, f"style_encoder_{there}"), getattr(model, f"decoder_{there}")
         wanted = decoder(code, encoder(picture).expand(2, -1)).clamp(0, 1)
-        assert torch.allclose(model.predict(images, output, Style(picture)), wanted)
+        assert torch.allclose(model.predict(images, output, {"style": picture}), wanted)
         half = decoder(code, (encoder(picture) + encoder(images)) / 2).clamp(0, 1)
-        assert torch.allclose(model.predict(images, output, Style(picture, strength=0.5)), half, atol=1e-6)
+        assert torch.allclose(model.predict(images, output, {"style": picture, "strength": 0.5}), half, atol=1e-6)
         none = decoder(code, encoder(images)).clamp(0, 1)
-        assert torch.allclose(model.predict(images, output, Style(picture, strength=0.0)), none, atol=1e-6)
+        assert torch.allclose(model.predict(images, output, {"style": picture, "strength": 0.0}), none, atol=1e-6)
     each = torch.rand(2, 3, 24, 24)
-    result = model.predict(images, "fake_b", Style(each))
-    assert torch.allclose(result[1:], model.predict(images[1:], "fake_b", Style(each[1:])), atol=1e-6)
+    result = model.predict(images, "fake_b", {"style": each})
+    assert torch.allclose(result[1:], model.predict(images[1:], "fake_b", {"style": each[1:]}), atol=1e-6)
 
 
 def test_evaluation_takes_the_style_of_the_picture_beside_the_input() -> None:
     model = assemble(MUNIT, LSGAN)
     batch = batch_for(model)
     samples = model.val_step(batch)
-    wanted = model.predict(batch["real_a"], "fake_b", Style(batch["real_b"]))
+    wanted = model.predict(batch["real_a"], "fake_b", {"style": batch["real_b"]})
     assert torch.allclose(samples[1]["fake_b"], wanted[1], atol=1e-6)
 
 

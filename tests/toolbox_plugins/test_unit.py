@@ -58,7 +58,7 @@ def test_one_shared_block_gets_its_gradient_from_both_directions() -> None:
         for fake in ("fake_a", "fake_b"):
             (gradient,) = torch.autograd.grad(values[fake].square().sum(), weight, retain_graph=True)
             assert gradient.abs().sum() > 0
-    assert model.outputs["fake_b"] == ("real_a", "encoder_a", *ends, "decoder_b")
+    assert model.outputs["fake_b"].networks == ("encoder_a", *ends, "decoder_b")
     before = model.shared_encoder.model[0].conv.weight.clone()
     model.train_step(batch_for(model), optimizers_for(model))
     assert not torch.equal(before, model.shared_encoder.model[0].conv.weight)

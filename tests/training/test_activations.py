@@ -92,7 +92,7 @@ def test_discriminators_that_step_first_are_judged_by_after_their_step() -> None
         before.translate(values)
         if first:
             before.discriminator_b.load_state_dict(model.discriminator_b.state_dict())  # pyright: ignore
-        expected = before.adversarial("discriminator_b", values["real_b"], values["fake_b"])
+        expected, _ = before.adversarial("discriminator_b", values["real_b"], values["fake_b"])
         assert logs["g/adversarial_b"] == pytest.approx(float(expected.detach()), rel=1e-5)
         found[first] = float(expected.detach())
     assert found[False] != found[True]

@@ -163,7 +163,7 @@ def test_batch_norm_sees_fakes_in_the_discriminators_step_as_in_the_generators()
     model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], discriminator=lambda _: BatchNormDiscriminator())
     real, fake = torch.rand(2, 2, 3, 16, 16)
     together, alone = model.judge("discriminator", real + 5, fake)[1], model.judge("discriminator", fake)[0]
-    assert torch.equal(together[0], alone[0])
+    assert torch.equal(together["adversarial"][0], alone["adversarial"][0])
 
 
 def test_penalties_meet_float32_under_autocast() -> None:
@@ -190,7 +190,7 @@ def test_penalties_meet_float32_under_autocast() -> None:
 
     critic.regularize, network.first.forward = watched, convolved
     wrapped = {
-        name: GuardedOptimWrapper(optimizer=each.optimizer, autocast=("cpu", torch.bfloat16))
+        name: GuardedOptimWrapper(optimizer=each.optimizer, precision=torch.bfloat16)
         for name, each in optimizers_for(model).items()
     }
     model.train_step(batch_for(model), OptimWrapperDict(**wrapped))

@@ -84,10 +84,10 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
     degradation = None
     if model.get("degradation") is not None:
         degradation = build_component("degradations", model["degradation"], "model.degradation")
-        source, *path = next(iter(algorithm.outputs.values()))
-        ours, theirs = prod(getattr(networks[slot], "scale", 1) for slot in path), degradation.scale
-        if source in algorithm.derived and ours != theirs:
-            names = " times ".join(f"model.{slot}.scale" for slot in path)
+        output = next(iter(algorithm.outputs.values()))
+        ours, theirs = prod(getattr(networks[slot], "scale", 1) for slot in output.networks), degradation.scale
+        if output.source in algorithm.derived and ours != theirs:
+            names = " times ".join(f"model.{slot}.scale" for slot in output.networks)
             message = f"is {theirs}, and {names} is {ours}: they must agree"
             raise ConfigError(message, key="model.degradation.scale")
     losses = {role: _build_losses(role, each) for role, each in model.get("losses", {}).items()}

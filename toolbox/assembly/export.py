@@ -56,7 +56,7 @@ def export(config: Config, checkpoint: Path | None, target: Path, *, layout: str
     iteration = (content.get("meta") or {}).get("iter")
     for slot, file in files.items():
         network = getattr(algorithm, slot)
-        outputs = {name: list(chain) for name, chain in algorithm.outputs.items() if slot in chain[1:]}
+        outputs = {name: each.described() for name, each in algorithm.outputs.items() if slot in each.networks}
         description = {
             "toolbox": __version__,
             "slot": slot,
@@ -106,15 +106,15 @@ def load_exported(weights: Path, *, output: str | None = None, device: str | tor
     _check_networks(config)
     algorithm: Any = build_generators(config.data["model"])
     slot, files = description["slot"], description["files"]
-    outputs = {name: chain for name, chain in algorithm.outputs.items() if slot in chain[1:]}
+    outputs = {name: each for name, each in algorithm.outputs.items() if slot in each.networks}
     if output is not None and output not in outputs:
-        others = {name: files.get(chain[1]) for name, chain in algorithm.outputs.items()}
+        others = {name: files.get(each.networks[0]) for name, each in algorithm.outputs.items()}
         elsewhere = f"; {others[output]} gives it" if others.get(output) else did_you_mean(output, outputs)
         raise UserError(f"--output {output}: {weights.name} does not give it{elsewhere}")
     outputs = {output: outputs[output]} if output else dict(list(outputs.items())[:1])
     if not outputs:
         raise UserError(f"{weights}: {config.data['model']['type']} makes no output with a network '{slot}'")
-    needed = dict.fromkeys(network for chain in outputs.values() for network in chain[1:])
+    needed = dict.fromkeys(network for each in outputs.values() for network in each.networks)
     for name in (name for name in needed if _predicts(algorithm, name)):
         file = weights if name == slot else _beside(weights, files.get(name), name)
         network = fold(getattr(algorithm, name))
@@ -152,7 +152,7 @@ def fold(network: nn.Module) -> nn.Module:
 def _predicts(algorithm: Algorithm, slot: str) -> bool:
     """Whether a network was trained (not loaded with its own weights, as feature networks are) and makes an output."""
     trained = any(parameter.requires_grad for parameter in getattr(algorithm, slot).parameters())
-    return trained and any(slot in chain[1:] for chain in algorithm.outputs.values())
+    return trained and any(slot in each.networks for each in algorithm.outputs.values())
 
 
 def _file(target: Path, slot: str) -> Path:

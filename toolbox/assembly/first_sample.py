@@ -27,9 +27,10 @@ def check_first_sample(
     values: dict[str, Any] = {}
     for index in dataset.examples():  # one, unless samples differ in what they hold
         values |= preprocessor(default_collate([dataset[index]]), False)
-    outputs = [output for output, (source, *_) in algorithm.outputs.items() if source in values]
+    outputs = algorithm.available(values)
     if not outputs:
-        wanted = " or ".join(f"'{name}'" for name in dict.fromkeys(path[0] for path in algorithm.outputs.values()))
+        sources = (" and ".join(f"'{name}'" for name in each.sources) for each in algorithm.outputs.values())
+        wanted = " or ".join(dict.fromkeys(sources))
         for source in algorithm.derived.values():
             wanted += f", or '{source}' and model.degradation to make it" if source != wanted else ""
         message = f"gives {', '.join(values) or 'no images'}, and the model needs {wanted}"

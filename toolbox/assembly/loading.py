@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,6 @@ from toolbox.assembly.export import load_exported
 from toolbox.config import Config
 from toolbox.io.errors import UserError, did_you_mean
 from toolbox.training.algorithm import Algorithm
-from toolbox.training.outputs import Style
 from toolbox.training.starting import begin_with
 from toolbox.weights.checkpoint import read_checkpoint
 from toolbox.weights.file import description_file
@@ -24,22 +24,37 @@ from toolbox.weights.state import load_portable_state
 STYLE_FLAGS = "--style, --strength and --seed"
 
 
-class Output(nn.Module):
-    """One output of an algorithm as a network: its (averaged) generators, one after the other."""
+class TrainedOutput(nn.Module):
+    """One output of an algorithm as a network, with what was chosen for it: prepared once, on the first call.
 
-    def __init__(self, algorithm: Algorithm, output: str | None = None, style: Style | None = None) -> None:
+    Where an output has several sources, its images hold them as channels: the picture's, then one for each mask.
+    """
+
+    def __init__(
+        self, algorithm: Algorithm, output: str | None = None, chosen: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()
         if output is not None and output not in algorithm.outputs:
             raise UserError(f"--output {output}: the model has no such output{did_you_mean(output, algorithm.outputs)}")
         self.algorithm, self.output = algorithm, output or next(iter(algorithm.outputs))
-        if style is not None:
-            algorithm.refuse_style(self.output, style)
-        self.style = style
+        asked = algorithm.outputs[self.output]
+        given, beside = dict(chosen or {}), asked.sources[1:]
+        self.masks: dict[str, Any] = {name: given.pop(name) for name in beside if name in given}
+        """Where the sources beside the picture are, by name."""
+        self.chosen = given
+        algorithm.refuse(self.output, given)
+        asked.chosen(given)
+        self.sources, self.keeps_colors = asked.sources, asked.keeps_colors_at(given)
         self.scale, self.multiple = algorithm.scale_of(self.output), algorithm.multiple_of(self.output)
+        self._prepared: tuple[torch.device, Any] | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W) in [0, 1]."""
-        return self.algorithm.predict(images, self.output, self.style)
+        if self._prepared is None or self._prepared[0] != images.device:
+            self._prepared = images.device, self.algorithm.conditioned(self.output, self.chosen)
+        picture, *masks = images.tensor_split(range(1 - len(self.sources), 0), 1) if len(self.sources) > 1 else [images]
+        named = dict(zip(self.sources, (picture, *masks), strict=True))
+        return self.algorithm.predict_in(self._prepared[1], named, self.output)
 
 
 def trained_network(
@@ -48,13 +63,14 @@ def trained_network(
     config: Config | None = None,
     checkpoint: str | Path | None = None,
     output: str | None = None,
-    style: Style | None = None,
+    chosen: Mapping[str, Any] | None = None,
 ) -> nn.Module:
     """A trained network on the CPU: images (B, C, H, W) in [0, 1] to an output, with its `scale` and `multiple`.
 
     `weights` alone names everything: a model that comes with the toolbox, a file of `export`, known by the description
     beside it, or one published elsewhere whose keys a plugin recognises. `config` with its `checkpoint` is the other
-    way, or with its `load_from` where it is a pipeline of networks that were trained apart.
+    way, or with its `load_from` where it is a pipeline of networks that were trained apart. `chosen` holds the output's
+    conditions by name: `{"strength": 0.5}`.
 
     Raises:
         UserError: neither is given, a file is missing or not understood, or an option is out of place.
@@ -64,10 +80,10 @@ def trained_network(
     if weights is None:
         if config is None:
             raise UserError("--weights, or --config with --checkpoint, must name a trained network")
-        return Output(load_algorithm(config, checkpoint), output, style)
+        return TrainedOutput(load_algorithm(config, checkpoint), output, chosen)
     if description_file(Path(weights)).is_file():
-        return Output(load_exported(Path(weights), output=output), output, style)
-    if style is not None and Path(weights).exists():
+        return TrainedOutput(load_exported(Path(weights), output=output), output, chosen)
+    if chosen and Path(weights).exists():
         raise UserError(f"{STYLE_FLAGS}: {Path(weights).name} holds one network of one style; leave them out")
     return load_network(Path(weights), output=output)
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolbox.assembly.loading import Output
+from toolbox.assembly.loading import TrainedOutput
 from toolbox.engine.costs import load
 from toolbox.training.macs import count_macs
 
@@ -20,14 +20,14 @@ BATCH = 4
 """Images at once, for the throughput."""
 
 
-def inference_costs(network: Output, sizes: Sequence[int]) -> dict[str, Any]:
+def inference_costs(network: TrainedOutput, sizes: Sequence[int]) -> dict[str, Any]:
     """Costs of one output's networks on images of `sizes` pixels a side, with this process's threads.
 
     `parameters` counts each network once; `gmacs_N`, `latency_ms_N` (one image, median) and `images_per_s_N` (batches
     of four) are None where the output wants more than an image. `load` is the machine's while it was measured.
     """
     network.eval()
-    slots = dict.fromkeys(network.algorithm.outputs[network.output][1:])
+    slots = dict.fromkeys(network.algorithm.outputs[network.output].networks)
     networks = [network.algorithm.averaged_network(slot) for slot in slots]
     found: dict[str, Any] = {"parameters": sum(p.numel() for each in networks for p in each.parameters())}
     for size in sizes:
@@ -41,7 +41,7 @@ def inference_costs(network: Output, sizes: Sequence[int]) -> dict[str, Any]:
     return {**found, "load": load()}
 
 
-def tried(network: Output, images: Tensor) -> float | None:
+def tried(network: TrainedOutput, images: Tensor) -> float | None:
     """Seconds of a call, None where the network does not take so much: a run is not lost by its last measurement."""
     try:
         return seconds_of(network, images)

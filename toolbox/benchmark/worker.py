@@ -218,13 +218,13 @@ def tested(run: Run) -> dict[str, Any]:
 
 def costs(run: Run) -> dict[str, Any]:
     """What the trained networks cost in use, measured here."""
-    from toolbox.assembly.loading import Output, load_algorithm, usable_device
+    from toolbox.assembly.loading import TrainedOutput, load_algorithm, usable_device
     from toolbox.benchmark.costs import inference_costs
 
     config = config_of(run)
     device = usable_device("cuda" if _cuda() else "cpu")
     algorithm = load_algorithm(config, run.checkpoint if run.iterations else None, device=device)
-    return inference_costs(Output(algorithm), run.sizes)
+    return inference_costs(TrainedOutput(algorithm), run.sizes)
 
 
 def _cuda() -> bool:

@@ -36,22 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
     from toolbox.engine.memory import keep_freed_memory
-    from toolbox.inference import Options, jobs, load, style_of, translate, usable_device
+    from toolbox.inference import Options, chosen_of, jobs, load, translate, usable_device
     from toolbox.io.console import console, errors
 
     keep_freed_memory()
-    chosen = Options(
+    how = Options(
         tile=options.tile,
         overlap=options.tile_overlap,
         precision=options.precision,
-        alpha=options.alpha or ("resize" if options.style else "network"),  # a painted transparency is none
+        alpha=options.alpha,
         outscale=options.outscale,
         tileable=options.tileable,
         white=options.white,
     )
     if not 1 <= options.quality <= 100:
         raise UserError(f"--quality {options.quality}: must be from 1 to 100")
-    style = style_of(options.style, options.strength, options.seed)
+    chosen = chosen_of(options.style, options.strength, options.seed, options.set)
     found = jobs(options.inputs, options.folder, options.suffix, options.format)
     todo = [job for job in found if not (options.skip_existing and job.target.exists())]
     device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with naming_the_file(config) if config else nullcontext():
         predictor = load(
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,
-            style=style, device=device, options=chosen, note=note,
+            chosen=chosen, device=device, options=how, note=note,
         )  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     times = (TextColumn("done"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Progress(*columns, *times, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("translating", total=1.0)
         steps = translate(
-            predictor, todo, batch=options.batch, quality=options.quality,
+            predictor, todo, masks=predictor.masks, batch=options.batch, quality=options.quality,
             done=lambda part: progress.update(task, completed=part),
         )  # fmt: skip
         for _, problem in steps:
@@ -110,11 +110,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--checkpoint", metavar="FILE", help="and a checkpoint of that config; without: its load_from")
     add("--output", metavar="NAME", help="which of the model's outputs (fake_a); the first by default")
     add_config_options(made)
-    chosen = made.add_argument_group("the style, where a model has learned many")
+    chosen = made.add_argument_group("the style, or whatever else a model lets you choose")
     add = chosen.add_argument
     add("--style", type=Path, metavar="FILE", help="a picture of it")
     add("--strength", type=float, metavar="X", help="from 0, the input's own style, to 1 (1)")
     add("--seed", type=int, metavar="N", help="of a random style, without --style (0)")
+    add(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="a condition by its name: domain=2; of a model that takes a mask, mask=FILE or a folder with as many",
+    )  # fmt: skip
     files = made.add_argument_group("files")
     add = files.add_argument
     add("--format", default="auto", metavar="auto|png|jpg|webp|tif", help="of the results; auto: as each input's")
@@ -129,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="size of the result over the input's (3.5); bicubic from the network's",
     )
-    add("--alpha", metavar="network|resize|drop", help="how transparency is enlarged (network; with --style resize)")
+    add("--alpha", metavar="network|resize|drop", help="how transparency is enlarged (network; of a painter, resize)")
     add("--tileable", action="store_true", help="borders wrap around: a texture that tiles still does")
     add("--white", type=float, metavar="V", help="the value that is white: 4095 for 12 bits in 16; the type's highest")
     speed = made.add_argument_group("memory and speed")

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from toolbox.config import Config, check_arguments
-from toolbox.config.model_keys import BESIDE, COMPILE_OPTIONS, FEATURE_MATCHING, MODEL_KEYS, PHASE_KEYS
+from toolbox.config.model_keys import BESIDE, COMPILE_OPTIONS, FEATURE_MATCHING, LOGITS, MODEL_KEYS, PHASE_KEYS
 from toolbox.config.options import COMMAND_LINE
 from toolbox.config.values import misfit, show
 from toolbox.contracts.nested import nested_components
@@ -167,7 +167,7 @@ class Check:
     def losses(self, model: Mapping[str, Any], algorithm: Any) -> None:
         """Check that every loss has a role the algorithm knows."""
         judged = any(slot in model for slot in algorithm.adversaries)
-        roles = [*algorithm.roles, *([FEATURE_MATCHING] if judged else [])]
+        roles = [*algorithm.roles, *algorithm.judge_roles, *([FEATURE_MATCHING, LOGITS] if judged else [])]
         for role, each in model.get("losses", {}).items():
             self.one_of(role, roles, f"model.losses.{role}", f"role of {model['type']}")
             if role in algorithm.averaged_roles and model.get("ema") is None:

@@ -7,6 +7,9 @@ from typing import Any
 FEATURE_MATCHING = "feature_matching"
 """A role of every algorithm with discriminators: their activations for the fakes, and for the real images."""
 
+LOGITS = "logits"
+"""A role of every algorithm with discriminators, in their own step: their logits for the real images, and the fakes."""
+
 MODEL_KEYS: dict[str, Any] = {
     "type": str,
     "variant": dict[str, Any],

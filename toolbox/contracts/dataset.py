@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 Images = dict[str, np.ndarray]
-"""Named images of one sample, each (H, W, C), RGB, uint8."""
+"""Named images of one sample, each (H, W, C), RGB, uint8; a clip is (T, H, W, C), its pictures in order."""
 
 
 class Transform(ABC):
@@ -18,7 +18,8 @@ class Transform(ABC):
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         """Return the sample's images, each (H, W, C) uint8; what is random comes from `rng`.
 
-        The given arrays may be read-only views of a cache: make new ones instead of writing into them.
+        Count height and width from the end (`image[..., top:below, :, :]`): then clips are changed alike in all their
+        pictures. The given arrays may be read-only views of a cache: make new ones instead of writing into them.
         """
 
 
@@ -35,7 +36,16 @@ class ImageDataset(ABC):
 
     @abstractmethod
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
-        """Return the named images (H, W, C) uint8 of sample `index`, and `name`: the file's path below its root."""
+        """Return the named values of sample `index`, and `name`: the file's path below its root.
+
+        | value | of a sample | in the training step |
+        |---|---|---|
+        | picture | (H, W, C) uint8, uint16, or float32 in [0, 1] | float32 (B, C, H, W) in [0, 1] |
+        | clip | (T, H, W, C), the same types | (B, T, C, H, W) |
+        | mask | (H, W) bool, uint8, or float32 | (B, 1, H, W) |
+        | label, number | an int, a float, or a numpy array of one dimension | int64 or float32 (B,) or (B, n) |
+        | tensor | as it is to be, such as (C, H, W) in [0, 1] | the same, stacked |
+        """
 
     def examples(self) -> list[int]:
         """Samples that together have every image which any sample has: the first, unless they differ in names."""

@@ -19,6 +19,10 @@ class Generator(nn.Module):
     """Output size over input size: 1 for style, 2, 4 or 8 for super-resolution."""
     multiple: int = 1
     """Height and width must be multiples of this; the caller pads before and crops after."""
+    keeps_colors: bool | None = None
+    """Whether colours are the input's own, where no algorithm says it; None: those of an enlarger are."""
+    supports_half: bool = True
+    """Whether it may compute in bfloat16 or float16; where not, it stays in float32 under `--amp`."""
 
 
 class GradedGenerator(Generator):
@@ -28,8 +32,21 @@ class GradedGenerator(Generator):
     """
 
 
+ADVERSARIAL = "adversarial"
+"""The head of a discriminator that tells real from fake."""
+
+
 class Discriminator(nn.Module):
-    """Judges images: `forward((B, C, H, W) in [0, 1]) -> [logits]`, one tensor (B, ...) for each scale."""
+    """Judges images: `forward((B, C, H, W) in [0, 1]) -> [logits]`, one tensor (B, ...) for each scale.
+
+    One with further `heads`, such as a classifier, gives all of them by name: `{"adversarial": [logits], "domain": (B,
+    n)}`. Objectives and penalties see the adversarial head alone; an algorithm's roles name the others.
+    """
+
+    heads: Sequence[str] = ()
+    """Names of the heads beside `adversarial`."""
+    supports_half: bool = True
+    """Whether it may compute in bfloat16 or float16; where not, it stays in float32 under `--amp`."""
 
 
 class Encoder(nn.Module):

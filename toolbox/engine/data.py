@@ -141,21 +141,40 @@ def _loader(config: Mapping[str, Any], dataset: Dataset, sampler: Sampler, *, dr
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Stack a batch; samples of other images and images of unequal size are refused by name."""
+    """Stack a batch; samples of other values and pictures of unequal size are refused by name."""
     for sample in samples[1:]:
         if sample.keys() != samples[0].keys():
             shown = [", ".join(name for name in each if name != "name") for each in (samples[0], sample)]
             raise UserError(f"a batch holds samples of {shown[0]} and of {shown[1]}; set batch_size: 1")
     for key, first in samples[0].items():
         if isinstance(first, torch.Tensor):
-            sizes = {f"{height}x{width}" for height, width, *_ in (sample[key].shape for sample in samples)}
-            if len(sizes) > 1:
-                shown = ", ".join(sorted(sizes)[:3])
-                way = "add RandomCrop or Resize to the transforms, or set batch_size: 1"
-                raise UserError(f"a batch holds '{key}' of unequal sizes ({shown}); {way}")
+            shapes = sorted({tuple(sample[key].shape) for sample in samples})
+            if len(shapes) > 1:
+                shown = ", ".join("x".join(map(str, shape)) for shape in shapes[:3])
+                pictures = first.dim() > 1
+                way = "add RandomCrop or Resize to the transforms, or set" if pictures else "make them alike, or set"
+                raise UserError(f"a batch holds '{key}' of unequal sizes ({shown}); {way} batch_size: 1")
     return default_collate(samples)
 
 
 def as_tensors(sample: dict[str, Any]) -> dict[str, Any]:
-    """Images (H, W, C) as tensors of the same layout; the preprocessor permutes them on the device."""
-    return {k: torch.from_numpy(np.ascontiguousarray(v)) if isinstance(v, np.ndarray) else v for k, v in sample.items()}
+    """A sample's arrays as tensors: bytes as they are, to be scaled on the device, and others ready to use.
+
+    Raises:
+        UserError: an array is no picture (H, W, C), clip (T, H, W, C), mask (H, W) or row of numbers.
+    """
+    return {name: _as_tensor(name, value) if isinstance(value, np.ndarray) else value for name, value in sample.items()}
+
+
+def _as_tensor(name: str, array: np.ndarray) -> torch.Tensor:
+    if array.ndim > 4 or (array.ndim > 2 and array.shape[-1] > max(4, min(array.shape[-3:-1]))):
+        shape = " x ".join(map(str, array.shape))
+        raise UserError(
+            f"the dataset gives '{name}' as an array {shape}; pictures are (height, width, channels), and clips "
+            "(pictures, height, width, channels); a tensor may have another order"
+        )
+    if array.ndim < 2 or array.dtype == np.uint8:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    levels = np.float32(np.iinfo(array.dtype).max if array.dtype.kind == "u" else 1)
+    planes = array[None] if array.ndim == 2 else np.moveaxis(array, -1, -3)
+    return torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32) / levels)

@@ -13,19 +13,20 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
 from toolbox.io.errors import ConfigError
+from toolbox.training.precision import networks_in
 
 
 class GuardedOptimWrapper(OptimWrapper):
     """Steps only if every gradient is finite, and counts the steps it skipped.
 
-    Fused optimizers are told on the device (torch's `found_inf`), so that no step waits for it. With `autocast`, the
-    forward pass computes in that type; bfloat16 needs no loss scaling, float16 gets it.
+    Fused optimizers are told on the device (torch's `found_inf`), so that no step waits for it. With `precision`, the
+    networks compute in that type; bfloat16 needs no loss scaling, float16 gets it.
     """
 
-    def __init__(self, *, autocast: tuple[str, torch.dtype] | None = None, **arguments: Any) -> None:
+    def __init__(self, *, precision: torch.dtype | None = None, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.autocast = autocast
-        self.scale = LossScale() if autocast is not None and autocast[1] == torch.float16 else None
+        self.precision = precision
+        self.scale = LossScale() if precision == torch.float16 else None
         self.fused = bool(self.optimizer.defaults.get("fused"))
         self.one: Tensor | None = None
         self.bad: deque[Tensor] = deque(maxlen=10_000)
@@ -33,15 +34,14 @@ class GuardedOptimWrapper(OptimWrapper):
         self.skipped = self.in_a_row = 0
 
     def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Autocast, if asked for; between the ranks, only the last micro-batch of a step exchanges gradients."""
-        if self.autocast is None and self._accumulative_counts == 1:
+        """The networks' precision; between the ranks, only the last micro-batch of a step exchanges gradients."""
+        if self.precision is None and self._accumulative_counts == 1:
             return nullcontext()
-        return self._autocast_apart(model)
+        return self._precise_and_apart(model)
 
     @contextmanager
-    def _autocast_apart(self, model: nn.Module) -> Iterator[None]:
-        kind, dtype = self.autocast or ("cpu", None)
-        with super().optim_context(model), torch.autocast(kind, dtype=dtype, enabled=self.autocast is not None):
+    def _precise_and_apart(self, model: nn.Module) -> Iterator[None]:
+        with super().optim_context(model), networks_in(self.precision):
             yield
 
     def _clip_grad(self) -> None:
@@ -179,6 +179,6 @@ def build_optimizers(
             optimizer=built,
             accumulative_counts=group.get("accumulative_counts", 1),
             clip_grad=dict(group["clip_grad"]) if group.get("clip_grad") else None,
-            autocast=(device_type, getattr(torch, amp)) if amp else None,
+            precision=getattr(torch, amp) if amp else None,
         )
     return OptimWrapperDict(**wrappers)

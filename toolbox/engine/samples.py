@@ -63,7 +63,8 @@ class SamplesHook(Hook):
             return tensor_to_image(sample[name].nan_to_num())
         if name not in self.loaded:
             self.loaded[name] = self.load(self.rivals[name])
-        source = next(path[0] for path in runner.algorithm.outputs.values() if path[0] in sample)
+        outputs = runner.algorithm.outputs
+        source = outputs[runner.algorithm.available(sample)[0]].source
         shown = images_to_float(
             torch.from_numpy(tensor_to_image(sample[source])).permute(2, 0, 1)[None]
         )  # 8 bits, as a file
@@ -71,10 +72,12 @@ class SamplesHook(Hook):
             return tensor_to_image(call_padded(self.loaded[name], shown)[0])
 
     def _default_columns(self, runner: Any, sample: dict[str, Any], evaluator: Any) -> list[str]:
-        source = next((path[0] for path in runner.algorithm.outputs.values() if path[0] in sample), None)
-        if source is None:
+        outputs = runner.algorithm.outputs
+        known = runner.algorithm.available(sample)
+        if not known:
             return []
-        results = [name for name, path in runner.algorithm.outputs.items() if path[0] == source]
+        source = outputs[known[0]].source
+        results = [name for name in known if outputs[name].source == source]
         references = [m.reference for m in evaluator.metrics if getattr(m, "reference", None) in sample]
         enlarged = sample[source].shape[-2:] != sample[results[0]].shape[-2:]
         return list(dict.fromkeys([source, *([DO_NOTHING] if enlarged else []), *results, *self.rivals, *references]))

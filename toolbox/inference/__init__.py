@@ -1,10 +1,10 @@
 """Applying a trained network to pictures: `load("x4.pth")(array)`, or many files with `translate`."""
 
 from toolbox.assembly.loading import load_algorithm, usable_device
+from toolbox.inference.chosen import chosen_of
 from toolbox.inference.files import Job, jobs, translate
 from toolbox.inference.loading import load
 from toolbox.inference.options import Options
 from toolbox.inference.predictor import Predictor
-from toolbox.inference.style import style_of
 
-__all__ = ["Job", "Options", "Predictor", "jobs", "load", "load_algorithm", "style_of", "translate", "usable_device"]
+__all__ = ["Job", "Options", "Predictor", "jobs", "load", "load_algorithm", "chosen_of", "translate", "usable_device"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from toolbox.inference.masks import with_masks
 from toolbox.inference.picture import FORMATS, Picture, read_picture
 from toolbox.inference.picture_write import write_picture
 from toolbox.inference.predictor import Predictor
@@ -74,6 +75,7 @@ def translate(
     predictor: Predictor,
     todo: Sequence[Job],
     *,
+    masks: Mapping[str, str] | None = None,
     batch: int = 1,
     quality: int = 95,
     done: Callable[[float], None] | None = None,
@@ -83,6 +85,7 @@ def translate(
     The next picture is read and the last one written while one is computed. A bad file stops nothing.
 
     Args:
+        masks: of a network with several sources, each one's file or folder (`with_masks`).
         done: called, while a batch is computed, with the part of all pictures that is done, in [0, 1].
     """
     if batch < 1:
@@ -90,7 +93,12 @@ def translate(
     finished = 0
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         writing: list[tuple[Job, Future[None]]] = []
-        for group, problem in _groups(todo, reader, batch):
+
+        def read(file: Path) -> Picture:
+            picture = read_picture(file)
+            return with_masks(picture, file, masks, predictor.channels) if masks else picture
+
+        for group, problem in _groups(todo, reader, batch, read):
             results: list[Picture] = []
             if problem is None:
                 before, share = finished, len(group) / len(todo)
@@ -117,18 +125,18 @@ def translate(
 
 
 def _groups(
-    todo: Sequence[Job], reader: ThreadPoolExecutor, batch: int
+    todo: Sequence[Job], reader: ThreadPoolExecutor, batch: int, read: Callable[[Path], Picture]
 ) -> Iterator[tuple[list[tuple[Job, Picture]], str | None]]:
     """Pictures that can be computed together; or one that cannot be read, with the reason."""
     waiting: dict[object, list[tuple[Job, Picture]]] = defaultdict(list)
     nothing = Picture(np.empty((0, 0, 0), np.uint8))
-    coming = reader.submit(read_picture, todo[0].source) if todo else None
+    coming = reader.submit(read, todo[0].source) if todo else None
     for number, job in enumerate(todo):
         assert coming is not None
         reading = coming
         wait([reading])
         if number + 1 < len(todo):
-            coming = reader.submit(read_picture, todo[number + 1].source)
+            coming = reader.submit(read, todo[number + 1].source)
         try:
             picture = reading.result()
         except UserError as error:

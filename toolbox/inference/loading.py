@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,7 +13,6 @@ from toolbox.assembly.loading import trained_network
 from toolbox.config import Config
 from toolbox.inference.options import Options
 from toolbox.inference.predictor import Predictor
-from toolbox.training.outputs import Style
 
 
 def load(
@@ -21,15 +21,16 @@ def load(
     config: Config | None = None,
     checkpoint: str | Path | None = None,
     output: str | None = None,
-    style: Style | None = None,
+    chosen: Mapping[str, Any] | None = None,
     device: str | torch.device = "cpu",
     options: Options | None = None,
     note: Callable[[str], None] = warnings.warn,
 ) -> Predictor:
     """A trained network as a function of arrays (H, W, C): `load("x4.pth")(array)`.
 
+    `chosen` holds conditions of the output by name: `{"strength": 0.5}`, `{"style": picture (1, C, H, W) in [0, 1]}`.
     `weights`, or `config` and `checkpoint`, name it as for `toolbox.assembly.loading.trained_network`, which also says
     what is refused.
     """
-    network = trained_network(weights, config=config, checkpoint=checkpoint, output=output, style=style)
+    network = trained_network(weights, config=config, checkpoint=checkpoint, output=output, chosen=chosen)
     return Predictor(network, device=device, options=options, note=note)

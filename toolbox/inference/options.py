@@ -21,8 +21,9 @@ class Options:
         tile: side of a tile in input pixels; None chooses by the free memory, 0 never tiles.
         overlap: input pixels that a tile sees around itself; None measures what the network needs.
         precision: fp32, bf16, or on a GPU fp16.
-        alpha: transparency goes through the `network` as a gray picture, is `resize`d bicubically, or `drop`ped.
-            Colours under it go through untouched, as straight (not multiplied) alpha.
+        alpha: transparency goes through the `network` as a gray picture, is `resize`d bicubically, or `drop`ped; None:
+            through a network that keeps colours, and resized beside one that paints. Colours under it go through
+            untouched, as straight (not multiplied) alpha.
         outscale: size of the result over size of the input, whatever the network's scale; bicubic from there.
         tileable: borders wrap around, so that a texture that can be laid side by side still can be.
         white: the value that is 1.0 for the network, for types that are not used to the full: 4095 for 12 bits in 16.
@@ -31,7 +32,7 @@ class Options:
     tile: int | None = None
     overlap: int | None = None
     precision: str = "fp32"
-    alpha: str = "network"
+    alpha: str | None = None
     outscale: float | None = None
     tileable: bool = False
     white: float | None = None
@@ -43,7 +44,7 @@ class Options:
             raise UserError(f"--tile-overlap {self.overlap}: must be 0 or more")
         if self.precision not in PRECISIONS:
             raise UserError(f"--precision {self.precision}: is unknown{did_you_mean(self.precision, PRECISIONS)}")
-        if self.alpha not in ALPHAS:
+        if self.alpha is not None and self.alpha not in ALPHAS:
             raise UserError(f"--alpha {self.alpha}: is unknown{did_you_mean(self.alpha, ALPHAS)}")
         if self.outscale is not None and not 0 < self.outscale <= 64:
             raise UserError(f"--outscale {self.outscale:g}: must be more than 0, and 64 at most")

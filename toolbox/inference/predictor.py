@@ -6,19 +6,23 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import ceil, isqrt
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from toolbox.assembly.loading import TrainedOutput
 from toolbox.inference.options import PRECISIONS, Options
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
 from toolbox.inference.tiling import SMALLEST, halving, tiled
 from toolbox.io.errors import UserError
 from toolbox.io.resize import resize_to
+from toolbox.training.finishing import channels_last
 from toolbox.training.network_call import call_padded
+from toolbox.training.precision import at_precision, networks_in
 
 _LEVELS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65_535.0, np.dtype(np.float32): 1.0}
 
@@ -27,7 +31,8 @@ class Predictor:
     """Applies a network to pictures and arrays.
 
     Args:
-        network: images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W), with its `scale` and `multiple`.
+        network: images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W), with its `scale`, `multiple` and, where it
+            says so, `keeps_colors`.
         device: where it computes.
         note: is told, in one line, what a user should know; by default a warning.
     """
@@ -43,8 +48,16 @@ class Predictor:
         self.options, self.device, self.note = options or Options(), torch.device(device), note
         if self.options.precision == "fp16" and self.device.type == "cpu":
             raise UserError("--precision fp16: is for GPUs; bf16 is the CPU's short float")
-        self.network = network.to(self.device, memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
+        self.network = channels_last(network.to(self.device)).eval()
+        if not isinstance(network, TrainedOutput):  # whose networks enter their precision each by itself
+            at_precision(network)
         self.scale = int(getattr(network, "scale", 1))
+        keeps: bool | None = getattr(network, "keeps_colors", None)
+        self.keeps_colors = self.scale > 1 if keeps is None else keeps
+        """Whether colours are the picture's own: then gray stays gray, and transparency may pass the network."""
+        self.masks: dict[str, Any] = getattr(network, "masks", {})
+        """Files or folders of the masks that the network takes beside a picture, by name."""
+        self.alpha = self.options.alpha or ("network" if self.keeps_colors else "resize")
         self.multiple = int(getattr(network, "multiple", 1))
         self.channels = self._channels()
         self.tile = self.options.tile
@@ -78,11 +91,11 @@ class Predictor:
             made = [self._outscaled(each, first.array.shape, levels, dtype, white) for each in made]
         results = []
         for picture, array in zip(pictures, made, strict=True):
-            if picture.alpha and self.options.alpha == "resize" and not self._takes_all(picture):
+            if picture.alpha and self.alpha == "resize" and not self._takes_all(picture):
                 plane = torch.from_numpy(picture.array[..., -1].astype(np.float32) / white)
                 plane = resize_to(plane[None, None], array.shape[:2]).clamp(0, 1)[0, 0].numpy()
                 array = np.concatenate([array, _typed(plane[..., None], white, dtype)], axis=2)
-            kept_alpha = self.options.alpha != "drop" or self._takes_all(picture)
+            kept_alpha = self.alpha != "drop" or self._takes_all(picture)
             has_alpha = picture.alpha and kept_alpha and array.shape[2] in (2, 4)
             results.append(picture.with_pixels(array, alpha=has_alpha))
         return results
@@ -107,14 +120,14 @@ class Predictor:
         return self.channels == picture.array.shape[2]
 
     def _way_in(self, picture: Picture) -> tuple[bool, bool]:
-        """Whether gray is repeated for the network and averaged behind it; whether alpha goes through apart."""
+        """Whether gray is repeated for the network; whether alpha goes through apart."""
         if self._takes_all(picture):
             return False, False
         gray = picture.colours == 1
         if not gray and picture.colours != self.channels:
             has = f"{picture.colours} channel{'s' * (picture.colours != 1)}"
             raise UserError(f"the picture has {has}, and the network takes {self.channels}")
-        return gray and self.channels != 1, picture.alpha and self.options.alpha == "network"
+        return gray and self.channels != 1, picture.alpha and self.alpha == "network"
 
     def _floats(self, picture: Picture, gray: bool, alpha: bool) -> np.ndarray:
         """(1 or 2, C, H, W) float32 in [0, 1]: the colours, and the transparency in every channel."""
@@ -151,7 +164,7 @@ class Predictor:
             part = part.float().cpu()
             if bool(part.isnan().any()):
                 raise ValueError("the result holds NaN: half precision overflowed (try fp32), or the weights diverged")
-            colours = part[::each].mean(1, keepdim=True) if gray else part[::each]
+            colours = part[::each].mean(1, keepdim=True) if gray and self.keeps_colors else part[::each]
             planes = torch.cat([colours, part[1::each].mean(1, keepdim=True)], 1) if each == 2 else colours
             if not result:
                 shape = (count, height * self.scale, width * self.scale, planes.shape[1])
@@ -186,7 +199,7 @@ class Predictor:
 
     def _precision(self) -> AbstractContextManager[object]:
         dtype = PRECISIONS[self.options.precision]
-        return torch.autocast(self.device.type, dtype) if dtype else nullcontext()
+        return networks_in(dtype) if dtype else nullcontext()
 
     # ------------------------------------------------------------------ tiles
 

@@ -56,8 +56,8 @@ def assemble(
     have, `discriminator` with the channels of the images it sees; `networks` replaces single slots.
     """
     torch.manual_seed(seed)
-    source, *path = next(iter(algorithm.outputs.values()))
-    enlarging = path[-1] if source in algorithm.derived else None
+    output = next(iter(algorithm.outputs.values()))
+    enlarging = output.networks[-1] if output.source in algorithm.derived else None
     built = {
         slot: OTHERS[kind]() if kind in OTHERS else generator(TinyDegradation.scale if slot == enlarging else 1)
         for slot, kind in algorithm.slots().items()

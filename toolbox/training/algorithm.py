@@ -12,29 +12,17 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
 from toolbox.config.model_keys import FEATURE_MATCHING
-from toolbox.contracts.gan_variant import Logits, sum_terms, weighted
+from toolbox.contracts.gan_variant import sum_terms
 from toolbox.contracts.network import unwrapped
-from toolbox.training.activations import judged_activations
-from toolbox.training.image_pool import ImagePool
-from toolbox.training.network_call import (
-    at_least_float32,
-    frozen,
-    in_float32,
-    judge,
-    mixes_samples,
-    uncompiled,
-    unsynchronised,
-)
-from toolbox.training.outputs import Outputs
-from toolbox.training.parts import Parts, Phase
+from toolbox.training.adversaries import Adversaries, role_terms
+from toolbox.training.network_call import frozen, unsynchronised
+from toolbox.training.outputs import Values
+from toolbox.training.parts import Parts
 from toolbox.training.phases import in_phase
 from toolbox.training.preprocessor import Preprocessor
 
-Values = dict[str, Any]
-"""Named values of one iteration: images (B, C, H, W), and whatever else a role or an adversary refers to."""
 
-
-class Algorithm(Outputs, ABC):
+class Algorithm(Adversaries, ABC):
     """Base of every training procedure. A subclass declares the names below and gives `translate`.
 
     One iteration: `translate` once; the generators' step (unless a variant asks for more discriminator updates
@@ -51,10 +39,6 @@ class Algorithm(Outputs, ABC):
     """Slots of the networks that are not discriminators."""
     kinds: ClassVar[Mapping[str, str]] = {}
     """The kind of each of these slots that holds no generator: `{"encoder_a": "encoders"}`."""
-    adversaries: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """Slots of the discriminators, each with the names of its real and fake value."""
-    optional: ClassVar[tuple[str, ...]] = ()
-    """Discriminator slots that a config may leave out."""
     roles: ClassVar[Mapping[str, list[tuple[str, ...]]]] = {}
     """What losses can be given for: every loss of a role is called with each tuple of values and summed."""
     averaged_roles: ClassVar[tuple[str, ...]] = ()
@@ -70,22 +54,13 @@ class Algorithm(Outputs, ABC):
             ),
             ema=parts.ema,
         )
-        self.parts = parts
         for slot, network in parts.networks.items():
-            if slot in self.adversaries:
-                setattr(self, slot, network)
-            else:
+            if slot not in self.adversaries:
                 self.add_network(slot, network)
-        self.judged = {slot: names for slot, names in self.adversaries.items() if slot in parts.networks}
-        self.apart = {slot for slot in self.judged if mixes_samples(parts.networks[slot])}
-        self.one_graph = self.judged.keys() - self.apart if parts.one_graph else set()
-        self.shared: dict[str, list[Logits]] = {}
-        self.variants = nn.ModuleDict({slot: parts.adversaries[slot].variant for slot in self.judged})
-        self.pools = nn.ModuleDict({slot: ImagePool(parts.adversaries[slot].pool) for slot in self.judged})
+        self.add_adversaries(parts)
         self.losses = nn.ModuleDict(
             {role: nn.ModuleList(e.module for e in each) for role, each in parts.losses.items()}
         )
-        self.iteration = 0
         self.judges_rest_until = 0
         """The iteration up to which no discriminator steps; a monitor may set it."""
         self._translating_for_generators = True
@@ -107,39 +82,26 @@ class Algorithm(Outputs, ABC):
 
     def wants(self, role: str) -> bool:
         """Whether the losses of a role count in this iteration."""
-        active = self.phase.losses
-        return self._translating_for_generators and role in self.losses and (active is None or role in active)
-
-    def plays(self, slot: str) -> bool:
-        """Whether a discriminator takes part in this iteration's phase, for its own sake or the generators'."""
-        active = self.phase.adversaries
-        return slot in self.judged and (active is None or slot in active)
-
-    @property
-    def phase(self) -> Phase:
-        """The phase that the current iteration falls into."""
-        return self.phase_of(self.iteration)
-
-    def phase_of(self, iteration: int) -> Phase:
-        """The phase of an iteration, counted from 0."""
-        return next(p for p in self.parts.phases if p.until is None or iteration < p.until)
+        return self._translating_for_generators and self.counts(role)
 
     # ------------------------------------------------------------------ training
 
     def train_step(self, data: Mapping[str, Any], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """One iteration on one batch; returns what to log, as detached scalars on the device."""
         with in_phase(self.phase, self, optim_wrapper):
-            return self.train_on(self.data_preprocessor(data, True), optim_wrapper)
+            values = self.data_preprocessor(data, True)
+            self.prepare(values)
+            return self.train_on(values, optim_wrapper)
 
     def train_on(self, values: Values, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
-        """One iteration on named images (B, C, H, W) on the device."""
+        """One iteration on prepared values, images (..., C, H, W) among them, on the device."""
         g_optimizer: OptimWrapper = optim_wrapper["generator"]
         generators_turn, judges = self.turn(g_optimizer._accumulative_counts)
         logs: dict[str, Tensor] = {}
         self._translating_for_generators = generators_turn
         with g_optimizer.optim_context(self), torch.set_grad_enabled(generators_turn):
-            self.translate(values)
-            values.update({name: at_least_float32(value) for name, value in values.items()})
+            with frozen(*(getattr(self, slot) for slot in self.judged)):
+                self.translate(values)
             loss = (
                 self.generators_loss(values, logs) if generators_turn and not self.parts.discriminator_first else None
             )
@@ -192,84 +154,16 @@ class Algorithm(Outputs, ABC):
 
     def generator_terms(self, values: Values) -> dict[str, Tensor]:
         """Weighted scalars by name: adversarial terms against frozen discriminators, and every active role's losses."""
-        terms: dict[str, Tensor] = {}
-        for slot, (real, fake) in self.judged.items():
-            if not self.plays(slot):
-                continue
-            adversarial = self.adversarial_once if slot in self.one_graph else self.adversarial
-            terms[slot.replace("discriminator", "g/adversarial")] = adversarial(slot, values[real], values[fake])
-        for role, weighted_losses in self.parts.losses.items():
-            if not self.wants(role):
-                continue
-            together = (
-                self.matched(values)
-                if role == FEATURE_MATCHING
-                else [tuple(values[name] for name in names) for names in self.roles[role]]
-            )
-            for number, each in enumerate(weighted_losses):
-                value = sum_terms(each.module(*each_tuple) for each_tuple in together)
-                name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
-                name = f"{name}.{number}" if name in terms else name  # two of one type count twice
-                terms[name] = weighted(value, each.weight)
+        terms = self.adversarial_terms(values)
+        for role, losses in self.parts.losses.items():
+            if self.wants(role) and (role in self.roles or role == FEATURE_MATCHING):
+                together = (
+                    self.matched(values)
+                    if role == FEATURE_MATCHING
+                    else [tuple(values[name] for name in names) for names in self.roles[role]]
+                )
+                terms |= role_terms(f"g/{role}", losses, together)
         return terms
-
-    def matched(self, values: Values) -> list[tuple[list[Tensor], list[Tensor]]]:
-        """Each active discriminator's inner activations for its fakes, and for its real images."""
-        found = []
-        for slot, (real, fake) in self.judged.items():
-            if self.plays(slot):
-                with frozen(getattr(self, slot)):
-                    found.append(judged_activations(unwrapped(getattr(self, slot)), values[fake], values[real]))
-        return found
-
-    def adversarial(self, slot: str, real: Tensor, fake: Tensor) -> Tensor:
-        """The generators' weighted term against one frozen discriminator, a scalar."""
-        variant: Any = self.variants[slot]
-        with frozen(getattr(self, slot)):
-            if variant.needs_real:
-                real_logits, fake_logits = self.judge(slot, real, fake)
-            else:
-                real_logits, fake_logits = None, self.judge(slot, fake)[0]
-        return weighted(variant.g_loss(fake_logits, real_logits), self.parts.adversaries[slot].weight)
-
-    def adversarial_once(self, slot: str, real: Tensor, fake: Tensor) -> Tensor:
-        """The same term, with logits that the discriminator's own step uses again (`model.one_graph`).
-
-        The gradient is taken to the fakes alone, so the discriminator gets none; a product with the fakes carries it
-        on to the generators, whose graph the discriminator's step then never sees.
-        """
-        variant: Any = self.variants[slot]
-        leaf = fake.detach().requires_grad_()
-        real_logits, fake_logits = self.shared[slot] = self.judge(slot, real, leaf)
-        term = variant.g_loss(fake_logits, real_logits if variant.needs_real else None)
-        term = weighted(term, self.parts.adversaries[slot].weight)
-        (gradient,) = torch.autograd.grad(term, leaf, retain_graph=True)
-        carried = (fake * gradient).sum()
-        return term.detach() + carried - carried.detach()
-
-    def discriminator_loss(self, slot: str, values: Values, logs: dict[str, Tensor]) -> Tensor:
-        """One discriminator's loss on real images and detached fakes (from the pool), with its regularisation."""
-        real, fake = (values[name].detach() for name in self.judged[slot])
-        variant: Any = self.variants[slot]
-        judged = self.shared.pop(slot, None)
-        real_logits, fake_logits = judged or self.judge(slot, real, self.pools[slot](fake))
-        name = slot.replace("discriminator", "d")
-        loss = variant.d_loss(real_logits, fake_logits)
-        logs[f"{name}/adversarial"] = loss.detach()
-        variant.observe([scale.detach() for scale in real_logits])
-        with in_float32(real.device.type), uncompiled(getattr(self, slot)):
-            penalties = variant.penalties(getattr(self, slot), real, fake)
-        for label, penalty in penalties.items():
-            logs[f"{name}/{label}"] = penalty.detach()
-            loss = loss + penalty
-        for side, logits in (("real", real_logits), ("fake", fake_logits)):
-            logs[f"{name}/{side}"] = sum_terms(scale.detach().mean() for scale in logits)
-        return loss
-
-    def judge(self, slot: str, *batches: Tensor) -> list[Logits]:
-        """A discriminator's logits for each batch, in float32, after the variant's augmentation."""
-        show: Any = self.variants[slot].show
-        return judge(getattr(self, slot), *(show(images) for images in batches), apart=slot in self.apart)
 
     def no_sync(self) -> AbstractContextManager[None]:
         """Leave gradients of the forward passes within on their rank: all but the last of accumulated micro-batches."""

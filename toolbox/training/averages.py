@@ -6,21 +6,27 @@ from collections.abc import Mapping
 from copy import copy, deepcopy
 from typing import Any, ClassVar
 
-import torch
 from mmengine.model import BaseModel
 from torch import nn
 
 from toolbox.contracts.network import unwrapped
+from toolbox.contracts.output import Output
+from toolbox.training.finishing import channels_last
 from toolbox.training.instance_norm import make_instance_norm_safe
 from toolbox.training.moving_average import update_average
+from toolbox.training.precision import at_precision
 from toolbox.training.preprocessor import Preprocessor
 
 
 class Averages(BaseModel):
     """Base of `Outputs`: holds the networks that are not discriminators, and with `ema` averages, `<slot>_ema`."""
 
-    outputs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """What prediction gives: `{"fake_b": ("real_a", "generator_ab")}`, an input and the networks it passes."""
+    outputs: ClassVar[Mapping[str, Output]] = {}
+    """What prediction gives: `{"fake_b": Output("real_a", "generator_ab", keeps_colors=False)}`.
+
+    A plain `("lr", "generator")`, as before toolbox 0.2, is one without conditions, which keeps colours where its
+    source is `derived`.
+    """
 
     def __init__(self, data_preprocessor: Preprocessor, *, ema: float | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
@@ -35,10 +41,11 @@ class Averages(BaseModel):
         """
         make_instance_norm_safe(network)
         if self.data_preprocessor.channels_last:
-            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs)
+            channels_last(network)
         setattr(self, slot, network)
         self.networks = (*self.networks, slot)
-        predicts = any(slot in path for path in self.outputs.values())
+        at_precision(network)
+        predicts = any(slot in output.networks for output in self.outputs.values())
         if self.ema is not None and predicts and any(p.requires_grad for p in network.parameters()):
             setattr(self, f"{slot}_ema", deepcopy(network).requires_grad_(False))
 

@@ -33,12 +33,20 @@ def finish(networks: Mapping[str, nn.Module], model: Mapping[str, Any]) -> None:
     for slot, network in networks.items():
         make_instance_norm_safe(network)
         if model.get("channels_last"):
-            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs)
+            channels_last(network)
         patterns = (model.get("checkpointing") or {}).get(slot, ())
         recompute_blocks(network, patterns, f"model.checkpointing.{slot}")
         options = (model.get("compile") or {}).get(slot)
         if options is not None:
             compile_in_place(network, options, f"model.compile.{slot}")
+
+
+def channels_last(network: nn.Module) -> nn.Module:
+    """Lay the weights of two-dimensional convolutions out with channels last, in place; returns the network."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:  # those over clips have five
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 def recompute_blocks(network: nn.Module, patterns: Sequence[str], key: str = "checkpointing") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -12,21 +12,16 @@ from torch.nn.functional import pad
 from torch.nn.parallel import DistributedDataParallel
 
 from toolbox.contracts.gan_variant import BATCH_NORMS, Logits
-from toolbox.contracts.network import unwrapped
+from toolbox.contracts.network import ADVERSARIAL, unwrapped
 
-
-def at_least_float32(value: Any) -> Any:
-    """Cast what a network gave under autocast (bfloat16, float16) to float32, in lists too; float64 stays."""
-    if isinstance(value, (list, tuple)):
-        return [at_least_float32(each) for each in value]
-    half = isinstance(value, Tensor) and value.dtype in (torch.bfloat16, torch.float16)
-    return value.float() if half else value
+Heads = dict[str, Any]
+"""What a discriminator says: `adversarial`, its logits, one tensor (B, ...) for each scale; and its other heads."""
 
 
 @contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Gradients pass through the network and none reaches its parameters."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Gradients pass through the networks and none reaches their parameters."""
+    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:
@@ -53,36 +48,72 @@ def uncompiled(network: nn.Module) -> AbstractContextManager[None]:
     return torch.compiler.set_stance("force_eager")
 
 
-def in_float32(device_type: str) -> AbstractContextManager[Any]:
-    """Compute in float32 within: penalties need it."""
-    on = torch.is_autocast_enabled(device_type)
-    return torch.autocast(device_type, enabled=False) if on else nullcontext()
-
-
 def mixes_samples(network: nn.Module) -> bool:
     """Whether the network holds batch norm."""
     return any(isinstance(module, BATCH_NORMS) for module in network.modules())
 
 
-def judge(discriminator: nn.Module, *batches: Tensor, apart: bool = False) -> list[Logits]:
-    """The logits of each batch in float32, in one forward where shapes agree.
+def judge(discriminator: nn.Module, *batches: Tensor, apart: bool = False) -> list[Heads]:
+    """What a discriminator says of each batch, by head, in one forward where shapes agree.
 
     `apart` is for discriminators with batch norm: they see real and fake apart, as in the generators' step, where
     fakes come alone; one trained on their joint statistics would meet other ones there.
     """
     if not apart and len({batch.shape[1:] for batch in batches}) == 1:
-        scales = [at_least_float32(scale) for scale in discriminator(torch.cat(batches))]
-        split = [scale.split([len(batch) for batch in batches]) for scale in scales]  # by scale, then by batch
-        return [[scale[i] for scale in split] for i in range(len(batches))]
-    return [[at_least_float32(scale) for scale in discriminator(batch)] for batch in batches]
+        heads, sizes = heads_of(discriminator(torch.cat(batches))), [len(batch) for batch in batches]
+        split = {head: _split(said, sizes) for head, said in heads.items()}
+        return [{head: each[i] for head, each in split.items()} for i in range(len(batches))]
+    return [heads_of(discriminator(batch)) for batch in batches]
+
+
+def heads_of(said: Any) -> Heads:
+    """A discriminator's answer by head; logits alone are the adversarial one."""
+    return dict(said) if isinstance(said, Mapping) else {ADVERSARIAL: list(said)}
+
+
+def _split(said: Any, sizes: list[int]) -> list[Any]:
+    """A head's answer, a tensor or one for each scale, in parts of the batch."""
+    if isinstance(said, Tensor):
+        return list(said.split(sizes))
+    parts = [scale.split(sizes) for scale in said]  # by scale, then by batch
+    return [[scale[i] for scale in parts] for i in range(len(sizes))]
+
+
+def only_adversarial(discriminator: nn.Module) -> nn.Module:
+    """The discriminator as objectives and penalties see it: images to logits, whatever other heads it has."""
+    return _OneHead(discriminator) if getattr(unwrapped(discriminator), "heads", ()) else discriminator
+
+
+class _OneHead(nn.Module):
+    """A discriminator with several heads, of which only the adversarial one is heard."""
+
+    def __init__(self, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, images: Tensor) -> Logits:
+        """(B, C, H, W) to logits, one tensor (B, ...) for each scale."""
+        return self.discriminator(images)[ADVERSARIAL]
 
 
 def call_padded(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Call a generator on images (B, C, H, W) of any size: padded to its `multiple`, the result cropped back."""
     multiple, scale = int(getattr(network, "multiple", 1)), int(getattr(network, "scale", 1))
     height, width = images.shape[-2:]
+    return cropped(network(padded(images, multiple)), height * scale, width * scale)
+
+
+def padded(images: Tensor, multiple: int) -> Tensor:
+    """Images (..., C, H, W) continued right and below, mirrored where they are large enough, to multiples."""
+    height, width = images.shape[-2:]
     right, below = -width % multiple, -height % multiple
-    if right or below:
-        mode = "reflect" if right < width and below < height else "replicate"
-        images = pad(images, (0, right, 0, below), mode=mode)
-    return network(images)[..., : height * scale, : width * scale]
+    if not (right or below):
+        return images
+    mode = "reflect" if right < width and below < height else "replicate"
+    flat = images.flatten(0, -4) if images.dim() > 4 else images  # torch pads the last two sizes of four
+    return pad(flat, (0, right, 0, below), mode=mode).unflatten(0, images.shape[:-3])
+
+
+def cropped(images: Tensor, height: int, width: int) -> Tensor:
+    """The upper left part of images (..., C, H, W)."""
+    return images[..., :height, :width]

@@ -2,103 +2,163 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import lcm, prod
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from toolbox.contracts.metric import DO_NOTHING
 from toolbox.contracts.network import unwrapped
+from toolbox.contracts.output import Output
 from toolbox.io.errors import UserError
 from toolbox.io.resize import resize_to
 from toolbox.training.averages import Averages
-from toolbox.training.network_call import call_padded
+from toolbox.training.network_call import cropped, padded
 
-
-@dataclass(frozen=True)
-class Style:
-    """Which style an output shall have, for algorithms with outputs of many (`styled`).
-
-    Args:
-        images: pictures of the style, (1, C, H, W) for all of a batch or (B, C, H, W), in [0, 1]; None: one at random.
-        strength: from 0, the input's own style, to 1.
-        seed: of the random style.
-    """
-
-    images: Tensor | None = None
-    strength: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.strength <= 1:
-            raise UserError(f"strength must be from 0 to 1, got {self.strength}")
+Values = dict[str, Any]
+"""Named values of one iteration: images (B, C, H, W), and whatever else a role or an adversary refers to."""
 
 
 class Outputs(Averages):
-    """Base of `Algorithm`: applies the (averaged) networks of an output to images of any size."""
+    """Base of `Algorithm`: applies the (averaged) networks of an output to images of any size.
 
-    styled: ClassVar[Mapping[str, str]] = {}
-    """Outputs whose style can be chosen, each with the input that shows it in training: `{"fake_b": "real_b"}`."""
-    graded: ClassVar[tuple[str, ...]] = ()
-    """Outputs of one style, whose strength can be chosen."""
+    What is chosen for an output is prepared once by `condition`, and used for every tile and frame by `generate`.
+    """
 
-    def generate(self, output: str, images: Tensor, style: Style) -> Tensor:
-        """An output from images (B, C, H, W) whose size suits its networks, by default one network after the other.
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Outputs may be written as `(source, network, ...)`; what toolbox 0.1 had otherwise is refused."""
+        super().__init_subclass__(**arguments)
+        made: Any = getattr(cls, "derived", {})
+        for name, each in cls.outputs.items():
+            if isinstance(each, tuple):
+                cls.outputs = {**cls.outputs, name: Output(*each, keeps_colors=each[0] in made)}
+        old = [name for name in ("styled", "graded") if name in vars(cls)]
+        if "generate" in vars(cls) and "style" in inspect.signature(cls.generate).parameters:
+            old = ["generate(output, images, style)"]
+        if old:
+            raise TypeError(f"{cls.__name__}.{old[0]}: since toolbox 0.2 outputs say what can be chosen, as "
+                            "Output(..., conditions=(STRENGTH,)); condition(output, chosen) prepares it once and "
+                            "generate(output, values, state) uses it")  # fmt: skip
 
-        Algorithms with `styled` outputs give their own, with the networks from `averaged_network`.
+    # ------------------------------------------------------------------ what a subclass may give
+
+    def prepare(self, values: Values) -> None:
+        """Add what is made of the inputs before any network sees them: a masked picture, a label as planes.
+
+        Shared by training, validation, prediction and the look at an evaluation's first sample.
         """
-        for slot in self.outputs[output][1:]:
+
+    def condition(self, output: str, chosen: dict[str, Any]) -> Any:
+        """Prepare what was chosen, once: encode a picture of a style, embed a label. By default it stays as it is.
+
+        `chosen` holds every condition of the output by name, as `Condition.value` gives it, on the networks' device.
+        """
+        return chosen
+
+    def generate(self, output: str, values: Values, state: Any) -> Tensor:
+        """The output of prepared inputs (B, C, H, W) with what `condition` gave, by the networks `averaged_network`.
+
+        By default one network after the other. Sizes suit the networks; an image is a tile, or a frame.
+        """
+        images = values[self.outputs[output].source]
+        for slot in self.outputs[output].networks:
             images = self.averaged_network(slot)(images)
         return images
 
-    @torch.no_grad()
-    def predict(self, images: Tensor, output: str | None = None, style: Style | None = None) -> Tensor:
-        """An output, the first by default, of images (B, C, H, W) in [0, 1].
+    def next_state(self, output: str, values: Values, made: Tensor, state: Any) -> Any:
+        """The state for the next frame of a film, from a frame's inputs and its whole output; by default the same."""
+        return state
 
-        Images are padded to the size that the networks need and cropped back; only here are values clamped.
+    # ------------------------------------------------------------------ prediction
+
+    @torch.no_grad()
+    def predict(
+        self,
+        images: Tensor | Mapping[str, Tensor],
+        output: str | None = None,
+        chosen: Mapping[str, Any] | None = None,
+    ) -> Tensor:
+        """An output, the first by default, of images (B, C, H, W) in [0, 1], or of several named ones.
+
+        `chosen` holds conditions by name: `{"strength": 0.5}`. Images are padded to the size that the networks need and
+        the result is cropped back; only here are values clamped.
 
         Raises:
-            UserError: a style is given, and the output has none.
+            UserError: something is chosen that the output has not.
         """
         output = output or next(iter(self.outputs))
-        if style is not None:
-            self.refuse_style(output, style)
-        return call_padded(_Output(self, output, style or Style()), images).float().clamp(0, 1)
+        return self.predict_in(self.conditioned(output, chosen or {}), images, output)
 
-    def refuse_style(self, output: str, style: Style) -> None:
-        """Raise UserError where an output has no style to choose, or only its strength."""
-        name = type(self).__name__
-        if output not in self.styled and output not in self.graded:
+    @torch.no_grad()
+    def conditioned(self, output: str, chosen: Mapping[str, Any]) -> Any:
+        """What was chosen for an output, prepared once for many calls of `predict_in`."""
+        self.refuse(output, chosen)
+        place = next(self.parameters(), torch.empty(0)).device
+        values = self.outputs[output].chosen(chosen)
+        moved = {name: each.to(place) if isinstance(each, Tensor) else each for name, each in values.items()}
+        return self.condition(output, moved)
+
+    @torch.no_grad()
+    def predict_in(self, state: Any, images: Tensor | Mapping[str, Tensor], output: str) -> Tensor:
+        """As `predict`, with a state of `conditioned`."""
+        source = self.outputs[output].source
+        values = {source: images} if isinstance(images, Tensor) else dict(images)
+        height, width = values[source].shape[-2:]
+        multiple, scale = self.multiple_of(output), self.scale_of(output)
+        values = {name: padded(each, multiple) for name, each in values.items()}
+        self.prepare(values)
+        made = self.generate(output, values, state)
+        return cropped(made, height * scale, width * scale).float().clamp(0, 1)
+
+    def refuse(self, output: str, chosen: Mapping[str, Any]) -> None:
+        """Raise UserError where an output has nothing to choose, or not this."""
+        name, known = type(self).__name__, self.outputs[output].names
+        unknown = [each for each in chosen if each not in known]
+        if unknown and not known:
             raise UserError(f"{name} has learned one style for {output}; leave --style, --strength and --seed out")
-        if output in self.graded and style.images is not None:
+        if unknown == ["style"] and "strength" in known:
             raise UserError(f"{name} has learned one style for {output}; leave --style out, --strength can be chosen")
+        if unknown:
+            raise UserError(f"{name} has no --set {unknown[0]} for {output}; it has {', '.join(known)}")
 
     def scale_of(self, output: str) -> int:
         """Size of an output over the size of its input."""
-        return prod(int(getattr(unwrapped(getattr(self, slot)), "scale", 1)) for slot in self.outputs[output][1:])
+        return prod(int(getattr(unwrapped(getattr(self, slot)), "scale", 1)) for slot in self.outputs[output].networks)
 
     def multiple_of(self, output: str) -> int:
         """What height and width of the input are padded to multiples of."""
-        return lcm(*(int(getattr(unwrapped(getattr(self, slot)), "multiple", 1)) for slot in self.outputs[output][1:]))
+        networks = (unwrapped(getattr(self, slot)) for slot in self.outputs[output].networks)
+        return lcm(*(int(getattr(network, "multiple", 1)) for network in networks))
 
     def forward(self, images: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """`predict` of the first output."""
         return self.predict(images)
 
+    # ------------------------------------------------------------------ evaluation
+
+    def available(self, values: Mapping[str, Any]) -> list[str]:
+        """The outputs that can be made of these values."""
+        return [name for name, each in self.outputs.items() if all(source in values for source in each.sources)]
+
+    @torch.no_grad()
+    def predict_from(self, values: Mapping[str, Any], output: str) -> Tensor:
+        """An output of named values as training and validation have them, with the conditions that they hold."""
+        asked = self.outputs[output]
+        chosen = {each.name: values[each.source] for each in asked.conditions if each.source and each.source in values}
+        return self.predict({name: values[name] for name in asked.sources}, output, chosen)
+
     @torch.no_grad()
     def val_step(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Every image of a batch with all its names: inputs, references, outputs, and the do-nothing baseline."""
         values = self.data_preprocessor(data, False)
-        for output, (source, *_) in self.outputs.items():
-            if source in values:
-                shown = self.styled.get(output)
-                style = Style(values[shown]) if shown in values else None
-                values[output] = self.predict(values[source], output, style)
-                name = f"{DO_NOTHING}/{output}" if DO_NOTHING in values else DO_NOTHING
-                values[name] = resize_to(values[source], values[output].shape[-2:]).clamp(0, 1)
+        for output in self.available(values):
+            source = values[self.outputs[output].source]
+            values[output] = self.predict_from(values, output)
+            name = f"{DO_NOTHING}/{output}" if DO_NOTHING in values else DO_NOTHING
+            values[name] = resize_to(source, values[output].shape[-2:]).clamp(0, 1)
         count = len(next(iter(values.values())))
         names = data.get("name", [""] * count)
         return [{name: value[i] for name, value in values.items()} | {"name": names[i]} for i in range(count)]
@@ -106,14 +166,3 @@ class Outputs(Averages):
     def test_step(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As in validation."""
         return self.val_step(data)
-
-
-class _Output:
-    """One output as a function, with the `scale` and `multiple` that padding asks for."""
-
-    def __init__(self, algorithm: Outputs, output: str, style: Style) -> None:
-        self.algorithm, self.output, self.style = algorithm, output, style
-        self.scale, self.multiple = algorithm.scale_of(output), algorithm.multiple_of(output)
-
-    def __call__(self, images: Tensor) -> Tensor:
-        return self.algorithm.generate(self.output, images, self.style)

@@ -1,4 +1,4 @@
-"""From a batch of the data loader to named images on the device, degraded there if an input is to be made."""
+"""From a batch of the data loader to named values on the device, degraded there if an input is to be made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from toolbox.io.errors import UserError
 
 
 class Preprocessor(BaseDataPreprocessor):
-    """uint8 (B, H, W, C) to float32 (B, C, H, W) in [0, 1]; missing inputs are degraded from those they derive from.
+    """Bytes (..., H, W, C) to float32 (..., C, H, W) in [0, 1]; missing inputs are degraded from what they derive from.
 
     It owns the generator of all degradations: one seed per rank, saved with the model.
     """
@@ -44,7 +44,7 @@ class Preprocessor(BaseDataPreprocessor):
         self.rng.manual_seed(self.first_seed)
 
     def forward(self, data: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
-        """Return every image of the batch by name, and the algorithm's missing inputs made from the others."""
+        """Return every value of the batch by name, and the algorithm's missing inputs made from the others."""
         values = {name: self.to_float(value) for name, value in data.items() if isinstance(value, Tensor)}
         for name, source in self.derived.items():
             if name not in values and source in values and self.degradation is not None:
@@ -75,13 +75,18 @@ class Preprocessor(BaseDataPreprocessor):
         seeds = (torch.Generator().manual_seed(crc32(name.encode())) for name in names)
         return torch.cat([degradation(image[None], rng) for image, rng in zip(images, seeds, strict=True)])
 
-    def to_float(self, images: Tensor) -> Tensor:
-        """uint8 images (B, H, W, C) of the loader to float32 (B, C, H, W) in [0, 1] on the device."""
-        images = images.to(self.device, non_blocking=True)
-        if images.dtype == torch.uint8:
-            images = images.permute(0, 3, 1, 2).float().div_(255)
-        layout = torch.channels_last if self.channels_last and images.dim() == 4 else torch.contiguous_format
-        return images.contiguous(memory_format=layout)
+    def to_float(self, value: Tensor) -> Tensor:
+        """A value of the loader on the device; bytes become float32 in [0, 1].
+
+        Pictures (..., H, W, C) become (..., C, H, W), masks (B, H, W) become (B, 1, H, W). Labels, numbers and floats
+        stay what they are.
+        """
+        value = value.to(self.device, non_blocking=True)
+        if value.dtype == torch.uint8 and value.dim() >= 3:
+            planes = value[:, None] if value.dim() == 3 else value.movedim(-1, -3)
+            value = planes.float().div_(255)
+        layout = torch.channels_last if self.channels_last and value.dim() == 4 else torch.contiguous_format
+        return value.contiguous(memory_format=layout)
 
     def get_extra_state(self) -> dict[str, Tensor]:
         """The state of the degradations' random numbers."""

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolbox import Algorithm, Parts, Style, UserError, Values, did_you_mean, unwrapped
-from toolbox.training.network_call import at_least_float32, uncompiled
+from toolbox import STRENGTH, Algorithm, Condition, Output, Parts, UserError, Values, did_you_mean, unwrapped
+from toolbox.training.network_call import uncompiled
 
 from .statistics import adapt
 
@@ -38,8 +38,15 @@ class AdaIN(Algorithm):
     inputs = ("real_a", "real_b")
     generators = ("encoder", "decoder")
     kinds = {"encoder": "features", "decoder": "decoders"}
-    outputs = {"fake_b": ("real_a", "encoder", "decoder")}
-    styled = {"fake_b": "real_b"}
+    outputs = {
+        "fake_b": Output(
+            "real_a",
+            "encoder",
+            "decoder",
+            keeps_colors=False,
+            conditions=(Condition("style", "picture", source="real_b"), STRENGTH),
+        )
+    }
     adversaries = {"discriminator": ("real_b", "fake_b")}
     optional = ("discriminator",)
     roles = {
@@ -81,23 +88,27 @@ class AdaIN(Algorithm):
             values["fake_layers"] = self._encode(values["fake_b"], self.layers)
             values["fake_features"] = values["fake_layers"][-1]
 
-    def generate(self, output: str, images: Tensor, style: Style) -> Tensor:
-        """Paint images (B, 3, H, W), H and W multiples of `multiple`, in the style of one picture or of one each.
+    def condition(self, output: str, chosen: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """The code of a style's picture, or of one each, and how much of it.
 
         Raises:
             UserError: there is no picture of the style, or it is too small.
         """
-        if style.images is None:
+        picture = chosen["style"]
+        if picture is None:
             raise UserError(
                 "AdaIN paints in the style of a picture and was given none: name one with --style FILE; "
                 "evaluation takes it from 'real_b', which UnpairedFolders gives beside 'real_a'"
             )
-        height, width = style.images.shape[-2:]
+        height, width = picture.shape[-2:]
         if min(height, width) < 2 * self.multiple:
             raise UserError(f"the style's picture is {width}x{height}; it must be {2 * self.multiple} pixels each way")
-        code = self._encode(images, self.layers[-1:])[-1]
-        wanted = self._encode(style.images.to(images), self.layers[-1:])[-1]
-        code = torch.lerp(code, adapt(code, wanted), style.strength)
+        return self._encode(picture, self.layers[-1:])[-1], chosen["strength"]
+
+    def generate(self, output: str, values: Values, state: tuple[Tensor, Tensor]) -> Tensor:
+        """Paint images (B, 3, H, W), H and W multiples of `multiple`, in the style that `condition` encoded."""
+        code, (wanted, strength) = self._encode(values["real_a"], self.layers[-1:])[-1], state
+        code = torch.lerp(code, adapt(code, wanted), strength[:, None, None, None])
         return self.averaged_network("decoder")(code)
 
     def multiple_of(self, output: str) -> int:
@@ -105,9 +116,9 @@ class AdaIN(Algorithm):
         return self.multiple
 
     def _encode(self, images: Tensor, layers: list[str]) -> list[Tensor]:
-        """Activations (B, c, h, w) of the named layers, in float32."""
+        """Activations (B, c, h, w) of the named layers."""
         found = self.encoder(images, layers=layers)
-        return [at_least_float32(found[layer]) for layer in layers]
+        return [found[layer] for layer in layers]
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from toolbox import Algorithm, Values
+from toolbox import Algorithm, Output, Values
 
 
 class Cascade(Algorithm):
@@ -19,7 +19,7 @@ class Cascade(Algorithm):
     inputs = ("lr_a", "real_b")
     derived = {"lr_a": "real_a"}
     generators = ("first", "second")
-    outputs = {"fake_b": ("lr_a", "first", "second")}
+    outputs = {"fake_b": Output("lr_a", "first", "second", keeps_colors=False)}
     adversaries = {"discriminator": ("real_b", "fake_b")}
     optional = ("discriminator",)
     roles = {"pixel": [("fake_b", "real_b")]}

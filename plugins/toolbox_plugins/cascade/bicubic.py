@@ -10,6 +10,8 @@ from toolbox import Generator, UserError, resize_bicubic
 class Bicubic(Generator):
     """Enlarges as MATLAB's imresize does; it has no parameters."""
 
+    keeps_colors = True
+
     def __init__(self, *, scale: int = 4) -> None:
         super().__init__()
         if scale < 1:

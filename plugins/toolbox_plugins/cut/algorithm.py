@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from toolbox import Algorithm, Parts, UserError, Values, activations, resize_to, unwrapped
+from toolbox import Algorithm, Output, Parts, UserError, Values, activations, resize_to, unwrapped
 from toolbox.training.activations import watched
 
 from .probe import probe_layers
@@ -38,7 +38,7 @@ class CUT(Algorithm):
 
     inputs = ("real_a", "real_b")
     generators = ("generator",)
-    outputs = {"fake_b": ("real_a", "generator")}
+    outputs = {"fake_b": Output("real_a", "generator", keeps_colors=False)}
     adversaries = {"discriminator": ("real_b", "fake_b")}
     roles = {**{role: [names] for role, names in ROLES.items()}, "luminance": [("fake_b", "real_a")]}
 

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from toolbox.training.network_call import at_least_float32, in_float32
-
 
 class PatchProjector(nn.Module):
     """Features of patches, one (B, N, C) for each layer, to unit vectors (B, N, `width`) of the same order.
@@ -18,6 +16,8 @@ class PatchProjector(nn.Module):
     Xavier's normal rule times 0.02 and biases are 0; keys are theirs, `mlp_{0,1,...}.{0,2}`. They make the layers in
     the first forward pass, which DistributedDataParallel and optimizers do not see; here they exist from the start.
     """
+
+    supports_half = False  # the weights are tiny
 
     def __init__(self, *, channels: Sequence[int], width: int = 256) -> None:
         super().__init__()
@@ -30,10 +30,8 @@ class PatchProjector(nn.Module):
             self.add_module(f"mlp_{number}", mlp)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Project (B, N, C) of each layer to (B, N, width) of length 1; in float32, as the weights are tiny."""
-        with in_float32(features[0].device.type):
-            pairs = zip(self.children(), at_least_float32(features), strict=True)
-            return [normalize(mlp(each), dim=-1) for mlp, each in pairs]
+        """Project (B, N, C) of each layer to (B, N, width) of length 1."""
+        return [normalize(mlp(each), dim=-1) for mlp, each in zip(self.children(), features, strict=True)]
 
 
 def draw_positions(features: Sequence[Tensor], patches: int) -> list[Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from toolbox import Algorithm, Values
+from toolbox import Algorithm, Output, Values
 
 
 class CycleGAN(Algorithm):
@@ -16,7 +16,10 @@ class CycleGAN(Algorithm):
 
     inputs = ("real_a", "real_b")
     generators = ("generator_ab", "generator_ba")
-    outputs = {"fake_b": ("real_a", "generator_ab"), "fake_a": ("real_b", "generator_ba")}
+    outputs = {
+        "fake_b": Output("real_a", "generator_ab", keeps_colors=False),
+        "fake_a": Output("real_b", "generator_ba", keeps_colors=False),
+    }
     adversaries = {"discriminator_a": ("real_a", "fake_a"), "discriminator_b": ("real_b", "fake_b")}
     roles = {
         "cycle": [("rec_a", "real_a"), ("rec_b", "real_b")],

@@ -27,6 +27,8 @@ class EDSR(Generator):
     channels and 0.5 otherwise. Files of DIV2K's networks need it. x1 and x8 are ours.
     """
 
+    keeps_colors = True
+
     mean: Tensor
 
     def __init__(

@@ -26,6 +26,8 @@ class RRDBNet(Generator):
     other convolutions as PyTorch does.
     """
 
+    keeps_colors = True
+
     def __init__(
         self,
         *,

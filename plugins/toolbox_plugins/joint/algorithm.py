@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from toolbox import Algorithm, Parts, Style, UserError, Values, resize_bicubic, unwrapped
+from toolbox import STRENGTH, Algorithm, Output, Parts, UserError, Values, resize_bicubic, unwrapped
 from toolbox_plugins.degradations.jpeg import jpeg
 
 
@@ -42,13 +43,12 @@ class StyleSuperResolution(Algorithm):
     derived = {"lr_a": "real_a", "lr_b": "real_b"}
     generators = ("generator_ab", "generator_ba")
     outputs = {
-        "fake_b": ("lr_a", "generator_ab"),
-        "half_b": ("lr_a", "generator_ab"),
-        "sr_a": ("lr_a", "generator_ab"),
-        "sr_b": ("lr_b", "generator_ab"),
-        "fake_a": ("lr_b", "generator_ba"),
+        "fake_b": Output("lr_a", "generator_ab", keeps_colors=False, conditions=(STRENGTH,)),
+        "half_b": Output("lr_a", "generator_ab", keeps_colors=False),
+        "sr_a": Output("lr_a", "generator_ab", keeps_colors=True),
+        "sr_b": Output("lr_b", "generator_ab", keeps_colors=True),
+        "fake_a": Output("lr_b", "generator_ba", keeps_colors=False),
     }
-    graded = ("fake_b",)
     fixed = {"half_b": 0.5, "sr_a": 0.0, "sr_b": 0.0}
     """Strengths of the outputs that have no choice."""
     adversaries = {
@@ -140,12 +140,15 @@ class StyleSuperResolution(Algorithm):
         quality = low + (high - low) * torch.rand_like(images[:, 0, 0, 0])
         return jpeg(images, quality, rounding="straight_through")
 
-    def generate(self, output: str, images: Tensor, style: Style) -> Tensor:
-        """An output of small images (B, C, h, w): `fake_b` at the style's strength, the others at `fixed` ones."""
+    def generate(self, output: str, values: Values, state: dict[str, Any]) -> Tensor:
+        """An output of small images (B, C, h, w): `fake_b` at the strength chosen, the others at their `fixed` ones."""
         if output == "fake_a":
-            return super().generate(output, images, style)
-        strength = self.fixed.get(output, style.strength)
-        return self.averaged_network("generator_ab")(images, images.new_full((len(images),), strength))
+            return super().generate(output, values, state)
+        images = values[self.outputs[output].source]
+        strength = images.new_full((len(images),), self.fixed.get(output, 1.0))
+        if output not in self.fixed:
+            strength = state["strength"].expand(len(images))
+        return self.averaged_network("generator_ab")(images, strength)
 
 
 def refuse_ungraded(generator: nn.Module) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox import UserError
-from toolbox.training.network_call import at_least_float32
+from toolbox.training.precision import at_least_float32
 
 from .style_files import check_size, mean_statistics
 

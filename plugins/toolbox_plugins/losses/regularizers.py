@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from toolbox import UserError
-from toolbox.training.network_call import at_least_float32
+from toolbox.training.precision import at_least_float32
 
 
 class TotalVariationLoss(nn.Module):

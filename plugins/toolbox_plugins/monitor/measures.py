@@ -133,13 +133,13 @@ def drift(algorithm: Algorithm, values: Values) -> dict[str, Tensor]:
             shift = means[1] - means[0]
             found[f"brightness/{name}"] = shift.mean()
             found[f"color/{name}"] = (shift - shift.mean()).norm()
-    for output, (source, *_) in algorithm.outputs.items():
-        given, made = values.get(source), values.get(output)
+    for name, output in algorithm.outputs.items():
+        given, made = values.get(output.source), values.get(name)
         if not isinstance(given, Tensor) or not isinstance(made, Tensor) or given.dim() != 4:
             continue
         if given.shape[:2] == made.shape[:2]:
             shift = (made.detach().float().mean((0, 2, 3)) - given.float().mean((0, 2, 3))).abs()
-            found[f"change/{output}"] = shift.max()
+            found[f"change/{name}"] = shift.max()
     return found
 
 

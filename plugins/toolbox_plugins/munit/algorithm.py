@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from toolbox import Algorithm, Parts, Style, Values
+from toolbox import SEED, STRENGTH, Algorithm, Condition, Output, Parts, Values
 from toolbox_plugins.unit.codes import agreed
 
 from .generator import drawn_style
@@ -46,10 +48,16 @@ class MUNIT(Algorithm):
     kinds = KINDS
     generators = tuple(KINDS)
     outputs = {
-        "fake_b": ("real_a", "content_encoder_a", "style_encoder_b", "decoder_b"),
-        "fake_a": ("real_b", "content_encoder_b", "style_encoder_a", "decoder_a"),
+        f"fake_{there}": Output(
+            f"real_{here}",
+            f"content_encoder_{here}",
+            f"style_encoder_{there}",
+            f"decoder_{there}",
+            keeps_colors=False,
+            conditions=(Condition("style", "picture", source=f"real_{there}"), STRENGTH, SEED),
+        )
+        for here, there in ("ab", "ba")
     }
-    styled = {"fake_b": "real_b", "fake_a": "real_a"}
     adversaries = {"discriminator_a": ("real_a", "fake_a"), "discriminator_b": ("real_b", "fake_b")}
     roles = {
         "reconstruction": [("same_a", "real_a"), ("same_b", "real_b")],
@@ -85,13 +93,20 @@ class MUNIT(Algorithm):
             if self.wants("cycle"):
                 values[f"rec_{here}"] = getattr(self, f"decoder_{here}")(content, values[f"style_{here}"])
 
-    def generate(self, output: str, images: Tensor, style: Style) -> Tensor:
-        """The output of images (B, C, H, W) in a style: of one picture or of one each, or at random by its seed."""
-        content_encoder, style_encoder, decoder = (self.averaged_network(slot) for slot in self.outputs[output][1:])
-        if style.images is None:
-            wanted = drawn_style(style.seed, self.style_channels[output[-1]], images)
+    def condition(self, output: str, chosen: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
+        """The style (1 or B, style_channels) of a picture, of one each, or drawn by a seed; how much, if not all."""
+        if chosen["style"] is None:
+            device = chosen["strength"]
+            wanted = drawn_style(chosen["seed"], self.style_channels[output[-1]], device)
         else:
-            wanted = style_encoder(style.images.to(images))
-        if style.strength < 1:
-            wanted = torch.lerp(style_encoder(images), wanted, style.strength)
+            wanted = self.averaged_network(f"style_encoder_{output[-1]}")(chosen["style"])
+        strength = chosen["strength"][:, None] if bool((chosen["strength"] < 1).any()) else None
+        return wanted, strength
+
+    def generate(self, output: str, values: Values, state: tuple[Tensor, Tensor | None]) -> Tensor:
+        """The output of images (B, C, H, W) in a style that `condition` gave."""
+        content_encoder, style_encoder, decoder = map(self.averaged_network, self.outputs[output].networks)
+        images, (wanted, strength) = values[self.outputs[output].source], state
+        if strength is not None:
+            wanted = torch.lerp(style_encoder(images), wanted, strength)
         return decoder(content_encoder(images), wanted.expand(len(images), -1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from toolbox import Algorithm, Values
+from toolbox import Algorithm, Output, Values
 
 
 class NeuralStyle(Algorithm):
@@ -19,7 +19,7 @@ class NeuralStyle(Algorithm):
 
     inputs = ("real_a", "real_b")
     generators = ("generator",)
-    outputs = {"fake_b": ("real_a", "generator")}
+    outputs = {"fake_b": Output("real_a", "generator", keeps_colors=False)}
     adversaries = {"discriminator": ("real_b", "fake_b")}
     optional = ("discriminator",)
     roles = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from toolbox import Algorithm, Values, resize_to
+from toolbox import Algorithm, Output, Values, resize_to
 
 
 class Pix2Pix(Algorithm):
@@ -21,7 +21,7 @@ class Pix2Pix(Algorithm):
 
     inputs = ("real_a", "real_b")
     generators = ("generator",)
-    outputs = {"fake_b": ("real_a", "generator")}
+    outputs = {"fake_b": Output("real_a", "generator", keeps_colors=False)}
     adversaries = {"discriminator": ("real_pair", "fake_pair")}
     optional = ("discriminator",)
     roles = {"pixel": [("fake_b", "real_b")], "perceptual": [("fake_b", "real_b")]}

@@ -17,6 +17,8 @@ class SRVGGNetCompact(Generator):
     convolutions at even numbers, PReLU's slopes at odd ones. PyTorch's initialisation, as there.
     """
 
+    keeps_colors = True
+
     def __init__(
         self,
         *,

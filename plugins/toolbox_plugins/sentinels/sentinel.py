@@ -12,7 +12,7 @@ from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 from torch import Tensor
 
-from toolbox import Algorithm, Style, UserError, did_you_mean
+from toolbox import Algorithm, UserError, did_you_mean
 from toolbox.engine.random_state import undisturbed
 from toolbox.training.network_call import uncompiled
 
@@ -91,7 +91,7 @@ class Sentinel(Hook, ABC):
 
     def source(self, algorithm: Algorithm, values: Mapping[str, Any], output: str) -> Tensor:
         """The images that an output is made from."""
-        name = algorithm.outputs[output][0]
+        name = algorithm.outputs[output].source
         if name not in values:
             raise UserError(f"{type(self).__name__}: '{output}' is made from '{name}', which training does not have")
         return values[name]
@@ -99,8 +99,7 @@ class Sentinel(Hook, ABC):
 
 def predicted(algorithm: Algorithm, values: Mapping[str, Any], images: Tensor, output: str) -> Tensor:
     """An output of images (B, C, H, W), in the style that training shows where styles can be chosen."""
-    shown = algorithm.styled.get(output, "")
-    return algorithm.predict(images, output, Style(values[shown]) if shown in values else None)
+    return algorithm.predict_from({**values, algorithm.outputs[output].source: images}, output)
 
 
 @contextmanager

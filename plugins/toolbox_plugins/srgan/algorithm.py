@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from toolbox import Algorithm, Values
+from toolbox import Algorithm, Output, Values
 
 
 class SRGAN(Algorithm):
@@ -17,7 +17,7 @@ class SRGAN(Algorithm):
     inputs = ("lr", "hr")
     derived = {"lr": "hr"}
     generators = ("generator",)
-    outputs = {"sr": ("lr", "generator")}
+    outputs = {"sr": Output("lr", "generator", keeps_colors=True)}
     adversaries = {"discriminator": ("hr", "sr")}
     optional = ("discriminator",)
     roles = {"pixel": [("sr", "hr")], "perceptual": [("sr", "hr")]}

@@ -21,6 +21,8 @@ class SRResNet(Generator):
     (and `upconv2` at x4), `conv_hr`, `conv_last`. Its files exist for x2, x3 and x4; x8 is ours, with an `upconv3`.
     """
 
+    keeps_colors = True
+
     def __init__(
         self, *, in_channels: int = 3, out_channels: int = 3, width: int = 64, blocks: int = 16, scale: int = 4
     ) -> None:

@@ -20,6 +20,8 @@ class SRResNetBN(Generator):
     `conv_body`, `bn_body`, `upconv.{i}`, `conv_last`, and PReLU's `act_first`, `act_up.{i}`. PyTorch's initialisation.
     """
 
+    keeps_colors = True
+
     def __init__(
         self, *, in_channels: int = 3, out_channels: int = 3, width: int = 64, blocks: int = 16, scale: int = 4
     ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from toolbox import Algorithm, Values
+from toolbox import Algorithm, Output, Values
 
 
 class LatentGAN(Algorithm):
@@ -12,7 +12,7 @@ class LatentGAN(Algorithm):
 
     inputs = ("noise", "real")
     generators = ("generator",)
-    outputs = {"fake": ("noise", "generator")}
+    outputs = {"fake": Output("noise", "generator", keeps_colors=False)}
     adversaries = {"discriminator": ("real", "fake")}
 
     generator: nn.Module

@@ -19,6 +19,8 @@ class UNetRestorer(Generator):
     State keys: `conv_first`, `encoder.{i}`, `down.{i}`, `middle`, `up.{i}`, `decoder.{i}`, `conv_last`.
     """
 
+    keeps_colors = True
+
     scale = 1
 
     def __init__(self, *, in_channels: int = 3, out_channels: int = 3, width: int = 32, levels: int = 3) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from toolbox import Algorithm, Parts, Values
+from toolbox import Algorithm, Output, Parts, Values
 
 from .codes import agreed, refuse_style
 from .layers import ResidualBlock, initialize
@@ -38,7 +38,10 @@ class UNIT(Algorithm):
     inputs = ("real_a", "real_b")
     generators = SLOTS
     kinds = dict(zip(SLOTS, KINDS, strict=True))
-    outputs = {"fake_b": ("real_a", "encoder_a", "decoder_b"), "fake_a": ("real_b", "encoder_b", "decoder_a")}
+    outputs = {
+        "fake_b": Output("real_a", "encoder_a", "decoder_b", keeps_colors=False),
+        "fake_a": Output("real_b", "encoder_b", "decoder_a", keeps_colors=False),
+    }
     adversaries = {"discriminator_a": ("real_a", "fake_a"), "discriminator_b": ("real_b", "fake_b")}
     roles = {
         "reconstruction": [("same_a", "real_a"), ("same_b", "real_b")],
@@ -60,8 +63,9 @@ class UNIT(Algorithm):
         self.sharing = shared
         if shared:
             ends = ("shared_encoder", "shared_decoder")
-            paths = {name: (*path[:2], *ends, *path[2:]) for name, path in self.outputs.items()}
-            self.outputs = paths  # pyright: ignore[reportAttributeAccessIssue] (a class's, and here an object's own)
+            paths = {name: (each, each.networks) for name, each in self.outputs.items()}
+            shared_paths = {name: each.through(ours, *ends, theirs) for name, (each, (ours, theirs)) in paths.items()}
+            self.outputs = shared_paths  # pyright: ignore[reportAttributeAccessIssue] (a class's, and here an object's)
             for slot in ends:
                 block = ResidualBlock(channels)
                 initialize(block, "kaiming")

@@ -1,0 +1,158 @@
+"""What a trained algorithm gives: which pictures it is made of, by which networks, and what can be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from toolbox.io.errors import UserError, did_you_mean
+from toolbox.io.images import images_to_float, read_image
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing that is chosen when an output is used, and prepared once for all tiles and frames.
+
+    Args:
+        name: what it is called in `infer --set NAME=VALUE` and in Python.
+        kind: a `picture` (1 or B, C, H, W) in [0, 1] of any size, or its file, such as one of a style; a `number`, such
+            as a strength; a `label`, a whole number from 0, or one of `labels` by name; a `seed` of random numbers.
+        source: the value of training and validation that holds it, one each for the images of a batch; none is needed.
+        default: what is taken where nobody chooses; None leaves it to the algorithm.
+        low, high: the range of a number.
+        labels: the names of a label's values, or how many there are.
+    """
+
+    name: str
+    kind: Literal["picture", "number", "label", "seed"] = "number"
+    source: str | None = None
+    default: float | None = None
+    low: float = 0.0
+    high: float = 1.0
+    labels: Sequence[str] | int = 0
+
+    def value(self, given: Any) -> Any:
+        """What was given as the algorithm gets it: a picture, a float32 or int64 tensor (1,) or (B,), a seed as int.
+
+        Raises:
+            UserError: it is none of this kind, or out of range.
+        """
+        if given is None or (self.kind == "picture" and isinstance(given, Tensor)):
+            return given
+        if self.kind == "picture":
+            return self._picture(given)
+        if isinstance(given, Tensor):
+            return given.flatten() if self.kind != "seed" else int(given)
+        return self._label(given) if self.kind == "label" else self._number(given)
+
+    def _picture(self, file: Any) -> Tensor:
+        """A picture's file as (1, 3, H, W) in [0, 1]: gray becomes RGB, and transparency is dropped."""
+        try:
+            pixels = read_image(file)  # (H, W, 3)
+        except UserError as error:
+            raise UserError(f"--{self.name} {error}") from None
+        return images_to_float(torch.from_numpy(pixels).permute(2, 0, 1)[None])
+
+    def _number(self, given: Any) -> Any:
+        try:
+            number = int(given) if self.kind == "seed" else float(given)
+        except (TypeError, ValueError):
+            raise UserError(f"{self.name} must be a number, got {given!r}") from None
+        if self.kind == "seed":
+            if not 0 <= number < 2**63:
+                raise UserError(f"{self.name} must be 0 or more, and below 2^63, got {given}")
+            return number
+        if not self.low <= number <= self.high:
+            raise UserError(f"{self.name} must be from {self.low:g} to {self.high:g}, got {given}")
+        return torch.tensor([number])
+
+    def _label(self, given: Any) -> Tensor:
+        names = [] if isinstance(self.labels, int) else list(self.labels)
+        count = self.labels if isinstance(self.labels, int) else len(names)
+        if given in names:
+            return torch.tensor([names.index(given)])
+        known = ", ".join(names) or f"0 to {count - 1}"
+        if not str(given).isdigit() or int(given) >= count:
+            raise UserError(f"{self.name} has no label {given!r}; known: {known}")
+        return torch.tensor([int(given)])
+
+
+STRENGTH = Condition("strength", default=1.0)
+"""How much of an output's effect: 0 keeps the input, 1 is all of it."""
+SEED = Condition("seed", "seed", default=0)
+"""Of what is drawn at random."""
+
+
+class Output:
+    """An output of an algorithm: `Output("lr_a", "generator_ab", keeps_colors=False, conditions=(STRENGTH,))`.
+
+    Args:
+        sources: the named input that it is made of, or several that lie on each other (a picture and a mask); the first
+            gives the size.
+        networks: the slots that it passes, in order; together they make its scale.
+        keeps_colors: whether colours are the input's own, as of an enlarger, or the output's, as of a painter. Gray
+            stays gray, and transparency passes the networks, only where they are the input's.
+        conditions: what is chosen when it is used.
+    """
+
+    def __init__(
+        self,
+        sources: str | Sequence[str],
+        *networks: str,
+        keeps_colors: bool,
+        conditions: Sequence[Condition] = (),
+    ) -> None:
+        self.sources = (sources,) if isinstance(sources, str) else tuple(sources)
+        self.networks, self.keeps_colors, self.conditions = networks, keeps_colors, tuple(conditions)
+
+    @property
+    def source(self) -> str:
+        """The first input, which gives the size."""
+        return self.sources[0]
+
+    @property
+    def names(self) -> list[str]:
+        """What can be chosen."""
+        return [each.name for each in self.conditions]
+
+    def through(self, *networks: str) -> Output:
+        """The same output by other networks."""
+        return Output(self.sources, *networks, keeps_colors=self.keeps_colors, conditions=self.conditions)
+
+    def chosen(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every condition's value by name: what was given, or its default.
+
+        Raises:
+            UserError: there is no such condition, or it does not take the value.
+        """
+        for name in given:
+            if name not in self.names:
+                raise UserError(f"there is no '{name}' to choose{did_you_mean(name, self.names)}")
+        return {each.name: each.value(given.get(each.name, each.default)) for each in self.conditions}
+
+    def keeps_colors_at(self, given: Mapping[str, Any]) -> bool:
+        """Whether colours are the input's own, with what was chosen: at strength 0 they always are."""
+        return self.keeps_colors or given.get(STRENGTH.name) == 0
+
+    def described(self) -> dict[str, Any]:
+        """As plain values, for descriptions of exported networks."""
+        conditions = {each.name: each.kind for each in self.conditions}
+        return {
+            "sources": list(self.sources),
+            "networks": list(self.networks),
+            "keeps_colors": self.keeps_colors,
+            "conditions": conditions,
+        }
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Output) and vars(self) == vars(other)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __repr__(self) -> str:
+        made = ", ".join([repr(self.source if len(self.sources) == 1 else self.sources), *map(repr, self.networks)])
+        return f"Output({made}, keeps_colors={self.keeps_colors}, conditions={self.names})"
