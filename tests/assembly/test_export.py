@@ -92,7 +92,8 @@ def test_the_description_says_what_the_file_is(sr: Path, tmp_path: Path) -> None
     found = json.loads((tmp_path / "x2.safetensors.json").read_text())
     assert found["sha256"] == hashlib.sha256((tmp_path / "x2.safetensors").read_bytes()).hexdigest()
     assert (found["slot"], found["network"], found["scale"], found["average"]) == ("generator", "SRResNet", 2, True)
-    assert found["outputs"] == {"sr": ["lr", "generator"]} and found["iteration"] == 6
+    wanted = {"sources": ["lr"], "networks": ["generator"], "keeps_colors": True, "conditions": {}}
+    assert found["outputs"] == {"sr": wanted} and found["iteration"] == 6
     assert found["model"]["generator"] == {"type": "SRResNet", "width": 8, "blocks": 1, "scale": 2}
     report = json.loads((sr / "run" / "report.json").read_text())
     assert found["metrics"]["rows"] == report["rows"] and found["metrics"]["of_this_checkpoint"] is True
