@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from toolbox.io.errors import UserError, did_you_mean
 from toolbox.training.network_call import uncompiled
+from toolbox.training.precision import at_least_float32
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -21,7 +22,7 @@ class _Enough(Exception):
 
 @contextmanager
 def watched(network: nn.Module, modules: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Within, forward passes of the network put the outputs of the named modules into the dictionary given.
+    """Within, forward passes of the network put the named modules' outputs, in float32, into the dictionary given.
 
     Raises:
         UserError: the network has no such module.
@@ -31,7 +32,7 @@ def watched(network: nn.Module, modules: Sequence[str]) -> Iterator[dict[str, Te
 
     def keep(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, result: Tensor) -> None:
-            found[name] = result
+            found[name] = at_least_float32(result)
 
         return hook
 
@@ -49,7 +50,7 @@ def watched(network: nn.Module, modules: Sequence[str]) -> Iterator[dict[str, Te
 
 
 def activations(network: nn.Module, images: Tensor, modules: Sequence[str]) -> list[Tensor]:
-    """The outputs of the named modules for images (B, C, H, W), in the order of the names.
+    """The outputs of the named modules for images (B, C, H, W), in float32, in the order of the names.
 
     The network is left as soon as all are there: an encoder's activations do not cost its decoder. Distributed
     wrappers synchronise gradients of calls through themselves: call the wrapped network in the same iteration too.
