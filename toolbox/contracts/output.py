@@ -136,7 +136,7 @@ class Output:
 
     def keeps_colors_at(self, given: Mapping[str, Any]) -> bool:
         """Whether colours are the input's own, with what was chosen: at strength 0 they always are."""
-        return self.keeps_colors or given.get(STRENGTH.name) == 0
+        return self.keeps_colors or str(given.get(STRENGTH.name)) in ("0", "0.0")
 
     def described(self) -> dict[str, Any]:
         """As plain values, for descriptions of exported networks."""
