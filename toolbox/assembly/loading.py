@@ -52,7 +52,9 @@ class TrainedOutput(nn.Module):
         """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W) in [0, 1]."""
         if self._prepared is None or self._prepared[0] != images.device:
             self._prepared = images.device, self.algorithm.conditioned(self.output, self.chosen)
-        picture, *masks = images.tensor_split(range(1 - len(self.sources), 0), 1) if len(self.sources) > 1 else [images]
+        picture, *masks = (
+            images.tensor_split(tuple(range(1 - len(self.sources), 0)), 1) if len(self.sources) > 1 else [images]
+        )
         named = dict(zip(self.sources, (picture, *masks), strict=True))
         return self.algorithm.predict_in(self._prepared[1], named, self.output)
 
