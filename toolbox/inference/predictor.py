@@ -106,7 +106,8 @@ class Predictor:
         """How many channels the network takes: 3 if it can, else 1 or 4, or what its first convolution has."""
         convolutions = [m.in_channels for m in self.network.modules() if isinstance(m, nn.Conv2d)]
         side = ceil(24 / self.multiple) * self.multiple * (2 if self.multiple > 12 else 1)
-        for channels in dict.fromkeys([3, 1, 4, *convolutions[:1]]):
+        beside = len(getattr(self.network, "sources", ("picture",))) - 1  # a channel for each mask
+        for channels in dict.fromkeys([3 + beside, 1 + beside, 4 + beside, *convolutions[:1]]):
             try:
                 with torch.inference_mode():
                     call_padded(self.network, torch.zeros(1, channels, side, side, device=self.device))
