@@ -49,18 +49,18 @@ class _AtPrecision:
     def __call__(self, *values: Any, **named: Any) -> Any:
         if _dtype is None:
             return self.__wrapped__(*values, **named)
-        with torch.autocast(_device_type(values), dtype=_dtype):
+        with torch.autocast(_device_type((*values, *named.values())) or "cpu", dtype=_dtype):
             return at_least_float32(self.__wrapped__(*values, **named))
 
 
-def _device_type(values: Any) -> str:
-    """Where the first tensor of the arguments is."""
+def _device_type(values: Any) -> str | None:
+    """Where the first tensor of the arguments is, in lists too."""
     for value in values:
-        if isinstance(value, Tensor):
-            return value.device.type
-        if isinstance(value, (list, tuple)) and value:
-            return _device_type(value)
-    return "cpu"
+        found = value.device.type if isinstance(value, Tensor) else None
+        found = _device_type(value) if isinstance(value, (list, tuple)) else found
+        if found:
+            return found
+    return None
 
 
 def at_least_float32(value: Any) -> Any:
