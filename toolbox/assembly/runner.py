@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from mmengine.evaluator import Evaluator
 
@@ -16,6 +17,7 @@ from toolbox.assembly.loading import trained_network
 from toolbox.config import Config
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.default_hooks import DEFAULT_HOOKS
+from toolbox.engine.determinism import check_deterministic, prepare_determinism
 from toolbox.engine.distributed import start_distributed
 from toolbox.engine.guard import check_work_dir
 from toolbox.engine.loops import TrainLoop
@@ -42,6 +44,9 @@ def build_runner(
             if not data.get(key):
                 raise ConfigError("training needs it", key=key)
     keep_freed_memory()
+    deterministic = bool((data.get("randomness") or {}).get("deterministic"))
+    if deterministic:
+        prepare_determinism()
     env_cfg = data.get("env_cfg") or {}
     set_tf32(env_cfg.get("tf32"))
     launcher = data.get("launcher") or "none"
@@ -65,6 +70,8 @@ def build_runner(
     algorithm = seeded_algorithm(config)
     if "train" in splits:
         check_combination(data, algorithm, quiet=rank > 0)
+        if deterministic and torch.cuda.is_available():
+            check_deterministic(algorithm)
     samples = (data.get("default_hooks") or {}).get("samples") or {}
     columns = [name for name in samples.get("columns") or () if name not in (samples.get("rivals") or {})]
     for split in ("val", "test"):
