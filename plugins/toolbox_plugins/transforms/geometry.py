@@ -74,8 +74,8 @@ class RandomFlip(Transform):
 class Resize(Transform):
     """Resizes to `size` ([height, width]), or until the shorter side is `short_side` pixels long.
 
-    A side that shrinks does so by area (no aliasing, no ringing), one that grows bicubically. The images of a sample must agree in
-    size: resize before a pair of two sizes is made.
+    A side that shrinks does so by area (no aliasing, no ringing), one that grows bicubically. The images of a sample
+    must agree in size: resize before a pair of two sizes is made.
     """
 
     def __init__(self, *, size: list[int] | None = None, short_side: int | None = None) -> None:
