@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 import yaml
-from mmengine.evaluator import Evaluator
 
 from toolbox.assembly.build import build_component, seed_of, seeded_algorithm
 from toolbox.assembly.compatibility import check_combination
@@ -19,6 +18,7 @@ from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.default_hooks import DEFAULT_HOOKS
 from toolbox.engine.determinism import check_deterministic, prepare_determinism
 from toolbox.engine.distributed import start_distributed
+from toolbox.engine.gathering import GatheringEvaluator
 from toolbox.engine.guard import check_work_dir
 from toolbox.engine.loops import TrainLoop
 from toolbox.engine.memory import keep_freed_memory
@@ -112,14 +112,14 @@ def _components(kind: str, configs: Any, key: str) -> list[Any]:
     return [build_component(kind, each, f"{key}.{i}") for i, each in enumerate(configs)]
 
 
-def _evaluator(data: dict[str, Any], split: str) -> Evaluator:
+def _evaluator(data: dict[str, Any], split: str) -> GatheringEvaluator:
     metrics = _components("metrics", data.get(f"{split}_evaluator"), f"{split}_evaluator")
     names = [getattr(metric, "name", None) for metric in metrics]
     for i, name in enumerate(names):
         if name is not None and name in names[:i]:  # mmengine would say so after the first evaluation
             message = f"there is another '{name}', and a report has one column of a name; keep one of them"
             raise ConfigError(message, key=f"{split}_evaluator.{i}")
-    return Evaluator(metrics)
+    return GatheringEvaluator(metrics)
 
 
 def _default_hooks(data: dict[str, Any]) -> list[Any]:
