@@ -11,7 +11,6 @@ from math import isfinite
 from pathlib import Path
 
 from rich.table import Table
-from rich.text import Text
 
 from toolbox.io.console import console
 
@@ -48,16 +47,16 @@ class Prices:
         table = Table(title=f"{len(self.rows)} images" if self.rows else None)
         table.add_column("")
         for name in self.protocols:
-            table.add_column(Text(name), justify="right", overflow="fold")
+            table.add_column(name, justify="right", overflow="fold")
         for image, row in self.rows.items():
-            table.add_row(Text(image), *self.cells(row))
+            table.add_row(image, *self.cells(row))
         table.add_section()
         for title, row in self.summary().items():
             table.add_row(title, *self.cells(row))
         console.print(table)
         notes = [*self.protocols.values(), *([f"without a partner: {named(self.missing)}"] if self.missing else [])]
         for note in notes:
-            console.print(Text(note), soft_wrap=True)
+            console.print(note, soft_wrap=True)
 
     def write(self, path: Path) -> None:
         """Write .csv, .json or .md; the protocols stand in each of them."""

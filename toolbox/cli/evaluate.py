@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prices = evaluate_sets(options.predictions, options.references, metrics, prices, device=device)
     prices.print()
     for note in notes:
-        console.print(note, style="quiet", markup=False, soft_wrap=True)
+        console.print(note, style="quiet", soft_wrap=True)
     if options.output:
         try:
             prices.write(options.output)
