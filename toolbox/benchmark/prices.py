@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from toolbox.io.console import console
+from toolbox.io.csv_text import csv_text
 
 NAMED = 5
 MEAN, SETS = "mean", "both sets"
@@ -65,12 +64,9 @@ class Prices:
 
 
 def _as_csv(prices: Prices) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", *prices.protocols.values()])
-    for image, row in {**prices.rows, **prices.summary()}.items():
-        table.writerow([image, *(row.get(name, "") for name in prices.protocols)])
-    return text.getvalue()
+    rows = {**prices.rows, **prices.summary()}
+    body = [[image, *(row.get(name, "") for name in prices.protocols)] for image, row in rows.items()]
+    return csv_text([["image", *prices.protocols.values()], *body])
 
 
 def _as_json(prices: Prices) -> str:
