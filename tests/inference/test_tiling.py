@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
@@ -64,6 +66,52 @@ def test_the_reach_covers_every_phase_of_a_strided_network() -> None:
     with torch.inference_mode():
         whole = network(images)
     assert float((together(network, images, tile=20, halo=found.halo, multiple=4) - whole).abs().max()) < 1e-5
+
+
+class ByFourier(nn.Conv2d):
+    """A convolution that, as libraries may, takes Fourier's way wherever one of them is allowed to choose."""
+
+    library: Any = torch.backends.cudnn
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.library.enabled:
+            return super().forward(input)
+        size = [length + self.kernel_size[0] - 1 for length in input.shape[-2:]]
+        spectrum = torch.fft.rfft2(input, s=size)[:, None] * torch.fft.rfft2(self.weight.flip(2, 3), s=size)
+        margin = self.kernel_size[0] // 2
+        whole = torch.fft.irfft2(spectrum.sum(2), s=size)
+        return whole[..., margin : margin + input.shape[-2], margin : margin + input.shape[-1]]
+
+
+class Switch:
+    """What every library of torch's backends has: whether it may be used."""
+
+    enabled = True
+
+    @contextmanager
+    def flags(self, *, enabled: bool) -> Iterator[None]:
+        before, self.enabled = self.enabled, enabled
+        yield
+        self.enabled = before
+
+
+@pytest.mark.parametrize("library", ["cudnn", "nnpack"])
+def test_ways_of_convolving_that_smear_do_not_enlarge_the_reach(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    switch = Switch()
+    monkeypatch.setattr(torch.backends, library, switch)
+    layers = [ByFourier(3, 3, kernel, padding=kernel // 2, bias=False) for kernel in (3, 5)]
+    for layer in layers:
+        layer.library = switch
+    network = nn.Sequential(*layers)
+    images = torch.rand(1, 3, 40, 40)
+    with torch.inference_mode():
+        by_fourier, switch.enabled = network(images), False
+        torch.testing.assert_close(by_fourier, network(images))
+        switch.enabled = True
+        images[..., 20, 20] = torch.nan
+        assert network(images).isnan().all(), "NaN is everywhere where Fourier's way is taken"
+    assert reach(network, channels=3, scale=1, multiple=1) == Reach(1 + 2, local=True)
+    assert switch.enabled
 
 
 def test_a_network_that_looks_at_the_whole_image_is_found_out() -> None:
@@ -191,3 +239,13 @@ def test_a_network_that_looks_far_is_local_with_the_widest_halo_and_one_that_loo
     assert reach(deep, channels=1, scale=1, multiple=1) == Reach(96, local=True)
     everywhere = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.InstanceNorm2d(1))
     assert not reach(everywhere, channels=1, scale=1, multiple=1).local
+
+
+def test_memory_that_the_allocator_holds_and_does_not_use_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    total, used_by_others, allocated = 80, 10, 15
+    for reserved in (15, 40, 70):  # whatever a picture before this one left in the allocator's hands
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device, reserved=reserved: reserved)
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: allocated)
+        free = total - used_by_others - reserved
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, total))
+        assert free_memory(torch.device("cuda", 0)) == total - used_by_others - allocated

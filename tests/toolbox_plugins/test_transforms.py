@@ -103,6 +103,17 @@ def test_shrinking_by_two_is_the_mean_of_four_pixels():
     assert np.abs(Resize(size=[3, 4])({"x": image}, rng())["x"] - means).max() <= 0.5
 
 
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize(("shrink", "grow"), [(4, 2), (8, 3), (2, 5)])
+def test_a_side_that_shrinks_does_not_alias_while_the_other_grows(shrink: int, grow: int, across: bool) -> None:
+    stripes = np.zeros((16, 6, 3), np.uint8)
+    stripes[::2] = 200  # the finest there are: every pixel of the shrunk side is their mean, 100
+    size = [16 // shrink, 6 * grow]
+    image, size = (stripes.swapaxes(0, 1).copy(), size[::-1]) if across else (stripes, size)
+    resized = Resize(size=size)({"x": image}, rng())["x"]
+    assert resized.shape[:2] == tuple(size) and np.abs(resized.astype(int) - 100).max() <= 1
+
+
 def test_the_short_side_decides_and_the_shape_is_kept():
     for shape, size in (((40, 60, 3), (20, 30)), ((60, 40, 3), (30, 20)), ((10, 15, 3), (20, 30))):
         assert Resize(short_side=20)({"x": np.zeros(shape, np.uint8)}, rng())["x"].shape[:2] == size

@@ -6,8 +6,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
-from mmengine.evaluator import Evaluator
 
 from toolbox.assembly.build import build_component, seed_of, seeded_algorithm
 from toolbox.assembly.compatibility import check_combination
@@ -16,7 +16,9 @@ from toolbox.assembly.loading import trained_network
 from toolbox.config import Config
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.default_hooks import DEFAULT_HOOKS
+from toolbox.engine.determinism import check_deterministic, prepare_determinism
 from toolbox.engine.distributed import start_distributed
+from toolbox.engine.gathering import GatheringEvaluator
 from toolbox.engine.guard import check_work_dir
 from toolbox.engine.loops import TrainLoop
 from toolbox.engine.memory import keep_freed_memory
@@ -42,6 +44,9 @@ def build_runner(
             if not data.get(key):
                 raise ConfigError("training needs it", key=key)
     keep_freed_memory()
+    deterministic = bool((data.get("randomness") or {}).get("deterministic"))
+    if deterministic:
+        prepare_determinism()
     env_cfg = data.get("env_cfg") or {}
     set_tf32(env_cfg.get("tf32"))
     launcher = data.get("launcher") or "none"
@@ -65,6 +70,8 @@ def build_runner(
     algorithm = seeded_algorithm(config)
     if "train" in splits:
         check_combination(data, algorithm, quiet=rank > 0)
+        if deterministic and torch.cuda.is_available():
+            check_deterministic(algorithm)
     samples = (data.get("default_hooks") or {}).get("samples") or {}
     columns = [name for name in samples.get("columns") or () if name not in (samples.get("rivals") or {})]
     for split in ("val", "test"):
@@ -105,14 +112,14 @@ def _components(kind: str, configs: Any, key: str) -> list[Any]:
     return [build_component(kind, each, f"{key}.{i}") for i, each in enumerate(configs)]
 
 
-def _evaluator(data: dict[str, Any], split: str) -> Evaluator:
+def _evaluator(data: dict[str, Any], split: str) -> GatheringEvaluator:
     metrics = _components("metrics", data.get(f"{split}_evaluator"), f"{split}_evaluator")
     names = [getattr(metric, "name", None) for metric in metrics]
     for i, name in enumerate(names):
         if name is not None and name in names[:i]:  # mmengine would say so after the first evaluation
             message = f"there is another '{name}', and a report has one column of a name; keep one of them"
             raise ConfigError(message, key=f"{split}_evaluator.{i}")
-    return Evaluator(metrics)
+    return GatheringEvaluator(metrics)
 
 
 def _default_hooks(data: dict[str, Any]) -> list[Any]:

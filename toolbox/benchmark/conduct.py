@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rich.table import Table
-from rich.text import Text
 
 from toolbox.benchmark.cells import Cell, cells_of
 from toolbox.benchmark.engines import Engine
@@ -119,7 +118,7 @@ class Conductor:
             name = name_of(cell)
             probe = found.get(name, {})
             if "error" in probe:
-                table.add_row(Text(name), str(len(self.grid.seeds)), Text(f"its probe failed: {probe['error']}"))
+                table.add_row(name, str(len(self.grid.seeds)), f"its probe failed: {probe['error']}")
                 continue
             length = iterations_of(cell, speeds)
             minutes = length * speeds.get(name, 0.0) / 60
@@ -127,13 +126,13 @@ class Conductor:
             speed, memory = (
                 f"{probe[key]:.{n}f}" if probe else "" for key, n in (("step_seconds", 3), ("peak_memory_mib", 0))
             )
-            table.add_row(Text(name), str(len(self.grid.seeds)), f"{length:,}", speed, f"{minutes:.1f}", memory)
+            table.add_row(name, str(len(self.grid.seeds)), f"{length:,}", speed, f"{minutes:.1f}", memory)
         console.print(table)
         for cell in self.cells:
             if cell.refused:
-                console.print(f"refused: {name_of(cell)}: {cell.refused}", markup=False, soft_wrap=True)
+                console.print(f"refused: {name_of(cell)}: {cell.refused}", soft_wrap=True)
             for note in () if cell.refused else cell.notes:
-                console.print(f"unwise: {name_of(cell)}: {note}", markup=False, soft_wrap=True)
+                console.print(f"unwise: {name_of(cell)}: {note}", soft_wrap=True)
         count = len(self.able) * len(self.grid.seeds)
         text = f"{count} runs, about {total / self.engine.slots:.0f} minutes of training in {self.engine.slots} slots"
         console.print(f"{text}; validation, tests and start-up come on top", soft_wrap=True)

@@ -17,6 +17,7 @@ from toolbox.benchmark.prices import Prices
 from toolbox.config import check_arguments
 from toolbox.contracts.metric import ImageMetric, SetMetric, SingleMetric
 from toolbox.contracts.nested import nested_components
+from toolbox.engine.precision import without_tf32
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.images import find_images, images_at, images_to_float, read_image
 from toolbox.plugins.registry import registry
@@ -119,10 +120,18 @@ def _build(wanted: Mapping[str, Any] | str, shared: Mapping[str, Any], key: str)
     return build_component("metrics", config, key)
 
 
+@without_tf32()
 def evaluate(
-    pairs: Iterable[Pair], metrics: Sequence[Metric], *, cut: bool = False, missing: Sequence[str] = ()
+    pairs: Iterable[Pair],
+    metrics: Sequence[Metric],
+    *,
+    cut: bool = False,
+    missing: Sequence[str] = (),
+    device: str | torch.device = "cpu",
 ) -> Prices:
     """Measure every pair with every metric; `cut` cuts the larger of two images at its right and bottom.
+
+    Images go to `device`, and metrics' networks follow them there.
 
     Metrics of sets that compare pairs are measured here too; the others by `evaluate_sets`, which adds a row.
 
@@ -137,7 +146,8 @@ def evaluate(
     for pair in pairs:
         images = [read_image(pair.prediction), read_image(pair.reference)]
         images = images if alone else _of_one_size(pair, images, cut)
-        sample: dict[str, Any] = {"prediction": as_tensor(images[0]), "reference": as_tensor(images[1])}
+        prediction, reference = (as_tensor(image).to(device) for image in images)
+        sample: dict[str, Any] = {"prediction": prediction, "reference": reference}
         try:
             prices.rows[pair.name] = {name: metric.value(sample, "prediction") for name, metric in single.items()}
         except ValueError as error:
@@ -148,12 +158,19 @@ def evaluate(
     return prices
 
 
+@without_tf32()
 def evaluate_sets(
-    predictions: Path, references: Path, metrics: Sequence[Metric], prices: Prices | None = None
+    predictions: Path,
+    references: Path,
+    metrics: Sequence[Metric],
+    prices: Prices | None = None,
+    *,
+    device: str | torch.device = "cpu",
 ) -> Prices:
     """Compare all images of two folders as sets, whatever their names, numbers and sizes.
 
-    Metrics that want pairs are left out. `prices` gets the results, or else new ones are made.
+    Metrics that want pairs are left out. Images go to `device`, and metrics' networks follow them. `prices` gets the
+    results, or else new ones are made.
 
     Raises:
         UserError: naming the image that is damaged or cannot be measured, or the set that is too small.
@@ -163,7 +180,7 @@ def evaluate_sets(
     prices = prices or Prices({name: "" for name in sets})
     for part, folder in (("prediction", predictions), ("reference", references)):
         for path in images_at(folder) if sets else ():
-            sample = {part: as_tensor(read_image(path)), "name": str(path)}
+            sample = {part: as_tensor(read_image(path)).to(device), "name": str(path)}
             for metric in sets.values():
                 metric.process(None, [sample])
     finish_sets(prices, sets)

@@ -48,7 +48,7 @@ class Watch:
             done = sum(state_of(each) != "open" for each in self.runs)
             stage = f" while {outcome.stage}: {outcome.reason}" if outcome.reason else ""
             text = f"{done}/{len(self.runs)}  eta {self.left()}  {run.cell}, seed {run.seed}: {outcome.state}{stage}"
-            console.print(text, markup=False, soft_wrap=True)
+            console.print(text, soft_wrap=True)
 
     def left(self) -> str:
         """Time left, if the rest takes as long as what this part has made."""
@@ -67,5 +67,5 @@ class Watch:
         begun = [run for run in self.runs if states[run.key] == "open" and (run.place / LOG).is_file()]
         made = Table("running", "seed", "iteration")
         for run in begun:
-            made.add_row(Text(run.cell), str(run.seed), f"{progress_of(run):,} of {run.iterations:,}")
+            made.add_row(run.cell, str(run.seed), f"{progress_of(run):,} of {run.iterations:,}")
         return Group(Text(f"{line}, time left {self.left()}"), *([made] if begun else []))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +9,9 @@ from math import isfinite
 from pathlib import Path
 
 from rich.table import Table
-from rich.text import Text
 
 from toolbox.io.console import console
+from toolbox.io.csv_text import csv_text
 
 NAMED = 5
 MEAN, SETS = "mean", "both sets"
@@ -48,16 +46,16 @@ class Prices:
         table = Table(title=f"{len(self.rows)} images" if self.rows else None)
         table.add_column("")
         for name in self.protocols:
-            table.add_column(Text(name), justify="right", overflow="fold")
+            table.add_column(name, justify="right", overflow="fold")
         for image, row in self.rows.items():
-            table.add_row(Text(image), *self.cells(row))
+            table.add_row(image, *self.cells(row))
         table.add_section()
         for title, row in self.summary().items():
             table.add_row(title, *self.cells(row))
         console.print(table)
         notes = [*self.protocols.values(), *([f"without a partner: {named(self.missing)}"] if self.missing else [])]
         for note in notes:
-            console.print(Text(note), soft_wrap=True)
+            console.print(note, soft_wrap=True)
 
     def write(self, path: Path) -> None:
         """Write .csv, .json or .md; the protocols stand in each of them."""
@@ -66,12 +64,9 @@ class Prices:
 
 
 def _as_csv(prices: Prices) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", *prices.protocols.values()])
-    for image, row in {**prices.rows, **prices.summary()}.items():
-        table.writerow([image, *(row.get(name, "") for name in prices.protocols)])
-    return text.getvalue()
+    rows = {**prices.rows, **prices.summary()}
+    body = [[image, *(row.get(name, "") for name in prices.protocols)] for image, row in rows.items()]
+    return csv_text([["image", *prices.protocols.values()], *body])
 
 
 def _as_json(prices: Prices) -> str:

@@ -163,7 +163,7 @@ def in_a_process(arguments: list[str]) -> str | None:
         with passing_on_signals(run) as passed:
             assert run.stderr is not None
             for line in run.stderr:
-                errors.print(line.rstrip(), markup=False, soft_wrap=True)
+                errors.print(line.rstrip(), soft_wrap=True)
                 last = line.strip() or last
         code = run.wait()
     if passed:
@@ -210,7 +210,7 @@ def show(made: Repetition, title: str) -> None:
     console.print(table)
     failures = [f"seed {seed} failed: {reason}" for seed, reason in made.failed.items()]
     for failure in failures:
-        console.print(failure, style="bad", markup=False, soft_wrap=True)
+        console.print(failure, style="bad", soft_wrap=True)
     content = {
         "title": title,
         "data": data,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from toolbox.benchmark.page import write_page
+from toolbox.io.csv_text import csv_text
 from toolbox.plugins.manager import manager
 from toolbox.weights.checkpoint import replace_text
 
@@ -34,18 +33,14 @@ def write_report(report: dict[str, Any], folder: Path) -> list[Path]:
 
 def as_csv(report: Mapping[str, Any]) -> str:
     """One line for each number of each run, with its protocol: unlike numbers share no column."""
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
     axes = list(report["axes"])
-    lines.writerow(["table", "cell", *axes, "seed", "quantity", "value", "protocol", "budget", "data", "run"])
+    rows = [["table", "cell", *axes, "seed", "quantity", "value", "protocol", "budget", "data", "run"]]
     for key, run, table, cell in measured_runs(report):
         start = [table["title"], cell["id"], *(cell["alternatives"].get(axis, "") for axis in axes), run["seed"]]
         for name, value in {**run["metrics"], **run["costs"]}.items():
             protocol = table["protocols"].get(name, "")
-            lines.writerow(
-                [*start, name, "" if value is None else value, protocol, table["budget"], table["data"], key]
-            )
-    return text.getvalue()
+            rows.append([*start, name, "" if value is None else value, protocol, table["budget"], table["data"], key])
+    return csv_text(rows)
 
 
 def as_lines(report: Mapping[str, Any]) -> str:

@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(command: str, arguments: Sequence[str] | None = None) -> int:
     """Run `command`; the user's mistakes become one line on standard error and exit code 2."""
     from toolbox.io.errors import RunFailed, UserError, did_you_mean
+    from toolbox.io.visible import show_what_can_be_shown, visible
 
+    show_what_can_be_shown()
     try:
         if command not in COMMANDS:
             raise UserError(f"gan-toolbox: there is no command '{command}'{did_you_mean(command, COMMANDS)}")
@@ -47,10 +49,10 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             return import_module(f"toolbox.cli.{command}").main(arguments)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(visible(f"error: {error}"), file=sys.stderr)
         return 2
     except RunFailed as error:
-        print(f"failed: {error}", file=sys.stderr)
+        print(visible(f"failed: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -60,8 +62,11 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
     """A broken plugin or an unwise choice is one line on standard error; other warnings look as Python writes them."""
     from toolbox.io.errors import CompatibilityWarning
+    from toolbox.io.visible import visible
     from toolbox.plugins.manager import PluginWarning
 
     ours = issubclass(category, (PluginWarning, CompatibilityWarning))
-    text = f"warning: {message}\n" if ours else warnings.formatwarning(message, category, filename, lineno)
+    text = (
+        f"{visible(f'warning: {message}')}\n" if ours else warnings.formatwarning(message, category, filename, lineno)
+    )
     print(text, end="", file=sys.stderr)

@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGTERM, previous)
             engine.stop()
             engine.close()
-    console.print(f"{folder / 'report.html'} is for a browser; report.md, results.csv and results.jsonl say the same")
+    console.print(
+        f"{folder / 'report.html'} is for a browser; report.md, results.csv and results.jsonl say the same",
+        soft_wrap=True,
+    )
     return 1 if report["failures"] or not report["tables"] else 0
 
 

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from toolbox.assembly.doctor import Finding, examine_installation, isolated
+from toolbox.io.visible import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,14 +46,13 @@ def _show(findings: list[Finding]) -> None:
     counts = {state: sum(finding.state == state for finding in findings) for state in ("ok", "warn", "bad")}
     summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     try:
-        from rich.markup import escape
         from rich.table import Table
 
-        from toolbox.io.console import console
+        from toolbox.io.console import console, styled
     except ImportError:  # without rich, the same in plain text
         for finding in findings:
             way_out = f" -> {finding.way_out}" if finding.way_out else ""
-            print(f"{finding.state:4} {finding.subject}: {finding.found}{way_out}")
+            print(visible(f"{finding.state:4} {finding.subject}: {finding.found}{way_out}"))
         print(summary)
         return
     table = Table()
@@ -60,7 +60,7 @@ def _show(findings: list[Finding]) -> None:
         table.add_column(column, overflow="fold")
     styles = {"ok": "good", "warn": "yellow", "bad": "bad"}
     for each in findings:
-        state = f"[{styles[each.state]}]{each.state}[/]"
-        table.add_row(state, escape(each.subject), escape(each.found), escape(each.way_out))
+        state = styled((each.state, styles[each.state]))
+        table.add_row(state, each.subject, each.found, each.way_out)
     console.print(table)
     console.print(summary)

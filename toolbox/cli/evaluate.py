@@ -31,6 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made.add_argument("--reference-suffix", default="", metavar="TEXT", help="the same of the references: _HR")
     made.add_argument("--mod-crop", action="store_true", help="cut the larger of two images at its right and bottom")
     made.add_argument("--partial", action="store_true", help="leave out images that have no partner")
+    made.add_argument(
+        "--device", default="cpu",
+        help="cpu, cuda, cuda:1: where it is measured; the figures are a CPU's within rounding (default: cpu)",
+    )  # fmt: skip
     made.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write the table: .csv, .json or .md")
     options = made.parse_args(arguments)
     if options.crop is not None and options.crop < 0:
@@ -39,12 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"-o: {options.output}: name a .csv, .json or .md file")
     use_plugins(options.plugins)
 
+    from toolbox.assembly.loading import usable_device
     from toolbox.benchmark.evaluate import build_metrics, evaluate, evaluate_sets, find_pairs
     from toolbox.benchmark.prices import named
     from toolbox.config.yaml_loader import parse_value
     from toolbox.contracts.metric import SetMetric
     from toolbox.io.console import console
 
+    device = usable_device(options.device)
     wanted = [parse_value(text, "--metric") for text in options.metrics]
     metrics, notes = build_metrics(wanted, crop=options.crop, channel=options.channel)
     prices = None
@@ -54,11 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if missing and not options.partial:
             raise UserError(f"without a partner: {named(missing)}; --partial leaves them out of the means")
-        prices = evaluate(pairs, metrics, cut=options.mod_crop, missing=missing)
-    prices = evaluate_sets(options.predictions, options.references, metrics, prices)
+        prices = evaluate(pairs, metrics, cut=options.mod_crop, missing=missing, device=device)
+    prices = evaluate_sets(options.predictions, options.references, metrics, prices, device=device)
     prices.print()
     for note in notes:
-        console.print(note, style="quiet", markup=False, soft_wrap=True)
+        console.print(note, style="quiet", soft_wrap=True)
     if options.output:
         try:
             prices.write(options.output)

@@ -69,5 +69,5 @@ def _translate(options: argparse.Namespace) -> int:
 
     network = translate_file(options.weights, options.target, layout=options.layout)
     size = options.target.stat().st_size / 1e6
-    console.print(f"{options.target} ({size:.1f} MB): {type(network).__name__}", markup=False, soft_wrap=True)
+    console.print(f"{options.target} ({size:.1f} MB): {type(network).__name__}", soft_wrap=True)
     return 0

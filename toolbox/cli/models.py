@@ -45,14 +45,14 @@ def _list(options: argparse.Namespace) -> int:
 
     for name, file in shipped_models().items():
         card = file.with_name("README.md").read_text(encoding="utf-8").partition("\n\n")
-        console.print(f"{name} (comes with the toolbox): {card[0].lstrip('# ')}", markup=False, soft_wrap=True)
+        console.print(f"{name} (comes with the toolbox): {card[0].lstrip('# ')}", soft_wrap=True)
         if options.long:
-            console.print(card[2], markup=False)
+            console.print_lines(card[2])
     if options.long:
         for model in MODELS.values():
-            console.print(f"{model.name}: {model.what}", markup=False, soft_wrap=True)
+            console.print(f"{model.name}: {model.what}", soft_wrap=True)
             for label, value in _facts(model):
-                console.print(f"  {label}: {value}", markup=False, soft_wrap=True)
+                console.print(f"  {label}: {value}", soft_wrap=True)
         return 0
     table = Table("name", "what", "MB", "licence", "here")
     for model in MODELS.values():
@@ -83,7 +83,7 @@ def _download(options: argparse.Namespace) -> int:
     if options.source and not options.source.exists():
         raise UserError(f"--from {options.source}: there is no such file")
     for model in models:
-        columns = (TextColumn(model.name), BarColumn(), DownloadColumn())
+        columns = (TextColumn(model.name, markup=False), BarColumn(), DownloadColumn())
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task(model.name, total=model.size)
             file = download(
@@ -94,7 +94,7 @@ def _download(options: argparse.Namespace) -> int:
         use = (
             f"infer IMAGE -o DIR --weights {model.name}" if model.importable else "it is no generator that can be used"
         )
-        console.print(f"{file} ({model.licence}; {use})", markup=False, soft_wrap=True)
+        console.print(f"{file} ({model.licence}; {use})", soft_wrap=True)
     return 0
 
 
@@ -112,9 +112,9 @@ def _verify(options: argparse.Namespace) -> int:
         wrong += problem is not None
         if problem:
             errors.print(f"error: {model.name}: {problem}; gan-toolbox models download {model.name}",
-                         markup=False, soft_wrap=True)  # fmt: skip
+                         soft_wrap=True)  # fmt: skip
         else:
-            console.print(f"{model.name}: right, {model_folder(model)}", markup=False, soft_wrap=True)
+            console.print(f"{model.name}: right, {model_folder(model)}", soft_wrap=True)
     if not models:
         console.print("nothing is here yet; gan-toolbox models list shows what there is")
     return 1 if wrong else 0

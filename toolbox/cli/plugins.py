@@ -27,10 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def list_plugins() -> int:
     """Print every plugin, its version, the kinds it registers and its error, if it has one."""
-    from rich.markup import escape
     from rich.table import Table
 
-    from toolbox.io.console import console
+    from toolbox.io.console import console, styled
     from toolbox.plugins.manager import manager
 
     table = Table()
@@ -38,12 +37,12 @@ def list_plugins() -> int:
         table.add_column(column, overflow="fold")
     for plugin in manager().plugins.values():
         if plugin.error:
-            state = f"[bad]does not load:[/] {escape(plugin.error)}"
+            state = styled(("does not load:", "bad"), f" {plugin.error}")
         elif plugin.blocked:
-            state = "[quiet]left out[/]"
+            state = styled(("left out", "quiet"))
         else:
             state = ", ".join(hook.removeprefix("register_") for hook in plugin.hooks)
-        table.add_row(plugin.name, escape(str(plugin)), state)
+        table.add_row(plugin.name, str(plugin), state)
     console.print(table)
     return 0
 
@@ -52,7 +51,6 @@ def show_kind(kind: str) -> int:
     """Print the components of one kind with their constructor's arguments."""
     import inspect
 
-    from rich.markup import escape
     from rich.table import Table
 
     from toolbox.io.console import console
@@ -68,23 +66,21 @@ def show_kind(kind: str) -> int:
             named = [p for p in parameters if p.name != "parts" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
             arguments = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in named)
             summary = (owned.component.__doc__ or "").strip().split("\n")[0]
-            table.add_row(name, owned.plugin.name, escape(arguments), escape(summary))
+            table.add_row(name, owned.plugin.name, arguments, summary)
     console.print(table)
     return 0
 
 
 def check_plugin(name: str) -> int:
     """Run the contract checks of `toolbox.testing` on everything that a plugin registers."""
-    from rich.markup import escape
-
-    from toolbox.io.console import console
+    from toolbox.io.console import console, styled
     from toolbox.testing import check_plugin as contract_checks
 
     failed = 0
     for result in contract_checks(name):
-        mark = "[bad]no[/]" if result.problem else "[good]ok[/]" if result.ran else "[quiet]--[/]"
+        mark = ("no", "bad") if result.problem else ("ok", "good") if result.ran else ("--", "quiet")
         console.print(
-            f"{mark}  {result.kind}/{result.name}: {escape(result.problem or result.checked)}", soft_wrap=True
+            styled(mark, f"  {result.kind}/{result.name}: {result.problem or result.checked}"), soft_wrap=True
         )
         failed += result.problem is not None
     return 1 if failed else 0

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seeds = range(options.seed, options.seed + options.count)
     rows = [versions(degradation, patch(read_image(path), options.size, degradation.scale), seeds) for path in paths]
     contact_sheet(rows, ["clean", *(f"seed {seed}" for seed in seeds)], options.output)
-    console.print(f"{len(rows)} images, {options.count} versions each, written to {options.output}")
+    console.print(f"{len(rows)} images, {options.count} versions each, written to {options.output}", soft_wrap=True)
     return 0
 
 

@@ -58,7 +58,7 @@ def show(config: Config) -> None:
     from toolbox.io.console import console
     from toolbox.training.macs import count_macs
 
-    console.print(yaml.safe_dump(config.data, sort_keys=False, allow_unicode=True), markup=False, soft_wrap=True)
+    console.print_lines(yaml.safe_dump(config.data, sort_keys=False, allow_unicode=True))
     algorithm: Any = seeded_algorithm(config)
     check_combination(config.data, algorithm)
     table = Table(title=type(algorithm).__name__)

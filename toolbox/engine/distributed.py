@@ -18,20 +18,68 @@ from toolbox.io.errors import UserError
 def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) -> tuple[int, int]:
     """Join the process group that `launcher` (none, pytorch, slurm, mpi) prepared; returns (rank, world size).
 
-    mmengine's own start has no path for CPU, so `--launcher pytorch` without a GPU joins a gloo group here.
+    mmengine's own start has no path for CPU, so `--launcher pytorch` or `mpi` without a GPU joins a gloo group here.
     """
     if launcher != "none" and not is_distributed():
         for library in ("OMP", "MKL"):  # processes share the cores; mmengine would warn
             os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+        if launcher == "mpi":
+            _start_as_mpi_says()
         if torch.cuda.is_available():
-            init_dist(launcher, **{"backend": "nccl", **(settings or {})})
-        elif launcher == "pytorch":
+            started_as = "pytorch" if launcher == "mpi" else launcher
+            init_dist(started_as, **{"backend": "nccl", **(settings or {})})
+        elif launcher != "slurm":
             seconds = (settings or {}).get("timeout", 1800)
             torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=seconds))
         else:
-            raise UserError(f"launcher: {launcher} needs GPUs; on CPU start with torchrun and --launcher pytorch")
+            raise UserError(
+                f"launcher: {launcher} needs GPUs; on CPU start with torchrun and --launcher pytorch, or mpirun and mpi"
+            )
         _groups.append(launcher)
     return get_dist_info()
+
+
+_PLACES = {
+    "RANK": ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID"),
+    "WORLD_SIZE": ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_SIZE"),
+    "LOCAL_RANK": (
+        "LOCAL_RANK",
+        "OMPI_COMM_WORLD_LOCAL_RANK",
+        "MPI_LOCALRANKID",
+        "MV2_COMM_WORLD_LOCAL_RANK",
+        "PALS_LOCAL_RANKID",
+        "SLURM_LOCALID",
+    ),
+}
+"""Where launchers tell a process its place: torchrun; Open MPI; Intel MPI and MPICH; MVAPICH; Cray; slurm last, since
+an mpirun inside a slurm job hands slurm's own number to all its processes."""
+
+
+def local_rank() -> int:
+    """The number of this process on its machine, as the launcher tells it: which GPU is its own.
+
+    Raises:
+        UserError: no launcher told it, or told something that is no number.
+    """
+    return _place("LOCAL_RANK")
+
+
+def _place(what: str) -> int:
+    for name in _PLACES[what]:
+        if name in os.environ:
+            told = os.environ[name].strip()
+            if not told.isdecimal():
+                raise UserError(f"{name}: must be a whole number of 0 or more, got {told!r}")
+            return int(told)
+    raise UserError(f"the launcher did not tell {what}; set it for every process ({', '.join(_PLACES[what])} are read)")
+
+
+def _start_as_mpi_says() -> None:
+    """Hand on what mpirun told to torch, which reads torchrun's names; mmengine reads Open MPI's alone."""
+    if "MASTER_ADDR" not in os.environ:
+        raise UserError("launcher: mpi does not tell where rank 0 runs; set MASTER_ADDR to its host for every process")
+    os.environ.setdefault("MASTER_PORT", "29500")
+    os.environ |= {what: str(_place(what)) for what in _PLACES}
 
 
 _groups: list[str] = []

@@ -11,7 +11,8 @@ from mmengine.hooks import Hook
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from toolbox.io.console import console
+from toolbox.io.console import console, styled
+from toolbox.io.visible import visible
 
 
 class ProgressHook(Hook):
@@ -35,10 +36,10 @@ class ProgressHook(Hook):
         """Start the clock and, on a terminal, the bar."""
         self.start, self.first = time.perf_counter(), runner.iter
         if runner.rank == 0 and console.is_terminal:
-            self.bar = Progress(
-                TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                TextColumn("eta"), TimeRemainingColumn(), TextColumn("{task.fields[losses]}"), console=console,
-            )  # fmt: skip
+            phase = TextColumn("{task.description}", style="bold", markup=False)
+            losses = TextColumn("{task.fields[losses]}", markup=False)
+            times = (TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn())
+            self.bar = Progress(phase, BarColumn(), MofNCompleteColumn(), *times, losses, console=console)
             self.task = self.bar.add_task("training", total=runner.max_iters, completed=runner.iter, losses="")
             self.bar.start()
 
@@ -47,7 +48,7 @@ class ProgressHook(Hook):
         self.add(outputs or {})
         done = batch_idx + 1
         if runner.rank == 0 and self.bar is not None:
-            self.bar.update(self.task, completed=done, description=runner.algorithm.phase_of(batch_idx).name)
+            self.bar.update(self.task, completed=done, description=visible(runner.algorithm.phase_of(batch_idx).name))
         if done % self.interval == 0 or done == runner.max_iters:
             self.show(runner, done)
 
@@ -88,20 +89,20 @@ class ProgressHook(Hook):
         runner.visualizer.add_scalars({**means, **rates, "time": seconds}, step=done)
         losses = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
         if self.bar is not None:
-            self.bar.update(self.task, losses=losses)
+            self.bar.update(self.task, losses=visible(losses))
         else:
             left = time.strftime("%H:%M:%S", time.gmtime(seconds * (runner.max_iters - done)))
             lrs = " ".join(f"{value:.1e}" for value in rates.values())
             phase = runner.algorithm.phase_of(done - 1).name
             progress = f"{phase} {done}/{runner.max_iters}  eta {left}  {seconds:.3f} s/it  lr {lrs}  {losses}"
-            console.print(progress, markup=False, soft_wrap=True)
+            console.print(progress, soft_wrap=True)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Show what validation measured."""
         if runner.rank == 0 and metrics:
             runner.visualizer.add_scalars({f"val/{k}": v for k, v in metrics.items()}, step=runner.iter)
             shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" not in name)
-            console.print(f"[bold]validation[/] at {runner.iter}: {shown}", soft_wrap=True)
+            console.print(styled(("validation", "bold"), f" at {runner.iter}: {shown}"), soft_wrap=True)
 
     def release(self, runner: Any) -> None:
         """Put the bar away, however the training ended."""

@@ -45,7 +45,7 @@ class Report:
         """Show the table, with the gain over doing nothing."""
         table = Table(title=self.title, caption=", ".join(self.protocols.values()) or None)
         for note in self.notes:
-            console.print(f"[bad]{note}[/]", soft_wrap=True)
+            console.print(note, style="bad", soft_wrap=True)
         table.add_column("")
         for name in self.columns():
             table.add_column(name, justify="right")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,8 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import nn
 
-from toolbox.engine.distributed import average_buffers
+from toolbox.engine.determinism import deterministic_training
+from toolbox.engine.distributed import average_buffers, local_rank
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.rank_state import message_hub_state, rank_states
@@ -53,7 +53,7 @@ class ToolboxRunner(Runner):
         if self.distributed:
             options = {"broadcast_buffers": False, "find_unused_parameters": False, **(self.model_wrapper_cfg or {})}
             options.pop("type", None)
-            devices = [int(os.environ["LOCAL_RANK"])] if device == "cuda" else None
+            devices = [local_rank()] if device == "cuda" else None
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames broadcast_buffers, mmengine not
                 wrapped: nn.Module = MMSeparateDistributedDataParallel(model, device_ids=devices, **options)
@@ -110,7 +110,8 @@ class ToolboxRunner(Runner):
     def train(self) -> nn.Module:
         """Train; hooks that hold the terminal or the signals release them however it ends."""
         try:
-            return super().train()
+            with deterministic_training(self.deterministic):
+                return super().train()
         finally:
             self.call_hook("release")
 

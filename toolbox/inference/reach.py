@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import ceil
 from weakref import WeakKeyDictionary
@@ -39,16 +40,27 @@ def reach(network: nn.Module, *, channels: int, scale: int, multiple: int) -> Re
     """The reach of a network in evaluation, measured once for each network object.
 
     It shows in the outputs that become NaN where one block of an input is NaN: convolutions, pooling and
-    normalisation pass it on wherever they look. A strip tells whether a network that looks far has a limit at all.
+    normalisation pass it on wherever they look. Convolutions are summed up one by one for it: Winograd's and Fourier's
+    ways share what they transform, so that NaN spreads over a whole tile of theirs, or over the image. A strip tells
+    whether a network that looks far has a limit at all.
     """
     found = _measured.get(network)
     if found is None:
-        with torch.inference_mode():
+        with torch.inference_mode(), _plain_convolutions():
             found = _exact(network, channels, scale, multiple)
             if found is None and _limited(network, channels, multiple):
                 found = Reach(_aligned(_EXACT, multiple), local=True)
         _measured[network] = found or Reach(_aligned(FEATHERED, multiple), local=False)
     return _measured[network]
+
+
+@contextmanager
+def _plain_convolutions() -> Iterator[None]:
+    """Leave out the libraries that choose ways of their own; oneDNN may stay: torch asks it for the direct way."""
+    with ExitStack() as stack:
+        for library in (torch.backends.cudnn, torch.backends.nnpack):
+            stack.enter_context(library.flags(enabled=False))
+        yield
 
 
 def _exact(network: nn.Module, channels: int, scale: int, multiple: int) -> Reach | None:
@@ -104,9 +116,14 @@ def memory_per_pixel(network: Callable[[Tensor], Tensor], parts: nn.Module, imag
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can be had now: of the GPU, or of the machine and the control group that this process is in."""
+    """Bytes that can be had now: of the GPU, or of the machine and the control group that this process is in.
+
+    On a GPU that is what no process has, and what this one's allocator holds and does not use: without it, a picture
+    would be whole at first and cut into tiles when its like comes again.
+    """
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     free: list[int] = []
     try:
         with open("/proc/meminfo") as file:

@@ -74,8 +74,8 @@ class RandomFlip(Transform):
 class Resize(Transform):
     """Resizes to `size` ([height, width]), or until the shorter side is `short_side` pixels long.
 
-    By area where it shrinks (no aliasing, no ringing), bicubic where it grows. The images of a sample must agree in
-    size: resize before a pair of two sizes is made.
+    A side that shrinks does so by area (no aliasing, no ringing), one that grows bicubically. The images of a sample
+    must agree in size: resize before a pair of two sizes is made.
     """
 
     def __init__(self, *, size: list[int] | None = None, short_side: int | None = None) -> None:
@@ -100,8 +100,10 @@ class Resize(Transform):
             target = (max(round(height * factor), 1), max(round(width * factor), 1))
         if target == (height, width):
             return image
-        shrinks = target[0] <= height and target[1] <= width
-        return cv2.resize(image, target[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        smaller = (min(height, target[0]), min(width, target[1]))  # one side may shrink while the other grows
+        if smaller != (height, width):
+            image = cv2.resize(image, smaller[::-1], interpolation=cv2.INTER_AREA)
+        return image if smaller == target else cv2.resize(image, target[::-1], interpolation=cv2.INTER_CUBIC)
 
 
 class Shrink(Transform):
