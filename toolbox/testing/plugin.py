@@ -11,7 +11,8 @@ from typing import Any
 
 from toolbox.assembly.build import BESIDE
 from toolbox.io.errors import UserError, did_you_mean
-from toolbox.plugins.manager import failure_of, manager, one_line
+from toolbox.plugins.error_line import one_line
+from toolbox.plugins.manager import failure_of, manager
 from toolbox.plugins.registry import KINDS
 from toolbox.testing.components import (
     check_decoder,
