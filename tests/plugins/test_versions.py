@@ -64,7 +64,7 @@ def test_a_version_of_a_plugin_that_is_not_there_or_has_none_is_refused(install:
     with pytest.raises(PluginError, match=r"^plugin 'labkit' is needed and not installed"):
         PluginManager(["labkit>=1.0"])
     (tmp_path / "loose.py").write_text(LOSS_PLUGIN)
-    with pytest.raises(PluginError, match="plugin 'loose' is needed as >=1, and .*loose.py has no version"):
+    with pytest.raises(PluginError, match=r"plugin 'loose' is needed as >=1, and .*loose\.py has no version"):
         PluginManager([str(tmp_path / "loose.py"), "loose>=1"])
 
 

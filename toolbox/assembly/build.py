@@ -38,8 +38,9 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
         return built
     except ConfigError:
         raise
-    except (UserError, ValueError, TypeError) as error:
-        raise ConfigError(f"{config['type']}: {error}", key=key or None) from error
+    except (UserError, ValueError, TypeError, OSError) as error:
+        reason = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else error
+        raise ConfigError(f"{config['type']}: {reason}", key=key or None) from error
 
 
 def _set_beside(built: Any, kind: str, config: Mapping[str, Any], key: str) -> None:
@@ -58,6 +59,9 @@ def _build_nested(kind: str, value: Any, key: str) -> Any:
         return [_build_nested(kind, item, f"{key}.{i}") for i, item in enumerate(value)]
     if is_named(value):
         return {name: _build_nested(kind, item, f"{key}.{name}") for name, item in value.items()}
+    if kind == "losses" and isinstance(value, Mapping) and "weight" in value:
+        message = "the loss around it weighs it, and has arguments for that; weight beside type is for a role's losses"
+        raise ConfigError(message, key=f"{key}.weight")
     return build_component(kind, value, key) if isinstance(value, Mapping) else value
 
 
@@ -163,10 +167,14 @@ def _phases(
 
 
 def _build_losses(role: str, config: Any) -> list[WeightedLoss]:
-    configs = config if isinstance(config, list) else [config]
-    return [
-        WeightedLoss(
-            each["type"], build_component("losses", each, f"model.losses.{role}"), float(each.get("weight", 1))
-        )
-        for each in configs
-    ]
+    built = []
+    for i, each in enumerate(config if isinstance(config, list) else [config]):
+        key = f"model.losses.{role}.{i}" if isinstance(config, list) else f"model.losses.{role}"
+        loss = build_component("losses", each, key)
+        trainable = [name for name, parameter in loss.named_parameters() if parameter.requires_grad]
+        if trainable:
+            message = f"{each['type']} would train ({', '.join(trainable[:3])}), and no checkpoint holds a loss; "
+            message += "freeze it with requires_grad_(False), or make it a network of an algorithm"
+            raise ConfigError(message, key=key)
+        built.append(WeightedLoss(each["type"], loss, float(each.get("weight", 1))))
+    return built
