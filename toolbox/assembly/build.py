@@ -11,8 +11,9 @@ from typing import Any
 
 from torch import nn
 
+from toolbox.assembly.signatures import check_role, check_signatures
 from toolbox.config import Config
-from toolbox.config.model_keys import BESIDE, MODEL_KEYS
+from toolbox.config.model_keys import BESIDE, FEATURE_MATCHING, MODEL_KEYS
 from toolbox.contracts.nested import is_named, nested_kinds
 from toolbox.engine.random_state import seed_all
 from toolbox.io.errors import ConfigError, UserError
@@ -35,6 +36,8 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
     try:
         built = component(**arguments)
         _set_beside(built, kind, config, key)
+        if kind != "discriminators":  # one inside another component is called as that one likes
+            check_signatures(kind, built, key)
         return built
     except ConfigError:
         raise
@@ -78,6 +81,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
     for slot in algorithm.adversaries:
         if slot in networks:
             variant = build_component("gan_variants", variant_of(model, slot), "model.variant")
+            check_signatures("discriminators", networks[slot], f"model.{slot}")
             try:
                 networks[slot] = variant.accept(networks[slot])
             except UserError as error:
@@ -94,7 +98,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             names = " times ".join(f"model.{slot}.scale" for slot in path)
             message = f"is {theirs}, and {names} is {ours}: they must agree"
             raise ConfigError(message, key="model.degradation.scale")
-    losses = {role: _build_losses(role, each) for role, each in model.get("losses", {}).items()}
+    losses = {role: _build_losses(role, each, algorithm) for role, each in model.get("losses", {}).items()}
     built = algorithm(
         Parts(
             networks=networks,
@@ -166,11 +170,12 @@ def _phases(
     return phases or [Phase("train")]
 
 
-def _build_losses(role: str, config: Any) -> list[WeightedLoss]:
-    built = []
+def _build_losses(role: str, config: Any, algorithm: type[Algorithm]) -> list[WeightedLoss]:
+    built, tuples = [], [("fake", "real")] if role == FEATURE_MATCHING else algorithm.roles[role]
     for i, each in enumerate(config if isinstance(config, list) else [config]):
         key = f"model.losses.{role}.{i}" if isinstance(config, list) else f"model.losses.{role}"
         loss = build_component("losses", each, key)
+        check_role(loss, role, tuples, key)
         trainable = [name for name, parameter in loss.named_parameters() if parameter.requires_grad]
         if trainable:
             message = f"{each['type']} would train ({', '.join(trainable[:3])}), and no checkpoint holds a loss; "

@@ -16,6 +16,7 @@ from toolbox.contracts.gan_variant import Logits, sum_terms, weighted
 from toolbox.contracts.network import unwrapped
 from toolbox.training.activations import judged_activations
 from toolbox.training.image_pool import ImagePool
+from toolbox.training.misuse import explaining, role_values, value_of
 from toolbox.training.network_call import (
     at_least_float32,
     frozen,
@@ -129,7 +130,9 @@ class Algorithm(Outputs, ABC):
     def train_step(self, data: Mapping[str, Any], optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """One iteration on one batch; returns what to log, as detached scalars on the device."""
         with in_phase(self.phase, self, optim_wrapper):
-            return self.train_on(self.data_preprocessor(data, True), optim_wrapper)
+            values = self.data_preprocessor(data, True)
+            with explaining(self, values):
+                return self.train_on(values, optim_wrapper)
 
     def train_on(self, values: Values, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """One iteration on named images (B, C, H, W) on the device."""
@@ -197,15 +200,12 @@ class Algorithm(Outputs, ABC):
             if not self.plays(slot):
                 continue
             adversarial = self.adversarial_once if slot in self.one_graph else self.adversarial
-            terms[slot.replace("discriminator", "g/adversarial")] = adversarial(slot, values[real], values[fake])
+            real, fake = (value_of(values, name, self, slot) for name in (real, fake))
+            terms[slot.replace("discriminator", "g/adversarial")] = adversarial(slot, real, fake)
         for role, weighted_losses in self.parts.losses.items():
             if not self.wants(role):
                 continue
-            together = (
-                self.matched(values)
-                if role == FEATURE_MATCHING
-                else [tuple(values[name] for name in names) for names in self.roles[role]]
-            )
+            together = self.matched(values) if role == FEATURE_MATCHING else role_values(self, role, values)
             for number, each in enumerate(weighted_losses):
                 value = sum_terms(each.module(*each_tuple) for each_tuple in together)
                 name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
@@ -249,7 +249,7 @@ class Algorithm(Outputs, ABC):
 
     def discriminator_loss(self, slot: str, values: Values, logs: dict[str, Tensor]) -> Tensor:
         """One discriminator's loss on real images and detached fakes (from the pool), with its regularisation."""
-        real, fake = (values[name].detach() for name in self.judged[slot])
+        real, fake = (value_of(values, name, self, slot).detach() for name in self.judged[slot])
         variant: Any = self.variants[slot]
         judged = self.shared.pop(slot, None)
         real_logits, fake_logits = judged or self.judge(slot, real, self.pools[slot](fake))

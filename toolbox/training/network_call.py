@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from toolbox.contracts.gan_variant import BATCH_NORMS, Logits
 from toolbox.contracts.network import unwrapped
+from toolbox.training.misuse import logits_of
 
 
 def at_least_float32(value: Any) -> Any:
@@ -71,10 +72,10 @@ def judge(discriminator: nn.Module, *batches: Tensor, apart: bool = False) -> li
     fakes come alone; one trained on their joint statistics would meet other ones there.
     """
     if not apart and len({batch.shape[1:] for batch in batches}) == 1:
-        scales = [at_least_float32(scale) for scale in discriminator(torch.cat(batches))]
+        scales = [at_least_float32(scale) for scale in logits_of(discriminator, discriminator(torch.cat(batches)))]
         split = [scale.split([len(batch) for batch in batches]) for scale in scales]  # by scale, then by batch
         return [[scale[i] for scale in split] for i in range(len(batches))]
-    return [[at_least_float32(scale) for scale in discriminator(batch)] for batch in batches]
+    return [[at_least_float32(scale) for scale in logits_of(discriminator, discriminator(batch))] for batch in batches]
 
 
 def call_padded(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
