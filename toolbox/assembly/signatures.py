@@ -30,6 +30,10 @@ FORWARD = {
 """Kinds whose `forward` is always called with the same arguments; those of other networks depend on the algorithm."""
 
 
+class SignatureError(ConfigError):
+    """A method cannot be called as its contract says."""
+
+
 def misfits(kind: str, component: Any) -> Iterator[str]:
     """What is wrong with the signatures of a built component, by its kind."""
     if kind == "gan_variants":
@@ -58,16 +62,16 @@ def misfit(component: Any, method: str, arguments: Sequence[str]) -> Iterator[st
 
 
 def check_signatures(kind: str, component: Any, key: str) -> None:
-    """Raise ConfigError at the key for the first method that cannot be called as the contract says."""
+    """Raise SignatureError at the key for the first method that cannot be called as the contract says."""
     for message in misfits(kind, component):
-        raise ConfigError(message, key=key)
+        raise SignatureError(message, key=key)
 
 
 def check_role(loss: nn.Module, role: str, tuples: Sequence[Sequence[str]], key: str) -> None:
-    """Raise ConfigError where a loss cannot be called with the values of its role."""
+    """Raise SignatureError where a loss cannot be called with the values of its role."""
     for values in tuples:
         for message in misfit(loss, "forward", values):
-            raise ConfigError(f"{message.replace('the contract asks', f'{role} gives')}", key=key)
+            raise SignatureError(f"{message.replace('the contract asks', f'{role} gives')}", key=key)
 
 
 def _shown(signature: inspect.Signature) -> str:
