@@ -35,10 +35,12 @@ _HOME = {
     "critic": "toolbox.contracts.gan_variant",
     "refuse_batch_norm": "toolbox.contracts.gan_variant",
     "sum_terms": "toolbox.contracts.gan_variant",
+    "VariantWrapper": "toolbox.contracts.variant_wrapper",
     "Judge": "toolbox.contracts.regularizer",
     "Regularizer": "toolbox.contracts.regularizer",
     "Augmentation": "toolbox.contracts.augmentation",
     "Degradation": "toolbox.contracts.degradation",
+    "Loss": "toolbox.contracts.loss",
     "ImageDataset": "toolbox.contracts.dataset",
     "Images": "toolbox.contracts.dataset",
     "Transform": "toolbox.contracts.dataset",
@@ -63,9 +65,10 @@ __all__ = [
     "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "Condition", "ConfigError",
     "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork", "frozen",
     "GanVariant", "Generator", "GradedGenerator", "hookimpl", "ImageDataset", "Images", "images_at", "images_to_float",
-    "Judge", "Logits", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register", "Regularizer",
-    "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric", "State", "STRENGTH",
-    "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
+    "Judge", "Logits", "Loss", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register",
+    "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric", "State",
+    "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
+    "VariantWrapper",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -82,6 +85,7 @@ if TYPE_CHECKING:
     from toolbox.contracts.gan_variant import critic as critic
     from toolbox.contracts.gan_variant import refuse_batch_norm as refuse_batch_norm
     from toolbox.contracts.gan_variant import sum_terms as sum_terms
+    from toolbox.contracts.loss import Loss as Loss
     from toolbox.contracts.metric import PairedMetric as PairedMetric
     from toolbox.contracts.metric import SetMetric as SetMetric
     from toolbox.contracts.metric import SingleMetric as SingleMetric
@@ -99,6 +103,7 @@ if TYPE_CHECKING:
     from toolbox.contracts.output import Output as Output
     from toolbox.contracts.regularizer import Judge as Judge
     from toolbox.contracts.regularizer import Regularizer as Regularizer
+    from toolbox.contracts.variant_wrapper import VariantWrapper as VariantWrapper
     from toolbox.io.errors import ConfigError as ConfigError
     from toolbox.io.errors import RunFailed as RunFailed
     from toolbox.io.errors import UserError as UserError

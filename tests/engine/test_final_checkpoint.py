@@ -59,6 +59,12 @@ def test_the_best_is_chosen_by_validation_while_the_test_set_stays_unread(tmp_pa
     assert (tmp_path / "run" / "best_psnr.pth").is_file()
 
 
+def test_the_best_by_a_metric_with_a_slash_in_its_name_is_a_file_and_not_a_folder(tmp_path: Path) -> None:
+    nowhere = {"type": "ImageFolder", "root": str(tmp_path / "nowhere"), "key": "hr"}
+    assert command("train", with_test_set(tmp_path, nowhere, save_best="psnr/do_nothing")) == 0
+    assert (tmp_path / "run" / "best_psnr_do_nothing.pth").is_file()
+
+
 def report_of_test(folder: Path) -> tuple[dict[str, Any], str]:
     """The report of a test, as JSON and Markdown."""
     folder = folder / "run" / "test"

@@ -11,8 +11,9 @@ from typing import Any
 
 from torch import nn
 
+from toolbox.assembly.signatures import check_role, check_signatures
 from toolbox.config import Config
-from toolbox.config.model_keys import BESIDE, MODEL_KEYS
+from toolbox.config.model_keys import BESIDE, FEATURE_MATCHING, MODEL_KEYS
 from toolbox.contracts.nested import is_named, nested_kinds
 from toolbox.engine.random_state import seed_all
 from toolbox.io.errors import ConfigError, UserError
@@ -35,11 +36,14 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
     try:
         built = component(**arguments)
         _set_beside(built, kind, config, key)
+        if kind != "discriminators":  # one inside another component is called as that one likes
+            check_signatures(kind, built, key)
         return built
     except ConfigError:
         raise
-    except (UserError, ValueError, TypeError) as error:
-        raise ConfigError(f"{config['type']}: {error}", key=key or None) from error
+    except (UserError, ValueError, TypeError, OSError) as error:
+        reason = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else error
+        raise ConfigError(f"{config['type']}: {reason}", key=key or None) from error
 
 
 def _set_beside(built: Any, kind: str, config: Mapping[str, Any], key: str) -> None:
@@ -58,6 +62,9 @@ def _build_nested(kind: str, value: Any, key: str) -> Any:
         return [_build_nested(kind, item, f"{key}.{i}") for i, item in enumerate(value)]
     if is_named(value):
         return {name: _build_nested(kind, item, f"{key}.{name}") for name, item in value.items()}
+    if kind == "losses" and isinstance(value, Mapping) and "weight" in value:
+        message = "the loss around it weighs it, and has arguments for that; weight beside type is for a role's losses"
+        raise ConfigError(message, key=f"{key}.weight")
     return build_component(kind, value, key) if isinstance(value, Mapping) else value
 
 
@@ -74,6 +81,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
     for slot in algorithm.adversaries:
         if slot in networks:
             variant = build_component("gan_variants", variant_of(model, slot), "model.variant")
+            check_signatures("discriminators", networks[slot], f"model.{slot}")
             try:
                 networks[slot] = variant.accept(networks[slot])
             except UserError as error:
@@ -90,7 +98,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             names = " times ".join(f"model.{slot}.scale" for slot in output.networks)
             message = f"is {theirs}, and {names} is {ours}: they must agree"
             raise ConfigError(message, key="model.degradation.scale")
-    losses = {role: _build_losses(role, each) for role, each in model.get("losses", {}).items()}
+    losses = {role: _build_losses(role, each, algorithm) for role, each in model.get("losses", {}).items()}
     built = algorithm(
         Parts(
             networks=networks,
@@ -162,11 +170,16 @@ def _phases(
     return phases or [Phase("train")]
 
 
-def _build_losses(role: str, config: Any) -> list[WeightedLoss]:
-    configs = config if isinstance(config, list) else [config]
-    return [
-        WeightedLoss(
-            each["type"], build_component("losses", each, f"model.losses.{role}"), float(each.get("weight", 1))
-        )
-        for each in configs
-    ]
+def _build_losses(role: str, config: Any, algorithm: type[Algorithm]) -> list[WeightedLoss]:
+    built, tuples = [], [("fake", "real")] if role == FEATURE_MATCHING else algorithm.roles[role]
+    for i, each in enumerate(config if isinstance(config, list) else [config]):
+        key = f"model.losses.{role}.{i}" if isinstance(config, list) else f"model.losses.{role}"
+        loss = build_component("losses", each, key)
+        check_role(loss, role, tuples, key)
+        trainable = [name for name, parameter in loss.named_parameters() if parameter.requires_grad]
+        if trainable:
+            message = f"{each['type']} would train ({', '.join(trainable[:3])}), and no checkpoint holds a loss; "
+            message += "freeze it with requires_grad_(False), or make it a network of an algorithm"
+            raise ConfigError(message, key=key)
+        built.append(WeightedLoss(each["type"], loss, float(each.get("weight", 1))))
+    return built

@@ -13,7 +13,7 @@ from toolbox.config import Config, load_config
 from toolbox.config.shipped import shown
 from toolbox.config.values import show
 from toolbox.io.errors import CompatibilityWarning, ConfigError, UserError, did_you_mean
-from toolbox.plugins.manager import one_line
+from toolbox.plugins.error_line import one_line
 
 STAGE = "stage:"
 """`load_from: stage:NAME` begins with a stage's last checkpoint, `stage:NAME:slot` with one of its networks."""

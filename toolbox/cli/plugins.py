@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolbox.cli.arguments import parser, use_plugins
+from toolbox.config import Config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,14 +16,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show = commands.add_parser("show", help="the components of one kind, with their arguments")
     show.add_argument("kind", metavar="KIND", help="generators, losses, gan_variants, …")
     check = commands.add_parser("check", help="run the contract checks on a plugin's components")
-    check.add_argument("name", metavar="NAME")
+    check.add_argument("name", metavar="NAME", help="a plugin, or a .py file")
+    check.add_argument("--config", metavar="CONFIG", help="a YAML whose arguments the components are built with")
     for command in (each, show, check):  # -p may stand before the command or after it
         command.add_argument("-p", dest="more_plugins", action="append", default=[], metavar="NAME", help="as above")
     options = made.parse_args(arguments)
-    use_plugins(options.plugins + options.more_plugins)
-    if options.command == "list":
-        return list_plugins()
-    return show_kind(options.kind) if options.command == "show" else check_plugin(options.name)
+    wanted = options.plugins + options.more_plugins
+    if options.command == "check":
+        from pathlib import Path
+
+        from toolbox.config import check_structure, load_config
+
+        config = load_config(options.config) if options.config else None
+        if config:
+            check_structure(config)
+        file = [options.name] if options.name.endswith(".py") else []
+        use_plugins(wanted + file, config)
+        return check_plugin(Path(options.name).stem if file else options.name, config)
+    use_plugins(wanted)
+    return list_plugins() if options.command == "list" else show_kind(options.kind)
 
 
 def list_plugins() -> int:
@@ -71,13 +83,13 @@ def show_kind(kind: str) -> int:
     return 0
 
 
-def check_plugin(name: str) -> int:
+def check_plugin(name: str, config: Config | None = None) -> int:
     """Run the contract checks of `toolbox.testing` on everything that a plugin registers."""
     from toolbox.io.console import console, styled
     from toolbox.testing import check_plugin as contract_checks
 
     failed = 0
-    for result in contract_checks(name):
+    for result in contract_checks(name, config):
         mark = ("no", "bad") if result.problem else ("ok", "good") if result.ran else ("--", "quiet")
         console.print(
             styled(mark, f"  {result.kind}/{result.name}: {result.problem or result.checked}"), soft_wrap=True

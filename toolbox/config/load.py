@@ -11,12 +11,14 @@ from typing import Any
 
 from toolbox.config.merge import Layer, conflicts, lay_over, settles, written
 from toolbox.config.options import COMMAND_LINE, with_options
-from toolbox.config.shipped import SUFFIXES, find_config, shown
+from toolbox.config.shipped import SUFFIXES, find_config, shipped_configs, shipped_folder, shown
 from toolbox.config.values import show
 from toolbox.config.yaml_loader import MAX_BYTES, parse_yaml
-from toolbox.io.errors import ConfigError
+from toolbox.io.errors import ConfigError, did_you_mean
 
 MAX_BASES_DEEP = 20
+SHIPPED = "toolbox:"
+"""How the name of a base begins that comes with the toolbox, wherever the file is that names it."""
 _TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 
 
@@ -63,6 +65,7 @@ def load_config(
     `_delete_: true` in a mapping replaces the base's. `'{{ fileDirname }}'` (in quotes: YAML reads bare braces as a
     mapping) in any text becomes the folder of the file that wrote it. No base may lie outside the nearest folder
     called `configs` above the first file (its own folder where there is none), and nothing but .yaml and .yml is read.
+    One folder more is open to every config: `toolbox:super_resolution/srgan.yaml` is a base shipped with the toolbox.
 
     Raises:
         ConfigError: naming the file, the key and the way out.
@@ -100,7 +103,8 @@ class _Reader:
         named = data.pop("_base_", [])
         if "_override_" in data:
             return self._preset(file, data, named, chain)
-        bases = [base_of(item, file, self.root) for item in (named if isinstance(named, list) else [named])]
+        root = self.root if file.is_relative_to(self.root) else shipped_root()
+        bases = [base_of(item, file, root) for item in (named if isinstance(named, list) else [named])]
         own = written(_filled(data, file, ""), name)
         merged = Layer()
         for base in bases:
@@ -136,11 +140,18 @@ def root_of(file: Path) -> Path:
     return next((folder for folder in file.parents if folder.name == "configs"), file.parent)
 
 
+def shipped_root() -> Path:
+    """The folder of shipped configs, links resolved: the root of those that a config elsewhere is based on."""
+    folder = shipped_folder()
+    assert folder is not None  # a base was found there
+    return folder.resolve()
+
+
 def base_of(item: Any, file: Path, root: Path, key: str = "_base_") -> Path:
-    """Find the config that a file names at `key`, relative to that file and inside the root.
+    """Find the config that a file names at `key`, relative to that file and inside the root, or by `toolbox:`.
 
     Raises:
-        ConfigError: it is no such path, leaves the root, is no YAML file, or is not there.
+        ConfigError: it is no such path or no shipped config, leaves the root, is no YAML file, or is not there.
     """
 
     def refuse(message: str) -> ConfigError:
@@ -148,6 +159,11 @@ def base_of(item: Any, file: Path, root: Path, key: str = "_base_") -> Path:
 
     if not isinstance(item, str) or not item.strip() or not item.isprintable():
         raise refuse(f"wants a path or a list of paths, got {show(item)}")
+    if item.startswith(SHIPPED):
+        name, known = item.removeprefix(SHIPPED), shipped_configs()
+        if name not in known:
+            raise refuse(f"the toolbox ships no config '{name}'{did_you_mean(name, known)}")
+        return known[name].resolve()
     if Path(item).is_absolute() or PureWindowsPath(item).anchor or "{{" in item:
         raise refuse(f"{show(item)} must be relative to this file: write '../base.yaml'")
     try:

@@ -1,4 +1,4 @@
-"""Finds a config by name: a file as given, or one that is shipped with the toolbox."""
+"""Finds a config by name: a file as given, one that is shipped with the toolbox, or one of an installed plugin."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from toolbox.io import installation
 from toolbox.io.errors import ConfigError
+from toolbox.plugins.recipes import recipes
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -29,7 +30,8 @@ def shipped_configs() -> dict[str, Path]:
 def find_config(name: str | Path) -> Path:
     """Return the config file called `name`: that path if it exists, or else the shipped config of that name.
 
-    A shipped config may be written as `sr/esrgan.yaml`, `sr/esrgan` or `configs/sr/esrgan.yaml`.
+    A shipped config may be written as `sr/esrgan.yaml`, `sr/esrgan` or `configs/sr/esrgan.yaml`; one that an installed
+    plugin ships as `my_gan/recipe.yaml` or `my_gan/recipe`, the plugin's name first.
 
     Raises:
         ConfigError: there is none; the message lists close matches.
@@ -45,8 +47,8 @@ def find_config(name: str | Path) -> Path:
         if not path.suffix:
             raise ConfigError("is no .yaml or .yml file; rename it", file=written)
         return path
-    known = shipped_configs()
     wanted = PurePosixPath(path.as_posix()).as_posix().removeprefix("configs/")
+    known = recipes(wanted.partition("/")[0], SUFFIXES) | shipped_configs()
     for candidate in (wanted, *(wanted + suffix for suffix in SUFFIXES)):
         if candidate in known:
             return known[candidate]

@@ -34,7 +34,7 @@ def check_arguments(
     Raises:
         ConfigError: `file: model.generator.bloks: RRDBNet has no such argument; did you mean 'blocks'?`
     """
-    parameters, open_ended = _parameters(component)
+    parameters, open_ended = constructor_parameters(component)
     passed_over = {"type", *skip}
 
     def refuse(path: str, message: str) -> ConfigError:
@@ -66,7 +66,7 @@ def check_arguments(
         raise ConfigError(f"{component.__name__} needs {names} too; write it beside its type", file=where, key=key)
 
 
-def _parameters(component: type) -> tuple[dict[str, tuple[inspect.Parameter, Any]], bool]:
+def constructor_parameters(component: type) -> tuple[dict[str, tuple[inspect.Parameter, Any]], bool]:
     """The constructor's named parameters with their annotations, and whether it takes any other name as well."""
     plain = component.__init__ is object.__init__ and component.__new__ is not object.__new__
     init = inspect.unwrap(component.__new__ if plain else component.__init__)

@@ -121,7 +121,7 @@ REFUSED = {
 """Keys that mmengine knows and that would do nothing here, or harm; each with what to do instead."""
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _TYPE = re.compile(r"(?:[\w-]+/)?[A-Za-z_]\w*", re.ASCII)
-_PLUGIN = re.compile(r"(?:no:)?[\w-]+", re.ASCII)
+_PLUGIN = re.compile(r"(?:no:)?[\w-]+|[\w-]+\s*[<>=!~][\w\s.,<>=!~*+]+", re.ASCII)  # labkit, no:labkit, labkit>=1.0,<2
 
 
 def check_structure(config: Config) -> None:

@@ -24,7 +24,8 @@ class VariantError(UserError):
 class GanVariant(nn.Module, ABC):
     """What the two players minimise, and what is done to the discriminator to keep it steady.
 
-    Subclasses give `d_loss` and `g_loss`; the rest has harmless defaults. Losses are averaged over the logits of a
+    Subclasses give `d_loss` and `g_loss`; the rest has harmless defaults. One that holds another variant derives from
+    `toolbox.VariantWrapper`, or loses what the other does beside its losses. Losses are averaged over the logits of a
     scale and summed over scales. State that must survive a resume goes into buffers or `get_extra_state`.
 
     `regularizers` and `augmentations` (`toolbox.Regularizer`, `toolbox.Augmentation`) stand beside `type` in the config
@@ -93,12 +94,17 @@ class GanVariant(nn.Module, ABC):
         A lazy one counts `every` times as much in its turn, here and in the logs; between turns it has no entry.
         """
         terms = {"penalty": self.regularize(discriminator, real, fake)}
+        add_terms(terms, self.listed_terms(discriminator, real, fake))
+        return {name: term for name, term in terms.items() if term.requires_grad}
+
+    def listed_terms(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The term of every regularizer whose turn it is: weighted scalars by name."""
+        terms: dict[str, Tensor] = {}
         for regularizer in self.regularizers:
             term = regularizer.term(lambda images: discriminator(self.show(images)), real, fake)  # pyright: ignore[reportCallIssue]
             if term is not None:
-                label: str = regularizer.label  # pyright: ignore[reportAssignmentType]
-                terms[label] = terms[label] + term if label in terms else term
-        return {name: term for name, term in terms.items() if term.requires_grad}
+                add_terms(terms, {regularizer.label: term})  # pyright: ignore[reportArgumentType]
+        return terms
 
     def observe(self, real: Logits) -> None:
         """Let adaptive augmentations see the logits of the real images."""
@@ -110,6 +116,12 @@ class GanVariant(nn.Module, ABC):
         self.after_d_step(discriminator)
         for regularizer in self.regularizers:
             regularizer.after_step()  # pyright: ignore[reportCallIssue]
+
+
+def add_terms(terms: dict[str, Tensor], more: dict[str, Tensor]) -> None:
+    """Put scalars into `terms` by name; two of one name add up."""
+    for name, term in more.items():
+        terms[name] = terms[name] + term if name in terms else term
 
 
 def sum_terms(terms: Iterable[Tensor]) -> Tensor:

@@ -17,10 +17,15 @@ Component = dict[str, Any]
 @cache
 def _bases() -> dict[type, str]:
     """The base class that marks each kind in an annotation."""
+    from mmengine.evaluator import BaseMetric
+    from mmengine.hooks import Hook
+
     from toolbox.contracts.augmentation import Augmentation
+    from toolbox.contracts.checkpoint_format import CheckpointFormat
     from toolbox.contracts.dataset import ImageDataset, Transform
     from toolbox.contracts.degradation import Degradation
     from toolbox.contracts.gan_variant import GanVariant
+    from toolbox.contracts.loss import Loss
     from toolbox.contracts.network import Decoder, Discriminator, Encoder, FeatureNetwork, Generator, StyleEncoder
     from toolbox.contracts.regularizer import Regularizer
 
@@ -37,6 +42,10 @@ def _bases() -> dict[type, str]:
         Encoder: "encoders",
         StyleEncoder: "style_encoders",
         Decoder: "decoders",
+        Loss: "losses",
+        BaseMetric: "metrics",
+        Hook: "hooks",
+        CheckpointFormat: "formats",
     }
 
 

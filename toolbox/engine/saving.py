@@ -20,7 +20,7 @@ class CheckpointHook(Hook):
 
     An old checkpoint is removed only after the new one is on the disk and verified. SIGTERM and Ctrl-C save at the
     next iteration at which a run can resume exactly, and stop it. `save_best` names a metric: whenever validation
-    finds it better than ever before, `best_<metric>.pth` is written too.
+    finds it better than ever before, `best_<metric>.pth` is written too (`best_psnr_fake_a.pth` of `psnr/fake_a`).
     """
 
     priority = "VERY_LOW"
@@ -33,6 +33,11 @@ class CheckpointHook(Hook):
         self.best: float | None = None
         self.previous: dict[int, Any] = {}
 
+    @property
+    def best_file(self) -> str:
+        """Name of the best checkpoint's file; a metric's slash would be a folder that nobody made."""
+        return f"best_{str(self.save_best).replace('/', '_')}.pth"
+
     def before_train(self, runner: Any) -> None:
         """Listen to the signals that ask a run to stop; a resumed run remembers the best so far."""
         self.asked, self.best = None, None
@@ -40,7 +45,7 @@ class CheckpointHook(Hook):
             aside = set_aside(Path(runner.work_dir), f"before_{runner.timestamp}")
             if aside is not None:
                 runner.logger.warning("checkpoints of an earlier run were moved to %s; --resume continues one", aside)
-        best = Path(runner.work_dir) / f"best_{self.save_best}.pth"
+        best = Path(runner.work_dir) / self.best_file
         if runner.iter and self.save_best is not None and best.is_file():
             self.best = read_checkpoint(best)["message_hub"]["runtime_info"].get("best")
         if threading.current_thread() is threading.main_thread():
@@ -83,7 +88,7 @@ class CheckpointHook(Hook):
         if self.best is None or (value > self.best if rising else value < self.best):
             self.best = value
             runner.message_hub.update_info("best", value)  # goes into the checkpoint
-            runner.save_checkpoint(runner.work_dir, f"best_{self.save_best}.pth", done=runner.iter)
+            runner.save_checkpoint(runner.work_dir, self.best_file, done=runner.iter)
 
     def should_stop(self, done: int, accumulation: int) -> bool:
         """Whether any rank was asked to stop and no gradient is half accumulated; all ranks answer alike."""

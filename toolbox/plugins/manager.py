@@ -12,7 +12,6 @@ import importlib.util
 import inspect
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,9 +21,11 @@ from typing import Any
 
 import pluggy
 
+import toolbox
 from toolbox.io.errors import UserError, did_you_mean
-from toolbox.io.installation import PACKAGE
 from toolbox.plugins import hookspecs
+from toolbox.plugins.error_line import one_line
+from toolbox.plugins.versions import ATTRIBUTE, Misfit, demand, fits, refuse_misfit, source_of, written_requirement
 
 GROUP = "toolbox.plugins"
 BUILT_IN = "gan-toolbox"
@@ -59,8 +60,9 @@ class PluginWarning(UserWarning):
 class PluginManager:
     """The plugins of one process.
 
-    `wanted` are `-p` values: a plugin's name, `no:NAME`, a module, or a .py file. `needed` are a config's `plugins`:
-    names of plugins that must be there, or `no:NAME`. Nothing is ever imported because a config names it.
+    `wanted` are `-p` values: a plugin's name, a version of it (`NAME>=1.0`), `no:NAME`, a module, or a .py file.
+    `needed` are a config's `plugins`: names of plugins that must be there, with versions where wanted, or `no:NAME`.
+    Nothing is ever imported because a config names it.
     """
 
     def __init__(self, wanted: Iterable[str] = (), *, needed: Iterable[str] = (), discover: bool = True) -> None:
@@ -68,14 +70,16 @@ class PluginManager:
         self.pluggy.add_hookspecs(hookspecs)
         self.plugins: dict[str, Plugin] = {}
         wanted, needed = list(wanted), list(needed)
-        self.blocked = {item.removeprefix("no:") for item in [*wanted, *needed] if item.startswith("no:")}
+        from_environment = [item.strip() for item in os.environ.get("TOOLBOX_PLUGINS", "").split(",") if item.strip()]
+        asked = [*wanted, *needed, *from_environment]
+        self.blocked = {item.removeprefix("no:") for item in asked if item.startswith("no:")}
         self._strict = os.environ.get("TOOLBOX_STRICT", "") not in ("", "0")
         if discover:
             for entry_point in sorted(entry_points(group=GROUP), key=lambda e: (not _built_in(e), e.name, e.value)):
                 self._load_entry_point(entry_point)
-        from_environment = [item.strip() for item in os.environ.get("TOOLBOX_PLUGINS", "").split(",") if item.strip()]
-        for item in from_environment + [item for item in wanted if not item.startswith("no:")]:
-            self._load_named(item)
+        for item in [*from_environment, *wanted]:
+            if not item.startswith("no:"):
+                self._load_named(item)
         unknown = self.blocked - set(self.plugins)
         if unknown:
             name = sorted(unknown)[0]
@@ -88,7 +92,8 @@ class PluginManager:
         plugin = Plugin(entry_point.name, *_distribution(entry_point))
         other = self.plugins.get(plugin.name)
         if other is None:
-            self._load(plugin, entry_point.load, must_work=_built_in(entry_point))
+            file = None if _built_in(entry_point) else source_of(entry_point.value.partition(":")[0].strip())
+            self._load(plugin, entry_point.load, file, must_work=_built_in(entry_point))
         elif other.distribution != plugin.distribution and not other.blocked:
             # the same distribution is one package seen twice, in the checkout and in site-packages
             raise PluginError(
@@ -97,17 +102,18 @@ class PluginManager:
             )
 
     def _load_named(self, item: str) -> None:
-        if item in self.plugins:
+        if demand(item)[0] in self.plugins or demand(item)[1]:
             self._require(item)
         elif item.endswith(".py"):
             path = Path(item).resolve()
             if not path.is_file():
                 raise PluginError(f"-p {item}: there is no such file")
             if self._is_new(path):
-                self._load(Plugin(path.stem, item, ""), lambda: _import_file(path), must_work=True)
+                self._load(Plugin(path.stem, item, ""), lambda: _import_file(path), path, must_work=True)
         elif _is_module(item):
             if self._is_new(item):
-                self._load(Plugin(item, item, ""), lambda: importlib.import_module(item), must_work=True)
+                load = lambda: importlib.import_module(item)  # noqa: E731
+                self._load(Plugin(item, item, ""), load, source_of(item), must_work=True)
         else:
             raise PluginError(
                 f"-p {item}: no plugin, module or .py file of that name{did_you_mean(item, self.plugins)}"
@@ -118,15 +124,21 @@ class PluginManager:
         attribute = "__file__" if isinstance(module, Path) else "__name__"
         return str(module) not in [getattr(loaded, attribute, None) for loaded in self.pluggy.get_plugins()]
 
-    def _require(self, name: str) -> None:
-        """Raise unless the plugin `name`, which was asked for, works (or is left out by -p no:)."""
+    def _require(self, item: str) -> None:
+        """Raise unless the plugin that was asked for works, in the version asked for (or is left out by -p no:)."""
+        name, wanted = demand(item)
         plugin = self.plugins.get(name)
         if plugin is None:
             raise PluginError(f"plugin '{name}' is needed and not installed{did_you_mean(name, self.plugins)}")
         if plugin.error:
             raise PluginError(f"plugin '{name}' ({plugin}) is needed and does not load: {plugin.error}")
+        if not plugin.blocked and not fits(plugin.version, wanted):
+            there = f"{plugin} is installed" if plugin.version else f"{plugin} has no version"
+            raise PluginError(
+                f"plugin '{name}' is needed as {wanted}, and {there}; pip install '{plugin.distribution}{wanted}'"
+            )
 
-    def _load(self, plugin: Plugin, load: Any, *, must_work: bool) -> None:
+    def _load(self, plugin: Plugin, load: Callable[[], Any], file: Path | None, *, must_work: bool) -> None:
         if plugin.name in self.plugins and not self.plugins[plugin.name].blocked:
             raise PluginError(f"plugin '{plugin.name}' is loaded twice: {self.plugins[plugin.name]} and {plugin}")
         self.plugins[plugin.name] = plugin
@@ -134,11 +146,13 @@ class PluginManager:
             plugin.blocked = True
             return
         try:
+            refuse_misfit(written_requirement(file), toolbox.__version__)
             module = load()
+            refuse_misfit(getattr(module, ATTRIBUTE, None), toolbox.__version__)
             self.pluggy.register(module, name=plugin.name)
             plugin.hooks = self._hooks_of(module)
         except (Exception, SystemExit) as error:
-            plugin.error = one_line(error)
+            plugin.error = str(error) if isinstance(error, Misfit) else one_line(error)
             if self.pluggy.has_plugin(plugin.name):
                 self.pluggy.unregister(name=plugin.name)
             if must_work or self._strict:
@@ -259,17 +273,3 @@ def _import_file(path: Path) -> Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def one_line(error: BaseException, home: Path | None = None) -> str:
-    """`ImportError: no module … (network.py:3)`: the error, and the last of the plugin's own lines that it passed.
-
-    `home` is the folder of the plugin's files, by default that of the first file outside this toolbox.
-    """
-    not_theirs = {PACKAGE, *(Path(str(module.__file__)).parent for module in (importlib, pluggy))}
-    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    theirs = [(file, line) for file, line in frames if file.is_file() and not_theirs.isdisjoint(file.parents)]
-    home = home or (theirs[0][0].parent if theirs else None)
-    own = [f"{file.name}:{line}" for file, line in theirs if home in file.parents]  # not torch's lines
-    place = f" ({own[-1]})" if own else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"

@@ -21,7 +21,9 @@ from toolbox.testing.components import (
     check_style_encoder,
     check_transform,
 )
+from toolbox.testing.data import check_dataset, check_metric
 from toolbox.testing.plugin import Result, check_plugin
+from toolbox.testing.runs import check_format, check_hook
 from toolbox.testing.training import (
     assemble,
     batch_for,
@@ -33,7 +35,8 @@ from toolbox.testing.training import (
 )
 
 __all__ = [
-    "ContractBroken", "Result", "assemble", "batch_for", "check_augmentation", "check_decoder", "check_degradation",
-    "check_discriminator", "check_encoder", "check_features", "check_generator", "check_loss", "check_plugin",
-    "check_regularizer", "check_style_encoder", "check_training", "check_transform", "check_variant", "optimizers_for",
+    "ContractBroken", "Result", "assemble", "batch_for", "check_augmentation", "check_dataset", "check_decoder",
+    "check_degradation", "check_discriminator", "check_encoder", "check_features", "check_format", "check_generator",
+    "check_hook", "check_loss", "check_metric", "check_plugin", "check_regularizer", "check_style_encoder",
+    "check_training", "check_transform", "check_variant", "optimizers_for",
 ]  # fmt: skip

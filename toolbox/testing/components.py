@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,24 @@ def images(count: int = 2, channels: int = 3, height: int = 32, width: int = 32,
     return nn.functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
 
 
-def check_generator(network: nn.Module, *, channels: int = 3, size: int = 32) -> None:
-    """Size, range of types, padding multiple, one sample independent of the others, gradients to every parameter."""
+def check_generator(
+    network: nn.Module, *, channels: int = 3, size: int = 32, inputs: Sequence[Any] | None = None
+) -> None:
+    """Size, range of types, padding multiple, one sample independent of the others, gradients to every parameter.
+
+    `inputs`, here and in the other checks, are what `forward` is called with instead of made-up images.
+    """
     scale, multiple = getattr(network, "scale", 1), getattr(network, "multiple", 1)
     require(isinstance(scale, int) and scale >= 1, f"scale must be a whole number, got {scale!r}")
     require(isinstance(multiple, int) and multiple >= 1, f"multiple must be a whole number, got {multiple!r}")
     height, width = -(-size // multiple) * multiple, -(-(size + 8) // multiple) * multiple
-    batch = images(2, channels, height, width)
+    given = [images(2, channels, height, width)] if inputs is None else list(inputs)
+    batch = given[0]
+    count, height, width = len(batch), *batch.shape[-2:]
     network.train()
-    result = network(batch)
+    result = network(*given)
     require(isinstance(result, Tensor), f"forward must return a tensor of images, got {type(result).__name__}")
-    wanted = (2, result.shape[1], height * scale, width * scale)
+    wanted = (count, *result.shape[1:-2], height * scale, width * scale)
     require(
         tuple(result.shape) == wanted, f"images {tuple(batch.shape)} must become {wanted}, got {tuple(result.shape)}"
     )
@@ -48,61 +56,71 @@ def check_generator(network: nn.Module, *, channels: int = 3, size: int = 32) ->
     check_gradients(network, result.square().mean())
     network.eval()
     with torch.no_grad():
-        together, alone = network(batch)[:1], network(batch[:1])
+        together, alone = network(*given)[:1], network(*(each[:1] for each in given))
     require(
         torch.allclose(together, alone, atol=1e-4), "in eval mode an image's result depends on the rest of its batch"
     )
 
 
-def check_discriminator(network: nn.Module, *, channels: int = 3, size: int | None = None) -> None:
+def check_discriminator(
+    network: nn.Module, *, channels: int = 3, size: int | None = None, inputs: Sequence[Any] | None = None
+) -> None:
     """A list of logits per image, live gradients to the images and to every parameter."""
     side: int = size or getattr(network, "image_size", 128)
-    batch = images(2, channels, side, side).requires_grad_()
+    batch = (images(2, channels, side, side) if inputs is None else inputs[0].clone()).requires_grad_()
     network.train()
     logits = network(batch)
     require(isinstance(logits, (list, tuple)) and logits, "forward must return a list of logits, one tensor per scale")
     for scale in logits:
-        require(isinstance(scale, Tensor) and scale.shape[0] == 2, "each scale's logits must be a tensor (B, ...)")
+        require(
+            isinstance(scale, Tensor) and scale.shape[0] == len(batch), "each scale's logits must be a tensor (B, ...)"
+        )
     check_gradients(network, torch.stack([(scale * torch.randn_like(scale)).mean() for scale in logits]).sum())
     require(batch.grad is not None and batch.grad.abs().sum() > 0, "no gradient reaches the images")
 
 
-def check_encoder(network: nn.Module, *, channels: int = 3, size: int = 32) -> None:
+def check_encoder(
+    network: nn.Module, *, channels: int = 3, size: int = 32, inputs: Sequence[Any] | None = None
+) -> None:
     """The code's channels and size, one image independent of the others, gradients to every parameter."""
     multiple = getattr(network, "multiple", 1)
     require(isinstance(multiple, int) and multiple >= 1, f"multiple must be a whole number, got {multiple!r}")
     width: Any = getattr(network, "channels", None)
     require(isinstance(width, int), f"`channels` must say how many the code has, got {width!r}")
     side = -(-size // multiple) * multiple
-    code = network.train()(images(2, channels, side, side + multiple))
-    shape = getattr(code, "shape", ())
-    require(len(shape) == 4 and tuple(shape[:2]) == (2, width), f"forward must return (2, {width}, h, w), got {shape}")
+    given = [images(2, channels, side, side + multiple)] if inputs is None else list(inputs)
+    code = network.train()(*given)
+    shape, count = tuple(getattr(code, "shape", ())), len(given[0])
+    require(
+        len(shape) == 4 and shape[:2] == (count, width), f"forward must return ({count}, {width}, h, w), got {shape}"
+    )
     require(torch.isfinite(code).all(), "the code holds NaN or infinity")
     check_gradients(network, (code * torch.randn_like(code)).mean())
 
 
-def check_style_encoder(network: nn.Module, *, channels: int = 3) -> None:
+def check_style_encoder(network: nn.Module, *, channels: int = 3, inputs: Sequence[Any] | None = None) -> None:
     """A vector for each image of any size, gradients to every parameter."""
     width: Any = getattr(network, "style_channels", None)
     require(isinstance(width, int), f"`style_channels` must say how many numbers a style has, got {width!r}")
-    for side in (64, 96):
-        style = network.train()(images(2, channels, side, side))
+    for batch in [images(2, channels, side, side) for side in (64, 96)] if inputs is None else [inputs[0]]:
+        style = network.train()(batch)
         shape = tuple(getattr(style, "shape", ()))
-        require(shape == (2, width), f"forward must return (2, {width}), got {shape}")
+        require(shape == (len(batch), width), f"forward must return ({len(batch)}, {width}), got {shape}")
         check_gradients(network, (style * torch.randn_like(style)).mean())
 
 
-def check_decoder(network: nn.Module, *, size: int = 8) -> None:
+def check_decoder(network: nn.Module, *, size: int = 8, inputs: Sequence[Any] | None = None) -> None:
     """Images from a code, and from a style where it takes one; gradients to every parameter."""
     width, style_width = getattr(network, "channels", None), getattr(network, "style_channels", 0)
     require(isinstance(width, int), f"`channels` must say how many the code has, got {width!r}")
     require(isinstance(style_width, int), f"`style_channels` must be a whole number, got {style_width!r}")
     code = torch.randn(2, width, size, size + 4)  # pyright: ignore[reportCallIssue, reportArgumentType]
     style = [torch.randn(2, style_width)] if style_width else []
+    code, *style = [code, *style] if inputs is None else inputs
     made = network.train()(code, *style)
-    shape = tuple(getattr(made, "shape", ()))
-    fits = len(shape) == 4 and shape[0] == 2 and shape[2] * (size + 4) == shape[3] * size
-    require(fits, f"a code of {size}x{size + 4} must become (2, C, f*{size}, f*{size + 4}), got {shape}")
+    shape, (count, _, height, width) = tuple(getattr(made, "shape", ())), code.shape
+    fits = len(shape) == 4 and shape[0] == count and shape[2] * width == shape[3] * height
+    require(fits, f"a code of {height}x{width} must become ({count}, C, f*{height}, f*{width}), got {shape}")
     require(torch.isfinite(made).all(), "the result holds NaN or infinity")
     check_gradients(network, (made * torch.randn_like(made)).mean())
 
@@ -118,28 +136,42 @@ def check_gradients(network: nn.Module, loss: Tensor) -> None:
     network.zero_grad()
 
 
-def check_loss(loss: nn.Module, *, channels: int = 3) -> None:
-    """A scalar, nothing trainable, a live gradient; of two images or more, equal ones cost less than different ones."""
+def check_loss(loss: nn.Module, *, channels: int = 3, inputs: Sequence[Any] | None = None) -> None:
+    """A scalar, nothing trainable, a live gradient; of made-up images, equal ones cost less than different ones."""
     require(not any(p.requires_grad for p in loss.parameters()), "a loss has no trainable parameters; freeze them")
     target = images(2, channels, 64, 64)
-    prediction = images(2, channels, 64, 64, seed=1).requires_grad_()
     taken = [p for p in inspect.signature(loss.forward).parameters.values() if p.default is p.empty]
     others = [target] * (1 if any(p.kind is p.VAR_POSITIONAL for p in taken) else len(taken) - 1)
-    value = loss(prediction, *others)
+    given = [images(2, channels, 64, 64, seed=1), *others] if inputs is None else list(inputs)
+    given[0], leaves = _leaves(given[0])
+    value = loss(*given)
     require(isinstance(value, Tensor) and value.ndim == 0, "forward must return a scalar tensor")
+    require(bool(torch.isfinite(value)), "the loss is not finite")
+    require(value.requires_grad, "no gradient reaches the first value; do not detach it")
     value.backward()
-    gradient = prediction.grad
-    require(gradient is not None and gradient.abs().sum() > 0, "no gradient reaches the prediction")
-    if others:
-        require(loss(target, *others).item() <= value.item(), "equal images cost more than different ones")
+    moved = any(leaf.grad is not None and leaf.grad.abs().sum() > 0 for leaf in leaves)
+    require(moved, "no gradient reaches the prediction")
+    if others and inputs is None:
+        dearer = loss(target, *others).item() > value.item()
+        require(not dearer, "equal images cost more than different ones; if that is meant, give it example_inputs()")
 
 
-def check_degradation(degradation: Degradation, *, channels: int = 3) -> None:
+def _leaves(value: Any) -> tuple[Any, list[Tensor]]:
+    """A value, tensor or list of them, that gradients can be taken to, and its tensors."""
+    if isinstance(value, (list, tuple)):
+        pairs = [_leaves(each) for each in value]
+        return [each for each, _ in pairs], [leaf for _, leaves in pairs for leaf in leaves]
+    leaf = value.detach().clone().requires_grad_()
+    return leaf, [leaf]
+
+
+def check_degradation(degradation: Degradation, *, channels: int = 3, inputs: Sequence[Any] | None = None) -> None:
     """Size, range, randomness from the passed generator alone, and per sample."""
     scale = degradation.scale
-    same = images(1, channels, 16 * scale, 16 * scale).repeat(2, 1, 1, 1)
+    one = images(1, channels, 16 * scale, 16 * scale) if inputs is None else inputs[0][:1]
+    same = torch.cat([one, one])
     first = degradation(same, torch.Generator().manual_seed(1))
-    wanted = (2, channels, 16, 16)
+    wanted = (2, *one.shape[1:-2], one.shape[-2] // scale, one.shape[-1] // scale)
     require(tuple(first.shape) == wanted, f"images {tuple(same.shape)} must become {wanted}, got {tuple(first.shape)}")
     require(bool(((first >= 0) & (first <= 1)).all()), "the result leaves [0, 1]")
     torch.manual_seed(7)
@@ -150,26 +182,30 @@ def check_degradation(degradation: Degradation, *, channels: int = 3) -> None:
         require(not torch.equal(first[0], first[1]), "the samples of a batch share their random numbers")
 
 
-def check_features(network: nn.Module) -> None:
+def check_features(network: nn.Module, *, inputs: Sequence[Any] | None = None) -> None:
     """Frozen, gives the layers asked for, passes gradients on to the images."""
     require(not any(p.requires_grad for p in network.parameters()), "a feature network must be frozen")
     layers: Any = getattr(network, "layers", ())
     require(layers, "`layers` must name every layer that forward knows")
-    batch = images(1, 3, 64, 64).requires_grad_()
+    batch = (images(1, 3, 64, 64) if inputs is None else inputs[0].clone()).requires_grad_()
     found = network(batch, layers=[layers[0]])
     require(set(found) == {layers[0]}, f"asked for {layers[0]}, got {', '.join(found)}")
     found[layers[0]].square().mean().backward()
     require(batch.grad is not None and batch.grad.abs().sum() > 0, "no gradient reaches the images")
 
 
-def check_transform(transform: Transform, names: tuple[str, ...] = ("hr",)) -> None:
+def check_transform(
+    transform: Transform, names: tuple[str, ...] = ("hr",), *, inputs: Sequence[Mapping[str, Any]] | None = None
+) -> None:
     """uint8 images (H, W, C) in and out, and the same result from the same random numbers."""
     picture = (images(1, 3, 320, 320)[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
-    given = [picture.copy() for _ in names]
-    first = transform(dict(zip(names, given, strict=True)), np.random.default_rng(0))
-    kept = all(np.array_equal(image, picture) for image in given)
+    sample = {name: picture for name in names} if inputs is None else dict(inputs[0])
+    given = {name: np.copy(value) for name, value in sample.items()}
+    first = transform(dict(given), np.random.default_rng(0))
+    kept = all(np.array_equal(given[name], value) for name, value in sample.items())
     require(kept, "it writes into the images it is given, which may be a cache's: make new arrays")
-    again = transform({name: picture.copy() for name in names}, np.random.default_rng(0))
+    again = transform({name: np.copy(value) for name, value in sample.items()}, np.random.default_rng(0))
     for name, image in first.items():
-        require(image.dtype == np.uint8 and image.ndim == 3, f"{name} must stay (H, W, C) uint8")
+        pixels = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim >= 3
+        require(pixels or inputs is not None, f"{name} must stay (H, W, C) uint8")
         require(np.array_equal(image, again[name]), "the same generator gives another result: draw from `rng` alone")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -118,8 +118,11 @@ def optimizers_for(
     )
 
 
-def check_training(algorithm: Algorithm) -> None:
-    """One cycle of training steps: `translate` once each, live adversarial gradients, frozen partners, all finite."""
+def check_training(algorithm: Algorithm, *, inputs: Sequence[Mapping[str, Any]] | None = None) -> None:
+    """One cycle of training steps: `translate` once each, live adversarial gradients, frozen partners, all finite.
+
+    `inputs` holds one batch, as a loader gives it, instead of made-up images.
+    """
     optimizers = optimizers_for(algorithm)
     cycle = max([int(v.d_steps) for v in algorithm.variants.values()], default=1)  # pyright: ignore[reportArgumentType]
     calls = 0
@@ -133,7 +136,8 @@ def check_training(algorithm: Algorithm) -> None:
     algorithm.translate = counted  # pyright: ignore[reportAttributeAccessIssue]
     before = {name: p.detach().clone() for name, p in algorithm.named_parameters() if p.requires_grad}
     for step in range(cycle):
-        logs = algorithm.train_step(batch_for(algorithm, seed=step), optimizers)
+        batch = batch_for(algorithm, seed=step) if inputs is None else inputs[0]
+        logs = algorithm.train_step(batch, optimizers)
         bad = [name for name, value in logs.items() if not torch.isfinite(value)]
         require(not bad, f"{', '.join(bad)} is not finite")
     algorithm.translate = translate  # pyright: ignore[reportAttributeAccessIssue]

@@ -13,6 +13,7 @@ from toolbox.contracts.gan_variant import sum_terms, weighted
 from toolbox.contracts.network import ADVERSARIAL, unwrapped
 from toolbox.training.activations import judged_activations
 from toolbox.training.image_pool import ImagePool
+from toolbox.training.misuse import value_of
 from toolbox.training.network_call import Heads, frozen, judge, mixes_samples, only_adversarial, uncompiled
 from toolbox.training.outputs import Outputs, Values
 from toolbox.training.parts import Parts, Phase, WeightedLoss
@@ -75,7 +76,7 @@ class Adversaries(Outputs):
         for slot, (real, fake) in self.judged.items():
             if self.plays(slot):
                 adversarial = self.adversarial_once if slot in self.one_graph else self.adversarial
-                term, heads = adversarial(slot, values[real], values[fake])
+                term, heads = adversarial(slot, *(value_of(values, name, self, slot) for name in (real, fake)))
                 values.update({f"{slot}/{head}/fake": said for head, said in heads.items()})
                 terms[slot.replace("discriminator", "g/adversarial")] = term
         return terms
@@ -119,7 +120,7 @@ class Adversaries(Outputs):
 
     def discriminator_loss(self, slot: str, values: Values, logs: dict[str, Tensor]) -> Tensor:
         """One discriminator's loss on real images and detached fakes (from the pool), with its regularisation."""
-        real, fake = (values[name].detach() for name in self.judged[slot])
+        real, fake = (value_of(values, name, self, slot).detach() for name in self.judged[slot])
         variant: Any = self.variants[slot]
         judged = self.shared.pop(slot, None)
         real_heads, fake_heads = judged or self.judge(slot, real, self.pools[slot](fake))
@@ -147,7 +148,10 @@ class Adversaries(Outputs):
                 continue
             both = (f"{slot}/{ADVERSARIAL}/real", f"{slot}/{ADVERSARIAL}/fake")
             tuples = [both] if role == LOGITS else [t for t in self.judge_roles[role] if _names(t, slot)]
-            together = [tuple(said[n] if n in said else _detached(values[n]) for n in names) for names in tuples]
+            together = [
+                tuple(said[name] if name in said else _detached(value_of(values, name, self, role)) for name in names)
+                for names in tuples
+            ]
             terms |= role_terms(role, losses, together) if together else {}
         return terms
 

@@ -15,6 +15,7 @@ from toolbox.config.model_keys import FEATURE_MATCHING
 from toolbox.contracts.gan_variant import sum_terms
 from toolbox.contracts.network import unwrapped
 from toolbox.training.adversaries import Adversaries, role_terms
+from toolbox.training.misuse import explaining, role_values
 from toolbox.training.network_call import frozen, unsynchronised
 from toolbox.training.outputs import Values
 from toolbox.training.parts import Parts
@@ -90,8 +91,9 @@ class Algorithm(Adversaries, ABC):
         """One iteration on one batch; returns what to log, as detached scalars on the device."""
         with in_phase(self.phase, self, optim_wrapper):
             values = self.data_preprocessor(data, True)
-            self.prepare(values)
-            return self.train_on(values, optim_wrapper)
+            with explaining(self, values):
+                self.prepare(values)
+                return self.train_on(values, optim_wrapper)
 
     def train_on(self, values: Values, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
         """One iteration on prepared values, images (..., C, H, W) among them, on the device."""
@@ -157,11 +159,7 @@ class Algorithm(Adversaries, ABC):
         terms = self.adversarial_terms(values)
         for role, losses in self.parts.losses.items():
             if self.wants(role) and (role in self.roles or role == FEATURE_MATCHING):
-                together = (
-                    self.matched(values)
-                    if role == FEATURE_MATCHING
-                    else [tuple(values[name] for name in names) for names in self.roles[role]]
-                )
+                together = self.matched(values) if role == FEATURE_MATCHING else role_values(self, role, values)
                 terms |= role_terms(f"g/{role}", losses, together)
         return terms
 

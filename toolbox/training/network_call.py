@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from toolbox.contracts.gan_variant import BATCH_NORMS, Logits
 from toolbox.contracts.network import ADVERSARIAL, unwrapped
+from toolbox.training.misuse import logits_of
 
 Heads = dict[str, Any]
 """What a discriminator says: `adversarial`, its logits, one tensor (B, ...) for each scale; and its other heads."""
@@ -60,15 +61,17 @@ def judge(discriminator: nn.Module, *batches: Tensor, apart: bool = False) -> li
     fakes come alone; one trained on their joint statistics would meet other ones there.
     """
     if not apart and len({batch.shape[1:] for batch in batches}) == 1:
-        heads, sizes = heads_of(discriminator(torch.cat(batches))), [len(batch) for batch in batches]
+        heads = heads_of(discriminator, discriminator(torch.cat(batches)))
+        sizes = [len(batch) for batch in batches]
         split = {head: _split(said, sizes) for head, said in heads.items()}
         return [{head: each[i] for head, each in split.items()} for i in range(len(batches))]
-    return [heads_of(discriminator(batch)) for batch in batches]
+    return [heads_of(discriminator, discriminator(batch)) for batch in batches]
 
 
-def heads_of(said: Any) -> Heads:
+def heads_of(discriminator: nn.Module, said: Any) -> Heads:
     """A discriminator's answer by head; logits alone are the adversarial one."""
-    return dict(said) if isinstance(said, Mapping) else {ADVERSARIAL: list(said)}
+    heads = dict(said) if isinstance(said, Mapping) else {ADVERSARIAL: said}
+    return heads | {ADVERSARIAL: list(logits_of(discriminator, heads.get(ADVERSARIAL)))}
 
 
 def _split(said: Any, sizes: list[int]) -> list[Any]:

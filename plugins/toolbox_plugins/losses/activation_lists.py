@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import UserError
+from toolbox import Loss, UserError
 from toolbox.training.precision import at_least_float32
 
 from .pixel import check_shapes
 from .statistics import channel_moments, moment_difference
 
 
-class FeatureMatchingLoss(nn.Module):
+class FeatureMatchingLoss(Loss):
     """The mean absolute difference of a discriminator's activations, the mean over its layers.
 
     Wang et al. 2018 (pix2pixHD), equation 3: images are paired there, and the weight is 10. The real images'
@@ -31,7 +31,7 @@ class FeatureMatchingLoss(nn.Module):
         return torch.stack(terms).mean()
 
 
-class MomentLoss(nn.Module):
+class MomentLoss(Loss):
     """Squared differences of each channel's mean and deviation, the mean over channels, summed over layers.
 
     AdaIN's style loss (Huang and Belongie 2017, equation 12) of an output's activations and its style's, which may have

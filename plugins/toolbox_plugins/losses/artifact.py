@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import UserError
+from toolbox import Loss, UserError
 
 from .pixel import check_shapes
 
 
-class ArtifactLoss(nn.Module):
+class ArtifactLoss(Loss):
     """The mean of |M (prediction - target)|, where the map M is high on artefacts.
 
     "Details or Artifacts", equations 3 to 8. R is the absolute residual, summed over channels. M is the variance of R

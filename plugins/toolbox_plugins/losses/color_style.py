@@ -6,10 +6,10 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import UserError
+from toolbox import Loss, UserError
 from toolbox.training.precision import at_least_float32
 
 from .style_files import check_size, mean_statistics
@@ -41,7 +41,7 @@ def to_lab(images: Tensor) -> Tensor:
         return torch.einsum("kc,bchw->bkhw", images.new_tensor(AXES), logs)
 
 
-class ColorStyleLoss(nn.Module, ABC):
+class ColorStyleLoss(Loss, ABC):
     """Base of losses that compare what colours images have, against a second value or against files."""
 
     def __init__(self, *, image: str | None, size: int | None) -> None:

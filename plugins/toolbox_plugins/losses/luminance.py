@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import UserError
+from toolbox import Loss, UserError
 from toolbox.training.precision import at_least_float32
 
 from .pixel import check_shapes
@@ -14,7 +14,7 @@ from .pixel import check_shapes
 REC601 = (0.299, 0.587, 0.114)
 
 
-class LowPassLuminanceLoss(nn.Module):
+class LowPassLuminanceLoss(Loss):
     """The mean absolute difference of two images' luminance (Rec. 601), each the mean over a window around the pixel.
 
     The window has 2 * `radius` + 1 pixels a side, cut at the border. Unpaired translators may invert light and dark

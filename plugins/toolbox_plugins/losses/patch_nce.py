@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import UserError
+from toolbox import Loss, UserError
 
 from .activation_lists import layer_by_layer
 from .pixel import check_shapes
 
 
-class PatchNCELoss(nn.Module):
+class PatchNCELoss(Loss):
     """The cross-entropy of finding each query's key among all keys of the same image.
 
     Park et al. 2020, equation 3, with its temperature: softmax of the dot products / `temperature`, the mean over

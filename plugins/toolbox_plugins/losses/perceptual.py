@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import FeatureNetwork, UserError, did_you_mean
+from toolbox import FeatureNetwork, Loss, UserError, did_you_mean
 
 from .pixel import check_shapes
 from .statistics import STATISTICS, instance_normalized
@@ -25,7 +25,7 @@ CRITERIA = {"l1": F.l1_loss, "l2": F.mse_loss, "unit": unit_distance}
 """Those that compare position by position."""
 
 
-class PerceptualLoss(nn.Module):
+class PerceptualLoss(Loss):
     """The weighted sum, over layers, of the mean difference between two images' activations.
 
     Johnson et al. 2016; Ledig et al. 2017 for super-resolution. The defaults are ESRGAN's: VGG19's `conv5_4`, before

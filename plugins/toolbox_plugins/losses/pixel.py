@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import UserError
+from toolbox import Loss, UserError
 
 
-class L1Loss(nn.Module):
+class L1Loss(Loss):
     """The mean absolute difference. In [0, 1] it is half of what it is in [-1, 1]."""
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -17,7 +17,7 @@ class L1Loss(nn.Module):
         return F.l1_loss(prediction.float(), target.float())
 
 
-class MSELoss(nn.Module):
+class MSELoss(Loss):
     """The mean squared difference. In [0, 1] it is a quarter of what it is in [-1, 1]."""
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ class MSELoss(nn.Module):
         return F.mse_loss(prediction.float(), target.float())
 
 
-class CharbonnierLoss(nn.Module):
+class CharbonnierLoss(Loss):
     """The mean of sqrt(d^2 + eps), an L1 that is smooth at d = 0 (Lai et al. 2017).
 
     `eps` is added inside the root as it is, like BasicSR's (1e-12); in the paper it is squared there (1e-3, so that

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from toolbox import UserError
+from toolbox import Loss, UserError
 from toolbox.training.precision import at_least_float32
 
 
-class TotalVariationLoss(nn.Module):
+class TotalVariationLoss(Loss):
     """How much neighbouring pixels differ: differences to the right and below, to a power, over the number of values.
 
     The regulariser of Johnson et al. 2016, section 3.2, after Mahendran and Vedaldi 2015 (`power: 2`, as in the
@@ -33,7 +33,7 @@ class TotalVariationLoss(nn.Module):
         return f"power={self.power}"
 
 
-class KLLoss(nn.Module):
+class KLLoss(Loss):
     """The mean square of a code's means: what keeps UNIT's latent space near the standard normal.
 
     Liu et al. 2017, as in its code: the posterior is N(mu, 1), so its divergence from N(0, 1) is mu^2 / 2 for each

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from toolbox import FeatureNetwork, UserError
+from toolbox import FeatureNetwork, Loss, UserError
 
 from .perceptual import check_layers
 from .statistics import STATISTICS
@@ -14,7 +14,7 @@ from .style_files import check_size, mean_statistics
 JOHNSON = {"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0}
 
 
-class StyleImageLoss(nn.Module):
+class StyleImageLoss(Loss):
     """The weighted sum, over layers, of the difference of an image's style to that of the files given.
 
     Johnson et al. 2016, section 3.2 (fast_neural_style): Gram matrices of VGG16's relu1_2, relu2_2, relu3_3 and
