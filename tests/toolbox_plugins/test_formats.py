@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from toolbox.contracts.checkpoint_format import CheckpointFormat
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
-from toolbox.weights.importing import formats, load_network, recognise
+from toolbox.weights.importing import formats, import_state, load_network, recognise
 
 NETWORKS = {
     "RRDBNet": [
@@ -50,6 +50,16 @@ NETWORKS = {
         {"in_channels": 3, "out_channels": 1, "width": 4, "levels": levels, "norm": norm}
         for levels, norm in ((2, "instance"), (4, "batch"), (3, "instance_affine"))
     ],
+    "UNetDiscriminator": [{"in_channels": 3, "width": 4, "spectral_norm": False}],
+    "VGGStyleDiscriminator": [
+        {"in_channels": 3, "width": 4, "stages": 5, "image_size": 64, "norm": "batch"},
+        {"in_channels": 1, "width": 4, "stages": 3, "image_size": 32, "norm": "none"},
+    ],
+    "PatchDiscriminator": [
+        {"in_channels": 3, "width": 4, "layers": 3, "norm": "instance", "antialias": False},
+        {"in_channels": 6, "width": 4, "layers": 1, "norm": "batch", "antialias": False},
+        {"in_channels": 3, "width": 4, "layers": 2, "norm": "instance", "antialias": True},
+    ],
 }  # fmt: skip
 """Small ones of each network that formats exist for; a format of another network needs an entry."""
 CASES = [
@@ -62,7 +72,7 @@ CASES = [
 def network_of(name: str, arguments: dict[str, object]) -> tuple[CheckpointFormat, nn.Module]:
     found = formats()[name]
     torch.manual_seed(0)
-    return found, registry("generators").get(found.network)(**arguments)
+    return found, registry(found.kind).get(found.network)(**arguments)
 
 
 def file_of(found: CheckpointFormat, network: nn.Module, path: Path) -> Path:
@@ -84,8 +94,14 @@ def test_a_published_file_is_recognised_and_gives_the_network_back(name: str, ar
     assert type(imported.format) is type(found)
     assert imported.config == {"type": found.network, **arguments}
     assert same(imported.state, network.state_dict())
-    loaded = load_network(file_of(found, network, tmp_path / "a.pth"))
-    images = torch.rand(1, arguments["in_channels"], 16, 16)
+    file = file_of(found, network, tmp_path / "a.pth")
+    if found.kind == "discriminators":
+        again = registry(found.kind).get(found.network)(**arguments)
+        assert same(import_state(file, again), network.state_dict())
+        with pytest.raises(UserError, match="is a discriminator, which judges pictures and makes none"):
+            load_network(file)
+        return
+    loaded, images = load_network(file), torch.rand(1, arguments["in_channels"], 16, 16)
     with torch.no_grad():
         assert torch.equal(loaded(images), network.eval()(images)) and not loaded.training
 

@@ -13,7 +13,7 @@ from runs import command, pictures, style_config, weights, write_config
 from toolbox.io.errors import UserError
 from toolbox.io.images import read_image
 from toolbox.testing import check_decoder, check_discriminator, check_encoder, check_generator
-from toolbox.weights.importing import import_generator_state, load_network
+from toolbox.weights.importing import import_state, load_network
 from toolbox_plugins.unit.decoder import UNITDecoder
 from toolbox_plugins.unit.discriminator import MultiScaleDiscriminator
 from toolbox_plugins.unit.encoder import UNITEncoder
@@ -178,7 +178,7 @@ def test_unit_begins_with_the_halves_of_an_official_file(halves: tuple[State, St
 
 def test_a_half_that_does_not_fit_is_refused(halves: tuple[State, State, Path]) -> None:
     with pytest.raises(UserError, match=r"gen_00000001\.pt: its encoder_a is not this UNITEncoder: .* has shape"):
-        import_generator_state(halves[2], UNITEncoder(width=WIDTH + 1, blocks=BLOCKS), slot="encoder_a")
+        import_state(halves[2], UNITEncoder(width=WIDTH + 1, blocks=BLOCKS), slot="encoder_a")
 
 
 def test_the_discriminator_is_the_official_one_at_each_scale() -> None:

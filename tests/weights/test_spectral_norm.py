@@ -16,7 +16,7 @@ from toolbox.assembly.export import fold
 from toolbox.io.errors import ConfigError
 from toolbox.training.finishing import normalize, recompute_blocks
 from toolbox.training.moving_average import update_average
-from toolbox.weights.importing import import_generator_state
+from toolbox.weights.importing import import_state
 from toolbox.weights.spectral_norm import is_normalized, normalize_spectrally
 from toolbox.weights.state import load_portable_state
 from toolbox.weights.state_layout import without_spectral_norm
@@ -193,7 +193,7 @@ def test_plain_weights_are_normalised_from_the_first_call(tmp_path: Path) -> Non
     plain, network = (RRDBNet(width=4, growth=2, blocks=1) for _ in range(2))
     normalize_spectrally(network)
     torch.save({"params": plain.state_dict()}, tmp_path / "plain.pth")
-    network.load_state_dict(import_generator_state(tmp_path / "plain.pth", network))
+    network.load_state_dict(import_state(tmp_path / "plain.pth", network))
     assert sizes(network.eval()) == pytest.approx([1.0] * len(sizes(network)), abs=1e-4)
     trained: Any = network.conv_first
     assert torch.equal(trained.parametrizations["weight"].original, plain.conv_first.weight)
@@ -215,7 +215,7 @@ def test_a_run_exports_plain_names_and_begins_from_its_own_export(tmp_path: Path
     assert set(state) == set(RRDBNet(width=4, growth=2, blocks=1).state_dict())
     again = RRDBNet(width=4, growth=2, blocks=1)
     normalize_spectrally(again)
-    again.load_state_dict(import_generator_state(exported, again))
+    again.load_state_dict(import_state(exported, again))
     for key, value in without_spectral_norm(again.state_dict()).items():
         assert torch.allclose(value, state[key] / (largest(state[key]) if value.ndim > 1 else 1), atol=1e-5), key
     second = bounded(tmp_path, ema=None) | {"load_from": {"generator": str(exported)}}

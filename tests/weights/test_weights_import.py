@@ -17,7 +17,7 @@ from runs import command, sr_config, write_config
 from toolbox.assembly.export import load_exported
 from toolbox.io.errors import UserError
 from toolbox.io.images import images_to_float, read_image, tensor_to_image, write_image
-from toolbox.weights.importing import import_generator_state, load_network, read_imported
+from toolbox.weights.importing import import_state, load_network, read_imported
 from toolbox.weights.state_layout import without_spectral_norm
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from toolbox_plugins.esrgan.rrdbnet import RRDBNet
@@ -109,14 +109,14 @@ def test_spectral_norm_is_folded_into_the_weight_that_it_gives(wrap: Any) -> Non
 def test_a_warm_start_fits_the_network_of_a_config(tmp_path: Path) -> None:
     file = saved({"params": OTHER, "params_ema": STATE}, tmp_path / "official.pth")
     network = RRDBNet(width=4, growth=2, blocks=2)
-    network.load_state_dict(import_generator_state(file, network))
+    network.load_state_dict(import_state(file, network))
     assert same(network.state_dict(), STATE)
 
 
 def test_a_warm_start_goes_under_the_keys_of_spectral_norm(tmp_path: Path) -> None:
     network = RRDBNet(width=4, growth=2, blocks=2)
     spectral_norm(network.conv_hr)
-    state = import_generator_state(saved(STATE, tmp_path / "a.pth"), network)
+    state = import_state(saved(STATE, tmp_path / "a.pth"), network)
     network.load_state_dict(state)
     assert torch.equal(network.conv_hr.parametrizations.weight.original, STATE["conv_hr.weight"])  # type: ignore[union-attr]
 
@@ -124,9 +124,9 @@ def test_a_warm_start_goes_under_the_keys_of_spectral_norm(tmp_path: Path) -> No
 def test_a_warm_start_of_another_network_names_both(tmp_path: Path) -> None:
     file = saved(STATE, tmp_path / "a.pth")
     with pytest.raises(UserError, match=r"holds a RRDBNet \(.*blocks 2.*\), not this RRDBNet: missing body\.2"):
-        import_generator_state(file, RRDBNet(width=4, growth=2, blocks=3))
+        import_state(file, RRDBNet(width=4, growth=2, blocks=3))
     with pytest.raises(UserError, match="not this SRResNet"):
-        import_generator_state(file, SRResNet(width=4, blocks=1))
+        import_state(file, SRResNet(width=4, blocks=1))
 
 
 def test_a_format_without_an_ncnn_graph_takes_none() -> None:

@@ -85,16 +85,17 @@ def folder_of_images(key: str, root: str, seconds: float) -> Iterator[Finding]:
 
 def starting_point(config: Config) -> Iterator[Finding]:
     """The checkpoint, or the networks' files, that training begins with, if the config names any."""
-    from toolbox.training.starting import file_of
+    from toolbox.training.starting import source_of
 
     given = config.data.get("load_from") or {}
     named = {"": given} if isinstance(given, str) else {f".{slot}": file for slot, file in given.items()}
     for key, file in ((f"load_from{slot}", file) for slot, file in named.items()):
-        if file_of(file).is_file():
-            yield Finding(key, "ok", f"{file} ({file_of(file).stat().st_size / 1e6:.0f} MB)")
+        place = source_of(file, key).file
+        if place.is_file():
+            yield Finding(key, "ok", f"{place} ({place.stat().st_size / 1e6:.0f} MB)")
         else:
             way_out = "run what makes it (the config's header says), name another, or write load_from: null"
-            yield Finding(key, "bad", f"there is no file {file}", way_out)
+            yield Finding(key, "bad", f"there is no file {place}", way_out)
 
 
 def weight_files(value: Any, key: str) -> Iterator[tuple[str, str, Any]]:

@@ -27,7 +27,7 @@ from toolbox.weights.file import (
     write_description,
     write_weights,
 )
-from toolbox.weights.importing import import_generator_state
+from toolbox.weights.importing import import_state
 from toolbox.weights.published_layout import check_target, laid_out, make_folder
 from toolbox.weights.state import load_portable_state
 
@@ -119,7 +119,7 @@ def load_exported(weights: Path, *, output: str | None = None, device: str | tor
         file = weights if name == slot else _beside(weights, files.get(name), name)
         network = fold(getattr(algorithm, name))
         layout = read_description(file).get("layout")
-        state = import_generator_state(file, network) if layout else read_weights(file)
+        state = import_state(file, network) if layout else read_weights(file)
         load_portable_state(network, state, str(file))
     algorithm.outputs = outputs
     return algorithm.to(device).eval()

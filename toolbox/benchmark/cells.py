@@ -131,7 +131,8 @@ def judge(cell: Cell, grid: Grid) -> None:
 
 
 def _references(load_from: Any) -> list[str]:
-    values = load_from.values() if isinstance(load_from, Mapping) else [load_from]
+    values = list(load_from.values()) if isinstance(load_from, Mapping) else [load_from]
+    values = [value.get("file") if isinstance(value, Mapping) else value for value in values]
     return [value.removeprefix(STAGE) for value in values if isinstance(value, str) and value.startswith(STAGE)]
 
 
@@ -139,6 +140,8 @@ def begun_with(config: Mapping[str, Any], places: Mapping[str, str]) -> dict[str
     """The config with every `stage:NAME…` replaced by that stage's place: a checkpoint, or whatever stands for it."""
 
     def replace(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {**value, "file": replace(value.get("file"))}
         if not isinstance(value, str) or not value.startswith(STAGE):
             return value
         name, colon, slot = value.removeprefix(STAGE).partition(":")

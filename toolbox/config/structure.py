@@ -90,7 +90,7 @@ SECTIONS: dict[str, Any] = {
     },
     "randomness": {"seed": (AtLeast(0), None), "deterministic": bool},
     "experiment_name": str | None,
-    "load_from": str | dict[str, str] | None,
+    "load_from": str | dict[str, str | dict[str, Any]] | None,
     "resume": bool,
     "work_dir": str | None,
     "launcher": Literal["none", "pytorch", "slurm", "mpi"],

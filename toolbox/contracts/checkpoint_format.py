@@ -1,4 +1,4 @@
-"""What the importer asks of a checkpoint format: one published way to name the weights of one generator."""
+"""What the importer asks of a checkpoint format: one published way to name the weights of one network."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ class CheckpointFormat(ABC):
     be strict about what only a damaged file would have; it must be strict about what belongs to another network.
     """
 
+    kind: ClassVar[str] = "generators"
+    """Which kind the network is of: `generators`, or `discriminators`, with which training may begin."""
     network: ClassVar[str]
-    """The registered generator that such a file holds."""
+    """The registered network that such a file holds."""
     layout: ClassVar[str]
     """Whose layout it is, as `export --layout` names it: `basicsr`."""
     needs: ClassVar[tuple[str, ...]]

@@ -27,7 +27,7 @@ from toolbox.engine.schedules import completed, restore_schedules
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
-from toolbox.training.starting import begin_with
+from toolbox.training.starting import begin_with, beginning, source_of
 from toolbox.weights.checkpoint import LAST, checkpoints, read_checkpoint, replace_text, sweep, write_checkpoint
 from toolbox.weights.state import load_portable_state, portable_state
 
@@ -221,27 +221,31 @@ class ToolboxRunner(Runner):
             self.start_from(self._load_from)
             self.algorithm.restart()
 
-    def start_from(self, source: str | Mapping[str, str]) -> None:
+    def start_from(self, given: str | Mapping[str, Any]) -> None:
         """Begin with the weights of a checkpoint, or of networks that somebody published in any known format.
 
         A mapping names the slot of each file: `{generator_ab: a.pth, generator_ba: b.pth}`. Networks that no file
-        holds keep their initial weights; an average begins at its network's.
+        holds keep their initial weights. A file's averages are its networks', and go on as averages; `FILE:raw` begins
+        with the weights as they were trained.
         """
-        if isinstance(source, str):
-            if Path(source).suffix == ".pth" and Path(source).is_file():
-                checkpoint = read_checkpoint(source)
+        if isinstance(given, str):
+            source = source_of(given)
+            if source.file.suffix == ".pth" and source.file.is_file() and not source.network:
+                checkpoint = read_checkpoint(source.file)
                 if "algorithm" in (checkpoint.get("meta") or {}):
-                    self._take(checkpoint, source, partly=True)
+                    checkpoint["state_dict"] = beginning(self.algorithm, checkpoint["state_dict"], raw=source.raw)
+                    self._take(checkpoint, given, partly=True)
                     return
             generators = self.algorithm.generators
             if len(generators) != 1:
                 raise UserError(
-                    f"{source}: is no checkpoint of this toolbox, and holds one network of {', '.join(generators)}: "
-                    f"which? Write load_from: {{{next(iter(generators))}: {source}}}"
+                    f"{given}: is no checkpoint of this toolbox, and holds one network of {', '.join(generators)}: "
+                    f"which? Write load_from: {{{next(iter(generators))}: {given}}}"
                 )
-            source = dict.fromkeys(generators, source)
-        begin_with(self.algorithm, source, whole=self._train_loop is None)
-        for slot, filename in source.items():
+            given = dict.fromkeys(generators, given)
+        for note in begin_with(self.algorithm, given, whole=self._train_loop is None):
+            self.logger.warning("%s", note)
+        for slot, filename in given.items():
             self.logger.info("%s began with %s", slot, filename)
         self._has_loaded = True
 

@@ -169,15 +169,15 @@ class Algorithm(Adversaries, ABC):
 
     # ------------------------------------------------------------------ state
 
-    def get_extra_state(self) -> dict[str, int]:
+    def get_extra_state(self) -> dict[str, Any]:
         """Counters that a resumed run needs: they decide phases and turns."""
-        resting = {"judges_rest_until": self.judges_rest_until} if self.judges_rest_until else {}
-        return {"iteration": self.iteration, "ema_updates": self.ema_updates, **resting}
+        rare = {"judges_rest_until": self.judges_rest_until, "warm": list(self.warm)}
+        return {"iteration": self.iteration, "ema_updates": self.ema_updates} | {k: v for k, v in rare.items() if v}
 
-    def set_extra_state(self, state: dict[str, int]) -> None:
+    def set_extra_state(self, state: dict[str, Any]) -> None:
         """Restore the counters."""
         self.iteration, self.ema_updates = state["iteration"], state["ema_updates"]
-        self.judges_rest_until = state.get("judges_rest_until", 0)
+        self.judges_rest_until, self.warm = state.get("judges_rest_until", 0), tuple(state.get("warm", ()))
 
     def restart(self) -> None:
         """Begin a new run with loaded weights: counters at 0, no pooled images, this process's own degradations."""

@@ -31,6 +31,8 @@ class Averages(BaseModel):
     def __init__(self, data_preprocessor: Preprocessor, *, ema: float | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         self.ema, self.ema_updates = ema, 0
+        self.warm: tuple[str, ...] = ()
+        """Slots whose averages were loaded."""
         self.networks: tuple[str, ...] = ()
         """Slots of all networks that are not discriminators: the config's, and those that the algorithm makes."""
 
@@ -59,13 +61,21 @@ class Averages(BaseModel):
         return getattr(self, f"{slot}_ema") if hasattr(self, f"{slot}_ema") else unwrapped(getattr(self, slot))
 
     def update_ema(self) -> None:
-        """Move the generators' averages; the decay warms up as (1 + n) / (10 + n), so that short runs average too."""
+        """Move the generators' averages; the decay warms up as (1 + n) / (10 + n), so that short runs average too.
+
+        An average that was loaded goes on at the full decay: a warm-up would forget it within three updates.
+        """
         if self.ema is None:
             return
-        decay = min(self.ema, (1 + self.ema_updates) / (10 + self.ema_updates))
+        warming = min(self.ema, (1 + self.ema_updates) / (10 + self.ema_updates))
         for slot in self.averaged:
+            decay = self.ema if slot in self.warm else warming
             update_average(getattr(self, f"{slot}_ema"), unwrapped(getattr(self, slot)), decay)
         self.ema_updates += 1
+
+    def go_on_averaging(self, slot: str) -> None:
+        """Keep a loaded average as one: its decay needs no warm-up any more."""
+        self.warm = tuple(dict.fromkeys((*self.warm, slot)))
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """As every module; averages of which the state holds nothing begin at the network's own weights."""

@@ -51,6 +51,10 @@ def load_network(weights: Path, *, output: str | None = None) -> nn.Module:
             give the output.
     """
     found = read_imported(weights, output=output)
+    if found.format.kind == "discriminators":
+        generator = weights.name.replace("_netD", "").replace("_net_d", "").replace("net_D", "net_G")
+        hint = f"; take {generator}" if generator != weights.name else ""
+        raise UserError(f"{weights}: is a discriminator, which judges pictures and makes none{hint}")
     try:
         network = _built(registry("generators").get(found.config["type"]), found)
     except (UserError, ValueError, TypeError, RuntimeError) as error:
@@ -85,12 +89,13 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def import_generator_state(path: str | Path, network: nn.Module, *, slot: str = "") -> State:
+def import_state(path: str | Path, network: nn.Module, *, slot: str = "", strict: bool = True) -> State:
     """The state dict for `network` from a file of any known format, for a warm start (`load_from`).
 
     The file's network must be the same one: of the same class, blocks and width; a file of several, such as UNIT's, has
     one for each `slot` of an algorithm. Where `network` normalises a weight
     spectrally, the plain weight of the file goes under the parametrisation's key, with its own singular vectors.
+    `strict=False` leaves it to the caller what to do with a network of other shapes.
 
     Raises:
         UserError: the file cannot be read, is of no known format, or holds another network.
@@ -98,7 +103,7 @@ def import_generator_state(path: str | Path, network: nn.Module, *, slot: str = 
     found = read_imported(Path(path))
     part = found.format.of_slot(found.whole, slot)
     state = under_parametrizations(network, found.state if part is None else part)
-    problem = misfit(network, state)
+    problem = misfit(network, state) if strict else None
     if problem and part is not None:
         raise UserError(f"{path}: its {slot} is not this {type(network).__name__}: {problem}")
     if problem:

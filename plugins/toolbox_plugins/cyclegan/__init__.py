@@ -26,7 +26,9 @@ def register_discriminators(register: Register) -> None:
 
 @hookimpl
 def register_formats(register: Register) -> None:
+    from .discriminator_formats import PatchDiscriminatorOfficial
     from .formats import ResnetGeneratorOfficial, ResnetGeneratorVintagify
 
     register("ResnetGeneratorOfficial", ResnetGeneratorOfficial)
     register("ResnetGeneratorVintagify", ResnetGeneratorVintagify)
+    register("PatchDiscriminatorOfficial", PatchDiscriminatorOfficial)

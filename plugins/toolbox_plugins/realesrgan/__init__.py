@@ -28,6 +28,8 @@ def register_discriminators(register: Register) -> None:
 
 @hookimpl
 def register_formats(register: Register) -> None:
+    from .discriminator_formats import UNetDiscriminatorBasicSR
     from .formats import SRVGGNetCompactBasicSR
 
     register("SRVGGNetCompactBasicSR", SRVGGNetCompactBasicSR)
+    register("UNetDiscriminatorBasicSR", UNetDiscriminatorBasicSR)

@@ -28,7 +28,9 @@ def register_discriminators(register: Register) -> None:
 
 @hookimpl
 def register_formats(register: Register) -> None:
+    from .discriminator_formats import VGGStyleDiscriminatorBasicSR
     from .formats import SRResNetBasicSR, SRResNetMMagic
 
     register("SRResNetBasicSR", SRResNetBasicSR)
     register("SRResNetMMagic", SRResNetMMagic)
+    register("VGGStyleDiscriminatorBasicSR", VGGStyleDiscriminatorBasicSR)
