@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from toolbox.io.errors import UserError
+from toolbox.io.files import open_regular
 
 CHUNK = 1 << 20
 SCHEMES = ("http", "https", "file")
@@ -149,7 +150,7 @@ def _fits(path: Path, sha256: str | None) -> bool:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return _copy(file, None)
 
 
