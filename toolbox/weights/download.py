@@ -26,13 +26,6 @@ Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and the bytes there will be (None: the server does not say)."""
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept: `$TOOLBOX_CACHE`, or `gan-toolbox` in `$XDG_CACHE_HOME` or `~/.cache`."""
-    own = os.environ.get("TOOLBOX_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(own).expanduser() if own else Path(base).expanduser() / "gan-toolbox"
-
-
 def name_in(url: str) -> str:
     """The file name at the end of a URL. Raises UserError for other schemes, and where there is none."""
     parts = urlsplit(url)
