@@ -18,9 +18,10 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from toolbox.io import raw_cache
+from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError
 from toolbox.io.images import find_images, read_image, write_image
-from toolbox.io.raw_cache import RawCache, cache_folder
+from toolbox.io.raw_cache import RawCache
 
 
 @pytest.fixture

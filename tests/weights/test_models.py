@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from runs import command
+from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError
 from toolbox.weights import models
-from toolbox.weights.download import cache_folder, fetch, name_in
+from toolbox.weights.download import fetch, name_in
 from toolbox.weights.models import cached_model, download, model_file, problem_of, state_of
 from toolbox.weights.official_models import MODELS, Member, OfficialModel
 

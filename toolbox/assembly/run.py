@@ -7,7 +7,8 @@ from pathlib import Path
 from toolbox.assembly.check import check
 from toolbox.assembly.runner import build_runner, work_dir_of
 from toolbox.config import Config, naming_the_file
-from toolbox.engine.distributed import leave_distributed
+from toolbox.engine.claim import claimed
+from toolbox.engine.distributed import leave_distributed, rank_told
 from toolbox.engine.reporting import ReportHook
 from toolbox.io.errors import ConfigError
 
@@ -18,7 +19,7 @@ def train(config: Config, *, resume: str | None = None, amp: bool = False, stop_
     `resume` names a checkpoint to continue from; "auto" is the newest in the work folder, if there is one.
 
     Raises:
-        UserError: what is wrong with the config, its data or the checkpoint.
+        UserError: what is wrong with the config, its data or the checkpoint, or another run has the work folder.
         RunFailed: the training cannot go on.
     """
     if resume:
@@ -29,7 +30,8 @@ def train(config: Config, *, resume: str | None = None, amp: bool = False, stop_
     if resume == "auto" and config.data.get("load_from"):  # where a first stage ended is no run to continue
         started = any(work_dir_of(config).glob("iter_*.pth"))
         config.data["load_from" if started else "resume"] = None
-    with naming_the_file(config):
+    rank = rank_told() if config.data.get("launcher") not in (None, "none") else 0
+    with naming_the_file(config), claimed(work_dir_of(config), rank=rank):
         build_runner(config, amp=amp, stop_at=stop_at).train()
     leave_distributed()
 

@@ -26,6 +26,7 @@ from toolbox.engine.precision import set_tf32
 from toolbox.engine.runner import ToolboxRunner
 from toolbox.engine.samples import SamplesHook
 from toolbox.io.errors import ConfigError
+from toolbox.io.files import replace_text
 
 _numbers = itertools.count()
 
@@ -97,7 +98,7 @@ def build_runner(
         experiment_name=f"{data.get('experiment_name') or config.file.stem}_{next(_numbers)}",
     )
     if rank == 0:
-        (work_dir / "config.yaml").write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+        replace_text(work_dir / "config.yaml", yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
     return runner
 
 

@@ -24,8 +24,8 @@ from toolbox.benchmark.writers import write_report
 from toolbox.config.shipped import shown
 from toolbox.io.console import console
 from toolbox.io.errors import RunFailed, UserError
+from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
-from toolbox.weights.checkpoint import replace_text
 
 PROBES = "probes"
 """Folder of the probes, below the benchmark's."""

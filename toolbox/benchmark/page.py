@@ -16,8 +16,8 @@ from typing import Any
 from PIL import Image
 
 from toolbox.io.errors import UserError
+from toolbox.io.files import replace_text
 from toolbox.io.images import read_image
-from toolbox.weights.checkpoint import replace_text
 
 TEMPLATE = Path(__file__).with_suffix("")
 """The folder of page.html, page.css and the scripts."""

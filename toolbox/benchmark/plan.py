@@ -15,8 +15,8 @@ from toolbox.benchmark.fingerprint import key_of
 from toolbox.benchmark.grid import Grid
 from toolbox.benchmark.rescale import rescaled
 from toolbox.io.errors import UserError
+from toolbox.io.files import replace_text
 from toolbox.plugins.manager import PluginManager
-from toolbox.weights.checkpoint import replace_text
 
 SAVES = 5
 """Checkpoints that a run writes on its way: a killed one repeats a fifth at most."""

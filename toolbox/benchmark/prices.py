@@ -12,6 +12,7 @@ from rich.table import Table
 
 from toolbox.io.console import console
 from toolbox.io.csv_text import csv_text
+from toolbox.io.files import replace_text
 
 NAMED = 5
 MEAN, SETS = "mean", "both sets"
@@ -60,7 +61,7 @@ class Prices:
     def write(self, path: Path) -> None:
         """Write .csv, .json or .md; the protocols stand in each of them."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(WRITERS[path.suffix.lower()](self), encoding="utf-8")
+        replace_text(path, WRITERS[path.suffix.lower()](self))
 
 
 def _as_csv(prices: Prices) -> str:

@@ -21,6 +21,7 @@ from rich.table import Table
 from toolbox.engine.report import strict
 from toolbox.io.console import console, errors
 from toolbox.io.errors import RunFailed, UserError
+from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
 from toolbox.weights.checkpoint import checkpoints
 
@@ -119,7 +120,7 @@ def claim(folder: Path, config: Mapping[str, Any]) -> None:
         if place is not None:
             raise UserError(f"{folder}: holds runs of another config ({place}); choose another folder with --work-dir")
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+    replace_text(path, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
 
 
 def difference(old: Any, new: Any, place: str = "") -> str | None:
@@ -222,13 +223,13 @@ def show(made: Repetition, title: str) -> None:
         "failed": {str(seed): reason for seed, reason in made.failed.items()},
         "plugins": manager().versions(),
     }
-    (made.folder / "repeat.json").write_text(json.dumps(strict(content), indent=2, allow_nan=False) + "\n")
+    replace_text(made.folder / "repeat.json", json.dumps(strict(content), indent=2, allow_nan=False) + "\n")
     text = [f"# {heading}", "", f"| {' | '.join(columns)} |", f"|---|{'---:|' * (len(columns) - 2)}---|"]
     text += [f"| {' | '.join(f'`{cell}`' if cell and i == len(line) - 1 else cell for i, cell in enumerate(line))} |"
              for line in lines]  # fmt: skip
     text += ["", f"Spread: the standard deviation over seeds (n - 1). Weights: {weights}.", ""]
     text += [f"- {failure}" for failure in failures]
-    (made.folder / "repeat.md").write_text("\n".join(text).rstrip() + "\n")
+    replace_text(made.folder / "repeat.md", "\n".join(text).rstrip() + "\n")
 
 
 def digits(values: Sequence[float | None]) -> list[str]:

@@ -276,7 +276,7 @@ def entries(path: Path) -> list[dict[str, Any]]:
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON whole or not at all."""
     from toolbox.engine.report import strict
-    from toolbox.weights.checkpoint import replace_text
+    from toolbox.io.files import replace_text
 
     replace_text(path, json.dumps(strict(content), allow_nan=False) + "\n")
 

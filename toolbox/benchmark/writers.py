@@ -9,8 +9,8 @@ from typing import Any
 
 from toolbox.benchmark.page import write_page
 from toolbox.io.csv_text import csv_text
+from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
-from toolbox.weights.checkpoint import replace_text
 
 SHOWN_COSTS = ("parameters", "gmacs", "step_seconds", "training_minutes", "latency_ms")
 """Costs that the Markdown shows; the page shows all."""

@@ -38,10 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(command: str, arguments: Sequence[str] | None = None) -> int:
     """Run `command`; the user's mistakes become one line on standard error and exit code 2."""
+    from toolbox.io.cache import allow_no_home
     from toolbox.io.errors import RunFailed, UserError, did_you_mean
     from toolbox.io.visible import show_what_can_be_shown, visible
 
     show_what_can_be_shown()
+    allow_no_home()
     try:
         if command not in COMMANDS:
             raise UserError(f"gan-toolbox: there is no command '{command}'{did_you_mean(command, COMMANDS)}")

@@ -68,7 +68,10 @@ def _facts(model: OfficialModel) -> list[tuple[str, str]]:
     if model.archive_sha256:
         facts.append(("archive", f"{model.archive_size} bytes, SHA-256 {model.archive_sha256}"))
     facts += [(file.name, f"{file.size} bytes, SHA-256 {file.sha256}") for file in model.files]
-    return [*facts, ("here", f"{state_of(model)}: {model_file(model)}")]
+    try:
+        return [*facts, ("here", f"{state_of(model)}: {model_file(model)}")]
+    except UserError as error:  # an account without a home has no cache
+        return [*facts, ("here", f"{state_of(model)}: {error}")]
 
 
 def _download(options: argparse.Namespace) -> int:

@@ -40,8 +40,23 @@ def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) 
 
 
 _PLACES = {
-    "RANK": ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID"),
-    "WORLD_SIZE": ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_SIZE"),
+    "RANK": (
+        "RANK",
+        "OMPI_COMM_WORLD_RANK",
+        "PMI_RANK",
+        "PMIX_RANK",
+        "MV2_COMM_WORLD_RANK",
+        "PALS_RANKID",
+        "SLURM_PROCID",
+    ),
+    "WORLD_SIZE": (
+        "WORLD_SIZE",
+        "OMPI_COMM_WORLD_SIZE",
+        "PMI_SIZE",
+        "MV2_COMM_WORLD_SIZE",
+        "PALS_SIZE",
+        "SLURM_NTASKS",
+    ),
     "LOCAL_RANK": (
         "LOCAL_RANK",
         "OMPI_COMM_WORLD_LOCAL_RANK",
@@ -62,6 +77,11 @@ def local_rank() -> int:
         UserError: no launcher told it, or told something that is no number.
     """
     return _place("LOCAL_RANK")
+
+
+def rank_told() -> int:
+    """The number of this process among all, before the group is joined; 0 where nobody launched several."""
+    return _place("RANK") if any(name in os.environ for name in _PLACES["RANK"]) else 0
 
 
 def _place(what: str) -> int:

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from toolbox.contracts.metric import DO_NOTHING
 from toolbox.io.console import console
+from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
-from toolbox.weights.checkpoint import replace_text
 
 
 @dataclass

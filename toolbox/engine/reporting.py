@@ -10,7 +10,8 @@ from mmengine.hooks import Hook
 
 from toolbox.engine.costs import StepClock
 from toolbox.engine.report import Report
-from toolbox.weights.checkpoint import checkpoints, replace_text
+from toolbox.io.files import replace_text
+from toolbox.weights.checkpoint import checkpoints
 
 COSTS = "costs.json"
 """What a training cost, in its work folder."""

@@ -25,10 +25,11 @@ from toolbox.engine.random_state import seed_all
 from toolbox.engine.rank_state import message_hub_state, rank_states
 from toolbox.engine.schedules import completed, restore_schedules
 from toolbox.io.errors import ConfigError, UserError
+from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
 from toolbox.training.starting import begin_with, beginning, source_of
-from toolbox.weights.checkpoint import LAST, checkpoints, read_checkpoint, replace_text, sweep, write_checkpoint
+from toolbox.weights.checkpoint import LAST, checkpoints, read_checkpoint, sweep, write_checkpoint
 from toolbox.weights.state import load_portable_state, portable_state
 
 

@@ -16,6 +16,7 @@ from toolbox.inference.picture import FORMATS, Picture, read_picture
 from toolbox.inference.picture_write import write_picture
 from toolbox.inference.predictor import Predictor
 from toolbox.io.errors import UserError, did_you_mean
+from toolbox.io.files import refuse_special
 from toolbox.io.images import find_images
 
 _LARGE = 256 << 20
@@ -46,6 +47,7 @@ def jobs(inputs: list[Path], folder: Path, suffix: str = "", file_format: str = 
         elif given.is_file():
             sources = [(given, Path(given.name))]
         else:
+            refuse_special(given)
             raise UserError(f"{given}: there is no such image or folder")
         for path, name in sources:
             ending = path.suffix if file_format == "auto" else f".{file_format}"

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from toolbox.io.errors import UserError
+from toolbox.io.files import open_regular
 from toolbox.io.images import MAX_PIXELS, naming, open_safely, problem_of
 
 FORMATS = ("png", "jpg", "webp", "tif")
@@ -79,7 +80,7 @@ def read_picture(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) 
             (`tifffile`) that reading it needs.
     """
     path = Path(path)
-    with naming(path), path.open("rb") as file:
+    with naming(path), open_regular(path) as file:
         start = file.read(4)
         file.seek(0)
         try:
@@ -132,7 +133,7 @@ def _pixels(image: Image.Image, path: Path) -> tuple[np.ndarray, bool, bool]:
 
 
 def _png_depth(path: Path) -> int:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(25)[24]
 
 
@@ -141,7 +142,7 @@ def _read_deep_png(path: Path) -> tuple[np.ndarray, bool]:
     array = _decode(path)
     if array.dtype != np.uint16:
         raise UserError(f"{path}: 16 bits per channel are declared, and {array.dtype} is found")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         gray = file.read(26)[25] == 4
     return (array[..., [0, 3]] if gray else array), array.shape[2] == 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import threading
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from toolbox.io.errors import UserError
+from toolbox.io.files import open_regular, refuse_special, special_kind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +40,7 @@ _PROGRAMS = ("EPS", "WMF")
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError, struct.error, zlib.error)
 _DAMAGED += (UserWarning,)
 _pillow_limit = threading.Lock()
+logger = logging.getLogger("toolbox")
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -48,7 +51,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     UserError, naming the file, for whatever is missing, damaged, cut short or larger than `max_pixels`.
     """
     path = Path(path)
-    with naming(path), path.open("rb") as file:
+    with naming(path), open_regular(path) as file:
         with open_safely(file) as image:
             problem = problem_of(image, os.fstat(file.fileno()).st_size, max_pixels)
             if problem:
@@ -65,7 +68,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 def count_pixels(path: str | os.PathLike[str]) -> int:
     """Height times width, from the file's header alone. Raises UserError as `read_image` does."""
     path = Path(path)
-    with naming(path), path.open("rb") as file, open_safely(file) as image:
+    with naming(path), open_regular(path) as file, open_safely(file) as image:
         problem = problem_of(image, os.fstat(file.fileno()).st_size, MAX_PIXELS)
         if problem:
             raise UserError(f"{path}: {problem}")
@@ -103,9 +106,11 @@ def find_images(root: str | os.PathLike[str]) -> list[Path]:
     """Find every image below `root`, sorted by path, hidden ones left out.
 
     A link is followed only to a file that is itself below `root`, so a data set cannot reach out of its folder.
+    Pipes, sockets, devices and links that lead back to themselves are passed over with a warning.
     Raises UserError where `root` is no folder or holds no image.
     """
     root = Path(root)
+    refuse_special(root)
     if not root.is_dir():
         raise UserError(f"{root}: {'is a file, not a folder' if root.exists() else 'no such folder'}")
     inside = root.resolve()
@@ -113,7 +118,11 @@ def find_images(root: str | os.PathLike[str]) -> list[Path]:
     for folder, names, files in os.walk(root, onerror=_refuse):
         names[:] = [name for name in names if not name.startswith(".")]
         for path in (Path(folder, name) for name in files if not name.startswith(".")):
-            if path.suffix.lower() in SUFFIXES and (not path.is_symlink() or path.resolve().is_relative_to(inside)):
+            if path.suffix.lower() not in SUFFIXES:
+                continue
+            if kind := special_kind(path):
+                logger.warning("%s: is %s, no image; it is passed over", path, kind)
+            elif not path.is_symlink() or path.resolve().is_relative_to(inside):
                 found.append(path)
     if not found:
         raise UserError(f"{root}: holds no image ({' '.join(SUFFIXES)})")

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError
 from toolbox.io.images import count_pixels, read_image
 
@@ -155,17 +156,6 @@ class RawCache:
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror}") from None
         return path.relative_to(self.root).as_posix(), state.st_size, state.st_mtime_ns
-
-
-def cache_folder() -> Path:
-    """Where caches live: TOOLBOX_CACHE, or else `gan-toolbox` in XDG_CACHE_HOME or ~/.cache; never beside the data."""
-    if chosen := os.environ.get("TOOLBOX_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:
-        return (xdg if xdg.is_absolute() else Path.home() / ".cache") / "gan-toolbox"
-    except RuntimeError:
-        raise UserError("there is no home folder for the cache; set TOOLBOX_CACHE to a folder") from None
 
 
 @contextmanager

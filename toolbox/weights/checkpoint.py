@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import torch
 
 from toolbox.io.errors import RunFailed, UserError
+from toolbox.io.files import open_regular, refuse_special, replace_text
 from toolbox.weights.state import plain
 
 LAST = "last_checkpoint"
@@ -31,6 +32,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             anything but tensors and plain types; nothing of such a file is run.
     """
     path = Path(path)
+    refuse_special(path)
     if not path.is_file():
         raise UserError(f"{path}: there is no such checkpoint")
     expected = _expected_hash(path)
@@ -99,7 +101,7 @@ class _Hashing:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         hashing = hashlib.sha256()
         while block := file.read(1 << 20):
             hashing.update(block)
@@ -113,24 +115,12 @@ def hash_file(path: Path) -> Path:
 
 def _expected_hash(path: Path) -> str | None:
     try:
-        return hash_file(path).read_text().split()[0]
+        with open_regular(hash_file(path)) as file:
+            return file.read(1 << 10).decode().split()[0]
     except (FileNotFoundError, IndexError):
         return None  # somebody else's file, or an empty sidecar: torch's own checks must do
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{hash_file(path)}: cannot be read ({error})") from None
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a small text file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def checkpoints(work_dir: Path) -> list[Path]:

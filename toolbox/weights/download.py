@@ -17,19 +17,13 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from toolbox.io.errors import UserError
+from toolbox.io.files import open_regular
 
 CHUNK = 1 << 20
 SCHEMES = ("http", "https", "file")
 TIMEOUT = 60.0
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and the bytes there will be (None: the server does not say)."""
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `$TOOLBOX_CACHE`, or `gan-toolbox` in `$XDG_CACHE_HOME` or `~/.cache`."""
-    own = os.environ.get("TOOLBOX_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(own).expanduser() if own else Path(base).expanduser() / "gan-toolbox"
 
 
 def name_in(url: str) -> str:
@@ -149,7 +143,7 @@ def _fits(path: Path, sha256: str | None) -> bool:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return _copy(file, None)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from toolbox.io.errors import RunFailed, UserError
-from toolbox.weights.checkpoint import file_hash, read_checkpoint, replace_text, write_checkpoint
+from toolbox.io.files import open_regular, refuse_special, replace_text
+from toolbox.weights.checkpoint import file_hash, read_checkpoint, write_checkpoint
 
 SUFFIXES = (".safetensors", ".pth")
 
@@ -55,6 +56,7 @@ def read_weights(path: Path) -> dict[str, Any]:
     """Read a state dict onto the CPU; nothing in the file is run. Raises UserError where it cannot be read."""
     if path.suffix != ".safetensors":
         return read_checkpoint(path)
+    refuse_special(path)
     torch_files = _safetensors(path)
     from safetensors import SafetensorError
 
@@ -82,11 +84,13 @@ def read_description(weights: Path) -> dict[str, Any]:
     Raises:
         UserError: either is missing, the description is none, or the weights are not those that it describes.
     """
+    refuse_special(weights)
     if not weights.is_file():
         raise UserError(f"{weights}: there is no such weights file")
     file = description_file(weights)
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        with open_regular(file) as opened:
+            found = json.loads(opened.read().decode())
     except FileNotFoundError:
         raise UserError(
             f"{weights}: {file.name} must lie beside it, because it says which network this is; "

@@ -7,8 +7,9 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError, did_you_mean
-from toolbox.weights.download import Progress, cache_folder, compare, digest, fetch, name_in, take_member
+from toolbox.weights.download import Progress, compare, digest, fetch, name_in, take_member
 from toolbox.weights.official_models import MODELS, Member, OfficialModel
 
 
@@ -86,7 +87,11 @@ def download(model: OfficialModel, *, source: Path | None = None, progress: Prog
 
 def state_of(model: OfficialModel) -> str:
     """`absent`, `incomplete`, or `here`, without reading what is there."""
-    there = [(model_folder(model) / member.name).is_file() for member in model.files]
+    try:
+        folder = model_folder(model)
+    except UserError:  # an account without a home has no cache
+        return "absent"
+    there = [(folder / member.name).is_file() for member in model.files]
     return "here" if all(there) else "incomplete" if any(there) else "absent"
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from toolbox.contracts.ncnn_graph import NcnnGraph
 from toolbox.io.errors import UserError
+from toolbox.io.files import open_regular
 
 MAGIC = "7767517"
 HALF, SINGLE = 0x01306B47, (0, 0x0002C056)
@@ -47,7 +48,7 @@ def read_ncnn(path: Path) -> NcnnGraph:
 
 
 def _read(path: Path, most: int) -> bytes:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise UserError(f"{path}: is larger than {most >> 20} MiB, which no such file is")

@@ -1,0 +1,61 @@
+"""One training in a work folder at a time: two would overwrite each other's checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from toolbox.io.errors import UserError
+
+LOCK = ".lock"
+"""In the work folder: who trains there. It stays, and is free as soon as that process has ended."""
+logger = logging.getLogger("toolbox")
+
+
+@contextmanager
+def claimed(work_dir: Path, *, rank: int = 0) -> Iterator[None]:
+    """Have the work folder for this run alone; rank 0 has it for all ranks.
+
+    The system frees the lock with the process, however that ends, and a data loader's worker that outlives it for a
+    moment does not hold it. Where the disk knows no locks this is told, and nothing is refused.
+
+    Raises:
+        UserError: another process trains here, named by its id, its machine and its start.
+    """
+    if rank != 0:
+        yield
+        return
+    is_new = not work_dir.exists()
+    try:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        file = open(work_dir / LOCK, "a+", encoding="utf-8")  # noqa: SIM115 (it is held below)
+    except OSError:  # who checks the folder says it better
+        yield
+        return
+    with file:
+        try:
+            import fcntl
+
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # both are what a lock of somebody else's is called
+            file.seek(0)
+            owner = file.read(200).strip() or "another process"
+            message = f"work_dir {work_dir}: {owner} is training here; wait for it, or choose another with --work-dir"
+            raise UserError(message) from None
+        except (ImportError, OSError):
+            logger.warning("%s: this disk knows no locks: a second run here would not be noticed", work_dir)
+        file.truncate(0)
+        start = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, started {start},\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            if is_new and [path.name for path in work_dir.iterdir()] == [LOCK]:  # the run was refused
+                (work_dir / LOCK).unlink()
+                work_dir.rmdir()
