@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from toolbox.assembly.shared_features import feature_network, shared_features
 from toolbox.config import Config
 from toolbox.config.model_keys import BESIDE, MODEL_KEYS
 from toolbox.contracts.nested import is_named, nested_kinds
@@ -58,9 +59,14 @@ def _build_nested(kind: str, value: Any, key: str) -> Any:
         return [_build_nested(kind, item, f"{key}.{i}") for i, item in enumerate(value)]
     if is_named(value):
         return {name: _build_nested(kind, item, f"{key}.{name}") for name, item in value.items()}
-    return build_component(kind, value, key) if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return value
+    if kind == "features":
+        return feature_network(value, lambda: build_component(kind, value, key))
+    return build_component(kind, value, key)
 
 
+@shared_features()
 def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
     """Build the config's `model`: networks, objectives, losses, and the algorithm that holds them."""
     algorithm: Any = registry("algorithms").get(model["type"])

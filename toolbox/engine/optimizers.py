@@ -13,6 +13,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
 from toolbox.io.errors import ConfigError
+from toolbox.training.network_call import networks_in
 
 
 class GuardedOptimWrapper(OptimWrapper):
@@ -41,7 +42,11 @@ class GuardedOptimWrapper(OptimWrapper):
     @contextmanager
     def _autocast_apart(self, model: nn.Module) -> Iterator[None]:
         kind, dtype = self.autocast or ("cpu", None)
-        with super().optim_context(model), torch.autocast(kind, dtype=dtype, enabled=self.autocast is not None):
+        with (
+            super().optim_context(model),
+            torch.autocast(kind, dtype=dtype, enabled=self.autocast is not None),
+            networks_in(dtype),
+        ):
             yield
 
     def _clip_grad(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from toolbox.config.model_keys import FEATURE_MATCHING
 from toolbox.contracts.gan_variant import Logits, sum_terms, weighted
 from toolbox.contracts.network import unwrapped
 from toolbox.training.activations import judged_activations
+from toolbox.training.feature_passes import asked, one_pass_each
 from toolbox.training.image_pool import ImagePool
 from toolbox.training.network_call import (
     at_least_float32,
@@ -186,18 +187,24 @@ class Algorithm(Outputs, ABC):
 
     def generators_loss(self, values: Values, logs: dict[str, Tensor]) -> Tensor:
         """The generators' loss, a scalar, with its terms' names and values in `logs`."""
-        terms = self.generator_terms(values)
+        active = {role: each for role, each in self.parts.losses.items() if self.wants(role)}
+        with one_pass_each(asked(active, self.roles, values)):
+            terms = self.generator_terms(values)
         logs.update({name: term.detach() for name, term in terms.items()})
         return sum_terms(terms.values())
 
     def generator_terms(self, values: Values) -> dict[str, Tensor]:
         """Weighted scalars by name: adversarial terms against frozen discriminators, and every active role's losses."""
-        terms: dict[str, Tensor] = {}
+        return dict(self.each_term(values))
+
+    def each_term(self, values: Values) -> Iterator[tuple[str, Tensor]]:
+        """The same, each computed when it is asked for."""
+        names: set[str] = set()
         for slot, (real, fake) in self.judged.items():
             if not self.plays(slot):
                 continue
             adversarial = self.adversarial_once if slot in self.one_graph else self.adversarial
-            terms[slot.replace("discriminator", "g/adversarial")] = adversarial(slot, values[real], values[fake])
+            yield slot.replace("discriminator", "g/adversarial"), adversarial(slot, values[real], values[fake])
         for role, weighted_losses in self.parts.losses.items():
             if not self.wants(role):
                 continue
@@ -209,9 +216,9 @@ class Algorithm(Outputs, ABC):
             for number, each in enumerate(weighted_losses):
                 value = sum_terms(each.module(*each_tuple) for each_tuple in together)
                 name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
-                name = f"{name}.{number}" if name in terms else name  # two of one type count twice
-                terms[name] = weighted(value, each.weight)
-        return terms
+                name = f"{name}.{number}" if name in names else name  # two of one type count twice
+                names.add(name)
+                yield name, weighted(value, each.weight)
 
     def matched(self, values: Values) -> list[tuple[list[Tensor], list[Tensor]]]:
         """Each active discriminator's inner activations for its fakes, and for its real images."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,9 +15,44 @@ from torch.nn.parallel import DistributedDataParallel
 from toolbox.contracts.gan_variant import BATCH_NORMS, Logits
 from toolbox.contracts.network import unwrapped
 
+_precision: torch.dtype | None = None
+
+
+@contextmanager
+def networks_in(dtype: torch.dtype | None) -> Iterator[None]:
+    """Within, networks that `at_precision` wrapped compute in a type; None is float32."""
+    global _precision
+    before, _precision = _precision, dtype
+    try:
+        yield
+    finally:
+        _precision = before
+
+
+def network_precision() -> torch.dtype | None:
+    """The type that `networks_in` set, None for float32."""
+    return _precision
+
+
+def at_precision(network: nn.Module) -> nn.Module:
+    """Have every call of a network compute in the current precision and return float32; in place."""
+    network.forward = partial(_at_precision, network.forward)
+    return network
+
+
+def _at_precision(forward: Callable[..., Any], *values: Any, **options: Any) -> Any:
+    kinds = [each.device.type for each in (*values, *options.values()) if isinstance(each, Tensor)]
+    kind = kinds[0] if kinds else "cpu"
+    if _precision is None and not torch.is_autocast_enabled(kind):
+        return forward(*values, **options)
+    with torch.autocast(kind, dtype=_precision, enabled=_precision is not None):
+        return at_least_float32(forward(*values, **options))
+
 
 def at_least_float32(value: Any) -> Any:
-    """Cast what a network gave under autocast (bfloat16, float16) to float32, in lists too; float64 stays."""
+    """Cast what a network gave under autocast (bfloat16, float16) to float32, in lists and dicts; float64 stays."""
+    if isinstance(value, Mapping):
+        return {name: at_least_float32(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [at_least_float32(each) for each in value]
     half = isinstance(value, Tensor) and value.dtype in (torch.bfloat16, torch.float16)
