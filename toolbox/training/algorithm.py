@@ -18,6 +18,7 @@ from toolbox.training.activations import judged_activations
 from toolbox.training.feature_passes import asked, one_pass_each
 from toolbox.training.image_pool import ImagePool
 from toolbox.training.network_call import (
+    alike_apart,
     at_least_float32,
     frozen,
     in_float32,
@@ -187,19 +188,13 @@ class Algorithm(Outputs, ABC):
 
     def generators_loss(self, values: Values, logs: dict[str, Tensor]) -> Tensor:
         """The generators' loss, a scalar, with its terms' names and values in `logs`."""
-        active = {role: each for role, each in self.parts.losses.items() if self.wants(role)}
-        with one_pass_each(asked(active, self.roles, values)):
-            terms = self.generator_terms(values)
-        logs.update({name: term.detach() for name, term in terms.items()})
+        with one_pass_each(asked(self, values)):
+            terms = dict(self.generator_terms(values))
+        logs |= {name: term.detach() for name, term in terms.items()}
         return sum_terms(terms.values())
 
-    def generator_terms(self, values: Values) -> dict[str, Tensor]:
-        """Weighted scalars by name: adversarial terms against frozen discriminators, and every active role's losses."""
-        return dict(self.each_term(values))
-
-    def each_term(self, values: Values) -> Iterator[tuple[str, Tensor]]:
-        """The same, each computed when it is asked for."""
-        names: set[str] = set()
+    def generator_terms(self, values: Values) -> Iterator[tuple[str, Tensor]]:
+        """Names and weighted scalars, each computed when asked for: adversarial terms, every active role's losses."""
         for slot, (real, fake) in self.judged.items():
             if not self.plays(slot):
                 continue
@@ -216,8 +211,8 @@ class Algorithm(Outputs, ABC):
             for number, each in enumerate(weighted_losses):
                 value = sum_terms(each.module(*each_tuple) for each_tuple in together)
                 name = f"g/{role}" if len(weighted_losses) == 1 else f"g/{role}.{each.name}"
-                name = f"{name}.{number}" if name in names else name  # two of one type count twice
-                names.add(name)
+                if any(other.name == each.name for other in weighted_losses[:number]):  # two of one type count twice
+                    name = f"{name}.{number}"
                 yield name, weighted(value, each.weight)
 
     def matched(self, values: Values) -> list[tuple[list[Tensor], list[Tensor]]]:
@@ -233,7 +228,11 @@ class Algorithm(Outputs, ABC):
         """The generators' weighted term against one frozen discriminator, a scalar."""
         variant: Any = self.variants[slot]
         with frozen(getattr(self, slot)):
-            if variant.needs_real:
+            if variant.needs_real and (slot in self.apart or alike_apart(getattr(self, slot))):
+                with torch.no_grad():  # in one batch with the fakes, half of the backward pass would be for nothing
+                    real_logits = self.judge(slot, real)[0]
+                fake_logits = self.judge(slot, fake)[0]
+            elif variant.needs_real:
                 real_logits, fake_logits = self.judge(slot, real, fake)
             else:
                 real_logits, fake_logits = None, self.judge(slot, fake)[0]

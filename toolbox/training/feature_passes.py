@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from toolbox.training.network_call import network_precision
-from toolbox.training.parts import WeightedLoss
 
 Request = tuple[nn.Module, Tensor, Iterable[str]]
 """What a loss is going to ask: a feature network, images (B, 3, H, W) and the names of layers."""
@@ -54,15 +53,13 @@ class _Passes:
         return {layer: found[layer] for layer in layers}
 
 
-def asked(
-    losses: Mapping[str, Sequence[WeightedLoss]], roles: Mapping[str, Sequence[tuple[str, ...]]], values: Any
-) -> Iterator[Request]:
-    """What the losses of roles are going to ask, as far as they say: `loss.asks(*values) -> Iterable[Request]`."""
-    for role, each_loss in losses.items():
-        for names in roles.get(role, ()):
-            for each in each_loss:
-                if hasattr(each.module, "asks"):
-                    yield from each.module.asks(*(values[name] for name in names))  # pyright: ignore[reportCallIssue]
+def asked(algorithm: Any, values: Mapping[str, Any]) -> Iterator[Request]:
+    """What an iteration's losses are going to ask, as far as they say: `loss.asks(*values) -> Iterable[Request]`."""
+    for role, losses in algorithm.parts.losses.items():
+        for names in algorithm.roles.get(role, ()) if algorithm.wants(role) else ():
+            for loss in losses:
+                if hasattr(loss.module, "asks"):
+                    yield from loss.module.asks(*(values[name] for name in names))
 
 
 _passes: _Passes | None = None
