@@ -196,10 +196,9 @@ class Algorithm(Outputs, ABC):
     def generator_terms(self, values: Values) -> Iterator[tuple[str, Tensor]]:
         """Names and weighted scalars, each computed when asked for: adversarial terms, every active role's losses."""
         for slot, (real, fake) in self.judged.items():
-            if not self.plays(slot):
-                continue
-            adversarial = self.adversarial_once if slot in self.one_graph else self.adversarial
-            yield slot.replace("discriminator", "g/adversarial"), adversarial(slot, values[real], values[fake])
+            if self.plays(slot):
+                adversarial = self.adversarial_once if slot in self.one_graph else self.adversarial
+                yield slot.replace("discriminator", "g/adversarial"), adversarial(slot, values[real], values[fake])
         for role, weighted_losses in self.parts.losses.items():
             if not self.wants(role):
                 continue
