@@ -77,6 +77,27 @@ def test_images_of_any_channels_and_sides_keep_their_shape(augmentation: Augment
     assert augmentation(torch.rand(2, channels, 9, 14)).shape == (2, channels, 9, 14)
 
 
+@pytest.mark.parametrize(
+    "make", [lambda: DiffAugment(policy=["color", "translation", "cutout"]), lambda: ADA(start=1.0, color=True)]
+)
+def test_the_frames_of_a_clip_are_changed_alike_and_clips_each_in_its_own_way(make) -> None:
+    augmentation, still = make(), torch.rand(1, 1, 3, 16, 16)
+    changed = augmentation(still.expand(4, 5, 3, 16, 16))
+    assert changed.shape == (4, 5, 3, 16, 16)
+    assert torch.allclose(changed, changed[:, :1].expand_as(changed), atol=1e-5)
+    assert all(not torch.allclose(changed[0, 0], other[0], atol=1e-2) for other in changed[1:])
+
+
+@pytest.mark.parametrize("make", [DiffAugment, lambda: ADA(start=1.0)])
+def test_a_clip_of_one_frame_is_changed_as_its_picture_is(make) -> None:
+    pictures = torch.rand(3, 3, 16, 16)
+    results = []
+    for images in (pictures, pictures[:, None]):
+        torch.manual_seed(0)
+        results.append(make()(images))
+    assert torch.equal(results[0], results[1][:, 0])
+
+
 def test_affine_sampling_has_a_second_derivative() -> None:
     torch.manual_seed(0)
     images = torch.rand(1, 1, 5, 4, dtype=torch.float64, requires_grad=True)

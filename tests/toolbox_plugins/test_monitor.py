@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,27 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from PIL import Image
 from torch.optim import Adam
 
+from live_memory import peak_of
 from toolbox.assembly.build import build_algorithm
 from toolbox.engine.optimizers import parameter_groups
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 from toolbox.testing.objective import LeastSquares
-from toolbox.testing.training import assemble, batch_for
+from toolbox.testing.training import assemble, batch_for, optimizers_for
+from toolbox_plugins.monitor.curves import MOST, Curves
 from toolbox_plugins.monitor.dashboard import draw
 from toolbox_plugins.monitor.hook import HealthMonitor
-from toolbox_plugins.monitor.measures import accuracy, aside, coarse, health, largest_singular_value, norm, spread
+from toolbox_plugins.monitor.measures import (
+    accuracy,
+    aside,
+    coarse,
+    diversity,
+    drift,
+    health,
+    largest_singular_value,
+    norm,
+    spread,
+)
 from toolbox_plugins.monitor.verdicts import NAMES, RULES, Thresholds, judge
 from toolbox_plugins.toy.experiment import LATENT, model
 from toolbox_plugins.toy.mixture import SPAN, SPREAD, centres
@@ -126,6 +139,73 @@ def test_measuring_leaves_no_trace_and_works_for_every_algorithm() -> None:
             assert any(key.startswith("gradient/g/adversarial") for key in found)
 
 
+def watched(checkpointing: bool, matching: int = 0) -> Any:
+    """ESRGAN with several losses, and with or without checkpointing."""
+    features = {"type": "RandomFeatures", "width": 8}
+    perceptual = {"type": "PerceptualLoss", "features": features, "layers": {"relu5_3": 1.0}}
+    config: dict[str, Any] = {
+        "type": "ESRGAN",
+        "generator": {"type": "RRDBNet", "width": 16, "growth": 8, "blocks": 2},
+        "degradation": {"type": "BicubicDegradation", "scale": 4},
+        "discriminator": {"type": "PatchDiscriminator", "width": 8, "layers": 2, "norm": "none"},
+        "variant": {"type": "RaGAN"},
+        "losses": {"pixel": {"type": "L1Loss"}, "perceptual": perceptual},
+        "checkpointing": {"generator": ["body.*"]} if checkpointing else {},
+    }
+    if matching:
+        config["losses"]["feature_matching"] = [{"type": "FeatureMatchingLoss"}] * matching
+    return build_algorithm(config)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_look_needs_no_more_memory_than_a_step_does(checkpointing: bool) -> None:
+    algorithm = watched(checkpointing)
+    batch, optimizers = batch_for(algorithm, size=96), optimizers_for(algorithm)
+    algorithm.train_step(batch, optimizers)
+    with aside(algorithm):
+        look = peak_of(lambda: health(algorithm, batch))
+    assert look < 1.05 * peak_of(lambda: algorithm.train_step(batch, optimizers))
+
+
+def test_gradients_of_terms_taken_apart_are_those_of_a_backward_pass_through_all() -> None:
+    algorithm = watched(True, matching=2).eval()
+    batch = batch_for(algorithm)
+    with aside(algorithm):
+        found = health(algorithm, batch)
+    values = algorithm.data_preprocessor(batch, False)
+    algorithm.translate(values)
+    terms = dict(algorithm.generator_terms(values))
+    assert len(terms) == 5
+    parameters = list(algorithm.generator.parameters())
+    for name, term in {**terms, "whole": sum(terms.values())}.items():
+        wanted = norm(torch.autograd.grad(term, parameters, retain_graph=True))
+        name = "gradient/generators" if name == "whole" else f"gradient/{name}"
+        assert float(found[name]) == pytest.approx(float(wanted), rel=1e-4), name
+
+
+def test_a_look_computes_in_the_precision_of_the_step() -> None:
+    algorithm = watched(False)
+    seen: list[torch.dtype] = []
+    algorithm.generator.conv_last.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
+    with aside(algorithm):
+        rough = health(algorithm, batch_for(algorithm), (), lambda: torch.autocast("cpu", dtype=torch.bfloat16))
+        exact = health(algorithm, batch_for(algorithm))
+    assert seen == [torch.bfloat16, torch.float32]
+    assert rough.keys() == exact.keys() and all(value.dtype == torch.float32 for value in rough.values())
+    assert float(rough["gradient/generators"]) == pytest.approx(float(exact["gradient/generators"]), rel=0.1)
+
+
+def test_the_frames_of_clips_count_as_pictures() -> None:
+    algorithm: Any = SimpleNamespace(
+        judged={"discriminator": ("real", "fake")}, outputs={"fake": ("source", "generator")}
+    )
+    clips = {name: torch.rand(2, 3, 3, 16, 16) for name in ("real", "fake", "source")}
+    frames = {name: value.flatten(0, 1) for name, value in clips.items()}
+    for measure in (drift, lambda algorithm, values: diversity(algorithm, [values])):
+        of_clips, of_frames = measure(algorithm, clips), measure(algorithm, frames)
+        assert of_clips and all(torch.equal(value, of_frames[name]) for name, value in of_clips.items())
+
+
 def test_small_batches_are_put_together_for_the_diversity() -> None:
     algorithm = assemble(registry("algorithms").get("SRGAN"), LeastSquares)
     batches = [{name: value[:1] for name, value in batch_for(algorithm).items()} for _ in range(3)]
@@ -163,9 +243,39 @@ def verdicts_on_the_ring(variant: dict[str, Any]) -> list[str]:
     return [verdict.name for verdict in judge(seen, Thresholds())]
 
 
+def curves_of(looks: list[dict[str, float]]) -> Curves:
+    curves = Curves()
+    for look in looks:
+        curves.add(look)
+    return curves
+
+
+def test_the_curves_of_a_long_run_have_no_more_points_than_those_of_a_short_one_and_lose_no_spike() -> None:
+    looks = [{"loss/d": float(i % 7), "iteration": float(i)} for i in range(1, 10_001)]
+    looks[4_321]["loss/d"], looks[8_765]["loss/d"] = 1e6, float("nan")
+    looks += [{"loss/late": 5.0, "iteration": 10_001.0}]
+    curves = curves_of(looks)
+    assert MOST // 2 <= len(curves.spans) <= MOST and sum(span.looks for span in curves.spans) == 10_001
+    points = curves.points("loss/d")
+    assert max(value for _, value in points) == 1e6 and min(value for _, value in points) == 0
+    assert next(at for at, value in points if value == 1e6) <= 4_322
+    assert points == sorted(points, key=lambda each: each[0])
+    assert curves.points("loss/late") and curves.points("loss/late")[0][1] == 5
+    for at in range(10_000):
+        curves.mark(at)
+    assert len(curves.marks) <= MOST and curves.marks[-1] == 9_999
+
+
+def test_the_curves_of_a_short_run_are_its_looks() -> None:
+    looks = history({"loss/d": 3.0}, {"loss/d": float("nan")})
+    assert curves_of(looks).points("loss/d") == [(100.0 * (i + 1), v) for i, v in enumerate([0.5] * 4 + [3.0])]
+
+
 def test_the_dashboard_has_a_plot_for_each_kind_and_survives_nan(tmp_path: Path) -> None:
     looks = history({"loss/d": float("nan")}, {"loss/d": 3.0})
-    draw(looks, [(500, "loss/d is not finite")], tmp_path / "health.png", "loss/d is not finite")
+    curves = curves_of(looks)
+    curves.mark(500)
+    draw(curves, tmp_path / "health.png", "loss/d is not finite")
     with Image.open(tmp_path / "health.png") as picture:
         assert picture.size[0] == 990 and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
     assert [path.name for path in tmp_path.iterdir()] == ["health.png"]

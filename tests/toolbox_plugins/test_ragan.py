@@ -8,8 +8,13 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
+from matrix import algorithm_class
+from toolbox.contracts.gan_variant import GanVariant
 from toolbox.io.errors import UserError
+from toolbox.testing import assemble, batch_for
 from toolbox_plugins.gan_variants.ragan import RaGAN
+from toolbox_plugins.gan_variants.rpgan import RpGAN
+from toolbox_plugins.gan_variants.spectral_norm import SpectralNorm
 
 REAL, FAKE = [torch.tensor([[2.0], [0.0]])], [torch.tensor([[1.0], [-1.0]])]  # means 1 and 0
 
@@ -63,3 +68,29 @@ def test_it_asks_for_the_real_logits_and_refuses_another_objective() -> None:
     with pytest.raises(UserError, match="objective must be bce or ls, got 'hinge'"):
         RaGAN(objective="hinge")
     assert repr(RaGAN()) == "RaGAN(objective='bce')"
+
+
+@pytest.mark.parametrize("variant", [RaGAN, RpGAN])
+def test_the_generators_step_goes_back_through_the_fakes_alone_and_means_the_same(variant: type[GanVariant]) -> None:
+    model = assemble(algorithm_class("SRGAN"), variant)
+    values = model.data_preprocessor(batch_for(model), True)
+    model.translate(values)
+    real, fake = values["hr"], values["sr"].detach().requires_grad_()
+    seen: list[tuple[int, bool]] = []
+    note = lambda _, given, made: seen.append((len(made[0]), made[0].requires_grad))  # noqa: E731
+    handle = model.discriminator.register_forward_hook(note)
+    found = torch.autograd.grad(model.adversarial("discriminator", real, fake), fake)[0]
+    handle.remove()
+    assert seen == [(2, False), (2, True)]
+    real_logits, fake_logits = model.judge("discriminator", real, fake)
+    wanted = torch.autograd.grad(model.variants["discriminator"].g_loss(fake_logits, real_logits), fake)[0]
+    assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-7)
+
+
+def test_a_discriminator_whose_vectors_move_with_each_call_is_called_once() -> None:
+    model = assemble(algorithm_class("SRGAN"), lambda: SpectralNorm(base=RaGAN()))
+    calls: list[int] = []
+    model.discriminator.register_forward_hook(lambda _, given, made: calls.append(len(made[0])))
+    real, fake = torch.rand(2, 2, 3, 32, 32)
+    model.adversarial("discriminator", real, fake)
+    assert calls == [4]

@@ -186,3 +186,17 @@ def test_who_cannot_tell_a_flip_is_consistent() -> None:
     judge = lambda images: [images.flatten(1).mean(1, keepdim=True)]  # noqa: E731
     assert float(ConsistencyRegularization(shift=0.0)(judge, *pair())) < 1e-20
     assert float(ConsistencyRegularization(shift=0.3)(judge, *pair())) > 1e-6
+
+
+def test_consistency_moves_all_frames_of_a_clip_alike() -> None:
+    seen: list[torch.Tensor] = []
+
+    def judge(clips: torch.Tensor) -> list[torch.Tensor]:
+        seen.append(clips)
+        return [clips.mean((1, 2, 3, 4))[:, None]]
+
+    clips = torch.rand(4, 1, 3, 16, 16).expand(4, 5, 3, 16, 16)
+    ConsistencyRegularization()(judge, clips, clips)
+    still, moved = seen
+    assert moved.shape == still.shape and not torch.equal(moved, still)
+    assert torch.equal(moved, moved[:, :1].expand_as(moved))

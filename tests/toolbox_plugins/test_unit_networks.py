@@ -219,3 +219,10 @@ def test_sample_norm_gives_each_sample_mean_zero_and_deviation_one_and_a_flat_on
     result = norm(white)
     result.square().sum().backward()
     assert torch.equal(result, torch.zeros_like(result)) and white.grad is not None and white.grad.isfinite().all()
+
+
+def test_sample_norm_of_large_half_values_is_finite_and_that_of_their_float32() -> None:
+    norm, features = SampleNorm(3), (torch.randn(2, 3, 8, 8) * 3000).half()
+    result = norm(features)
+    assert result.dtype == torch.float16 and result.isfinite().all()
+    assert torch.equal(result, norm(features.float()).half())

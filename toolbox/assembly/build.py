@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from toolbox.assembly.shared_features import feature_network, shared_features
 from toolbox.assembly.signatures import check_role, check_signatures
 from toolbox.config import Config
 from toolbox.config.model_keys import BESIDE, FEATURE_MATCHING, MODEL_KEYS
@@ -62,12 +63,17 @@ def _build_nested(kind: str, value: Any, key: str) -> Any:
         return [_build_nested(kind, item, f"{key}.{i}") for i, item in enumerate(value)]
     if is_named(value):
         return {name: _build_nested(kind, item, f"{key}.{name}") for name, item in value.items()}
-    if kind == "losses" and isinstance(value, Mapping) and "weight" in value:
+    if not isinstance(value, Mapping):
+        return value
+    if kind == "losses" and "weight" in value:
         message = "the loss around it weighs it, and has arguments for that; weight beside type is for a role's losses"
         raise ConfigError(message, key=f"{key}.weight")
-    return build_component(kind, value, key) if isinstance(value, Mapping) else value
+    if kind == "features":
+        return feature_network(value, lambda: build_component(kind, value, key))
+    return build_component(kind, value, key)
 
 
+@shared_features()
 def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
     """Build the config's `model`: networks, objectives, losses, and the algorithm that holds them."""
     algorithm: Any = registry("algorithms").get(model["type"])

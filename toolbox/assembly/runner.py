@@ -13,6 +13,7 @@ from toolbox.assembly.build import build_component, seed_of, seeded_algorithm
 from toolbox.assembly.compatibility import check_combination
 from toolbox.assembly.first_sample import check_first_sample
 from toolbox.assembly.loading import trained_network
+from toolbox.assembly.shared_features import shared_features
 from toolbox.config import Config
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.default_hooks import DEFAULT_HOOKS
@@ -31,6 +32,7 @@ from toolbox.io.files import replace_text
 _numbers = itertools.count()
 
 
+@shared_features()
 def build_runner(
     config: Config, *, splits: tuple[str, ...] = ("train", "val"), amp: bool = False, stop_at: int | None = None
 ) -> ToolboxRunner:
@@ -66,9 +68,11 @@ def build_runner(
             dataset = build_component("datasets", section["dataset"], f"{split}_dataloader.dataset")
             sections[f"{split}_dataloader"] = evaluation_loader(section, dataset, rank, world_size)
             sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
-            sections[f"{split}_evaluator"] = _evaluator(data, split)
     work_dir = work_dir_of(config)
     algorithm = seeded_algorithm(config)
+    for split in ("val", "test"):
+        if f"{split}_dataloader" in sections:  # after the losses, whose feature networks are seeded
+            sections[f"{split}_evaluator"] = _evaluator(data, split)
     if "train" in splits:
         check_combination(data, algorithm, quiet=rank > 0)
         if deterministic and torch.cuda.is_available():

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from toolbox.assembly.build import BESIDE, build_component
+from toolbox.assembly.shared_features import shared_features
 from toolbox.benchmark.prices import Prices
 from toolbox.config import check_arguments
 from toolbox.contracts.metric import ImageMetric, SetMetric, SingleMetric
@@ -79,6 +80,7 @@ def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
     return found
 
 
+@shared_features()
 def build_metrics(
     wanted: Sequence[Mapping[str, Any] | str], *, crop: int | None = None, channel: str | None = None
 ) -> tuple[list[Metric], list[str]]:

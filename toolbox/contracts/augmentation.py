@@ -21,7 +21,7 @@ class Augmentation(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """(B, C, H, W), or clips (B, T, C, H, W), to the same shape; all frames of a clip are changed alike."""
 
     def observe(self, real: Logits) -> None:
         """See the logits of the real images, once in each pass of the discriminator's step, without gradients."""

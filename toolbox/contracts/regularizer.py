@@ -50,7 +50,7 @@ class Regularizer(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
-        """The unweighted term, a scalar, for images (B, C, H, W); called in float32 with the current fakes."""
+        """The unweighted term, a scalar, for images (B, ..., C, H, W); called in float32 with the current fakes."""
 
     def term(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor | None:
         """The weighted term, or None in a step that is left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +14,7 @@ from toolbox.contracts.network import ADVERSARIAL, unwrapped
 from toolbox.training.activations import judged_activations
 from toolbox.training.image_pool import ImagePool
 from toolbox.training.misuse import value_of
-from toolbox.training.network_call import Heads, frozen, judge, mixes_samples, only_adversarial, uncompiled
+from toolbox.training.network_call import Heads, alike_apart, frozen, judge, mixes_samples, only_adversarial, uncompiled
 from toolbox.training.outputs import Outputs, Values
 from toolbox.training.parts import Parts, Phase, WeightedLoss
 from toolbox.training.precision import at_precision, networks_in
@@ -70,25 +70,28 @@ class Adversaries(Outputs):
 
     # ------------------------------------------------------------------ the generators' terms
 
-    def adversarial_terms(self, values: Values) -> dict[str, Tensor]:
-        """The generators' weighted term against each frozen discriminator; what named heads say goes to the values."""
-        terms: dict[str, Tensor] = {}
+    def adversarial_terms(self, values: Values) -> Iterator[tuple[str, Tensor]]:
+        """The generators' weighted term against each frozen discriminator; what its heads say goes to the values."""
         for slot, (real, fake) in self.judged.items():
             if self.plays(slot):
                 adversarial = self.adversarial_once if slot in self.one_graph else self.adversarial
                 term, heads = adversarial(slot, *(value_of(values, name, self, slot) for name in (real, fake)))
                 values.update({f"{slot}/{head}/fake": said for head, said in heads.items()})
-                terms[slot.replace("discriminator", "g/adversarial")] = term
-        return terms
+                yield slot.replace("discriminator", "g/adversarial"), term
 
     def adversarial(self, slot: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Heads]:
         """The generators' weighted term against one frozen discriminator, a scalar, and its heads for the fakes."""
         variant: Any = self.variants[slot]
+        real_heads: Heads = {ADVERSARIAL: None}
         with frozen(getattr(self, slot)):
-            if variant.needs_real:
+            if variant.needs_real and (slot in self.apart or alike_apart(getattr(self, slot))):
+                with torch.no_grad():  # in one batch with the fakes, half of the backward pass would be for nothing
+                    real_heads = self.judge(slot, real)[0]
+                heads = self.judge(slot, fake)[0]
+            elif variant.needs_real:
                 real_heads, heads = self.judge(slot, real, fake)
             else:
-                real_heads, heads = {ADVERSARIAL: None}, self.judge(slot, fake)[0]
+                heads = self.judge(slot, fake)[0]
         term = variant.g_loss(heads[ADVERSARIAL], real_heads[ADVERSARIAL])
         return weighted(term, self.parts.adversaries[slot].weight), heads
 
@@ -152,7 +155,7 @@ class Adversaries(Outputs):
                 tuple(said[name] if name in said else _detached(value_of(values, name, self, role)) for name in names)
                 for names in tuples
             ]
-            terms |= role_terms(role, losses, together) if together else {}
+            terms |= dict(role_terms(role, losses, together)) if together else {}
         return terms
 
     def judge(self, slot: str, *batches: Tensor) -> list[Heads]:
@@ -161,15 +164,16 @@ class Adversaries(Outputs):
         return judge(getattr(self, slot), *(show(images) for images in batches), apart=slot in self.apart)
 
 
-def role_terms(name: str, losses: Iterable[WeightedLoss], together: list[tuple[Any, ...]]) -> dict[str, Tensor]:
-    """The weighted losses of one role, each summed over the tuples of values that it is called with."""
-    losses, terms = list(losses), {}
+def role_terms(
+    name: str, losses: Sequence[WeightedLoss], together: Sequence[tuple[Any, ...]]
+) -> Iterator[tuple[str, Tensor]]:
+    """Names and weighted losses of one role, each summed over the tuples of values that it is called with."""
     for number, each in enumerate(losses):
         value = sum_terms(each.module(*values) for values in together)
         key = name if len(losses) == 1 else f"{name}.{each.name}"
-        key = f"{key}.{number}" if key in terms else key  # two of one type count twice
-        terms[key] = weighted(value, each.weight)
-    return terms
+        if any(other.name == each.name for other in losses[:number]):  # two of one type count twice
+            key = f"{key}.{number}"
+        yield key, weighted(value, each.weight)
 
 
 def _names(values: tuple[str, ...], slot: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from toolbox.config.model_keys import FEATURE_MATCHING
 from toolbox.contracts.gan_variant import sum_terms
 from toolbox.contracts.network import unwrapped
 from toolbox.training.adversaries import Adversaries, role_terms
+from toolbox.training.feature_passes import asked, one_pass_each
 from toolbox.training.misuse import explaining, role_values
 from toolbox.training.network_call import frozen, unsynchronised
 from toolbox.training.outputs import Values
@@ -150,18 +151,18 @@ class Algorithm(Adversaries, ABC):
 
     def generators_loss(self, values: Values, logs: dict[str, Tensor]) -> Tensor:
         """The generators' loss, a scalar, with its terms' names and values in `logs`."""
-        terms = self.generator_terms(values)
-        logs.update({name: term.detach() for name, term in terms.items()})
+        with one_pass_each(asked(self, values)):
+            terms = dict(self.generator_terms(values))
+        logs |= {name: term.detach() for name, term in terms.items()}
         return sum_terms(terms.values())
 
-    def generator_terms(self, values: Values) -> dict[str, Tensor]:
-        """Weighted scalars by name: adversarial terms against frozen discriminators, and every active role's losses."""
-        terms = self.adversarial_terms(values)
+    def generator_terms(self, values: Values) -> Iterator[tuple[str, Tensor]]:
+        """Names and weighted scalars, each computed when asked for: adversarial terms, every active role's losses."""
+        yield from self.adversarial_terms(values)
         for role, losses in self.parts.losses.items():
             if self.wants(role) and (role in self.roles or role == FEATURE_MATCHING):
                 together = self.matched(values) if role == FEATURE_MATCHING else role_values(self, role, values)
-                terms |= role_terms(f"g/{role}", losses, together)
-        return terms
+                yield from role_terms(f"g/{role}", losses, together)
 
     def no_sync(self) -> AbstractContextManager[None]:
         """Leave gradients of the forward passes within on their rank: all but the last of accumulated micro-batches."""

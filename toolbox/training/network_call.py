@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
+from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import parametrize
 
 from toolbox.contracts.gan_variant import BATCH_NORMS, Logits
 from toolbox.contracts.network import ADVERSARIAL, unwrapped
@@ -52,6 +54,12 @@ def uncompiled(network: nn.Module) -> AbstractContextManager[None]:
 def mixes_samples(network: nn.Module) -> bool:
     """Whether the network holds batch norm."""
     return any(isinstance(module, BATCH_NORMS) for module in network.modules())
+
+
+def alike_apart(network: nn.Module) -> bool:
+    """Whether batches seen apart give what they give together: nothing is drawn and no vector moves with a call."""
+    moving = any(hasattr(module, "weight_u") or parametrize.is_parametrized(module) for module in network.modules())
+    return not moving and not any(isinstance(module, _DropoutNd) for module in network.modules())
 
 
 def judge(discriminator: nn.Module, *batches: Tensor, apart: bool = False) -> list[Heads]:

@@ -29,6 +29,11 @@ def networks_in(dtype: torch.dtype | None) -> Iterator[None]:
         _dtype = before
 
 
+def network_precision() -> torch.dtype | None:
+    """The type that networks compute in now; None for their weights' own."""
+    return _dtype
+
+
 def at_precision(network: nn.Module) -> nn.Module:
     """Have a network's forward enter the run's precision and return float32, in place; returns the network.
 

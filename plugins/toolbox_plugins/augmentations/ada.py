@@ -11,7 +11,7 @@ from torch import distributed as dist
 from toolbox import Augmentation, Logits, UserError
 
 from .diff_augment import shifts
-from .geometry import affine, at, mirrored
+from .geometry import affine, at, each_sample, mirrored, with_all_frames
 
 
 class ADA(Augmentation):
@@ -60,9 +60,9 @@ class ADA(Augmentation):
         return f"target={self.target}, color={self.changes_color}"
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
-        images = self.move_pixels(images)
-        images = affine(images, self.matrices(images))
+        """(B, ..., C, H, W) to the same shape; the frames of a clip are changed alike."""
+        images = with_all_frames(self.move_pixels, images)
+        images = with_all_frames(lambda each: affine(each, self.matrices(each)), images)
         return self.change_colors(images) if self.changes_color else images
 
     def observe(self, real: Logits) -> None:
@@ -127,16 +127,15 @@ class ADA(Augmentation):
         return (torch.rand(len(images), device=images.device) * 2 - 1) * math.pi * self.touched(images, p)
 
     def change_colors(self, images: Tensor) -> Tensor:
-        """Brightness, contrast, luma, hue, saturation of images (B, C, H, W); deviations as in the paper, on [0, 1]."""
-        shape = (-1, 1, 1, 1)
-        centered = images - 0.5 + 0.1 * self.normal(images).view(shape)
-        centered = centered * 2 ** (0.5 * self.normal(images).view(shape))
-        luma = centered.mean(1, keepdim=True)
+        """Brightness, contrast, luma, hue, saturation of (B, ..., C, H, W); deviations as in the paper, on [0, 1]."""
+        centered = images - 0.5 + 0.1 * each_sample(self.normal(images), images)
+        centered = centered * 2 ** (0.5 * each_sample(self.normal(images), images))
+        luma = centered.mean(-3, keepdim=True)
         chroma = centered - luma
         flipped = self.touched(images) & (torch.rand(len(images), device=images.device) < 0.5)
-        luma = torch.where(flipped.view(shape), -luma, luma)
-        if images.shape[1] == 3:  # a turn about the axis of grays
-            angle = self.angle(images).view(shape)
-            across = (chroma.roll(1, 1) - chroma.roll(-1, 1)) / math.sqrt(3)
+        luma = torch.where(each_sample(flipped, images), -luma, luma)
+        if images.shape[-3] == 3:  # a turn about the axis of grays
+            angle = each_sample(self.angle(images), images)
+            across = (chroma.roll(1, -3) - chroma.roll(-1, -3)) / math.sqrt(3)
             chroma = chroma * angle.cos() + across * angle.sin()
-        return (0.5 + luma + chroma * 2 ** self.normal(images).view(shape)).to(images.dtype)
+        return (0.5 + luma + chroma * 2 ** each_sample(self.normal(images), images)).to(images.dtype)

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from toolbox import Augmentation, UserError, did_you_mean
 
+from .geometry import with_all_frames
+
 POLICIES = ("color", "translation", "cutout")
 GRAY = 0.5
 
@@ -38,20 +40,22 @@ class DiffAugment(Augmentation):
         return f"policy={list(self.policy)}"
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
-        for name in POLICIES:
+        """(B, ..., C, H, W) to the same shape; the frames of a clip are changed alike."""
+        if "color" in self.policy:
+            images = color(images)
+        for name, move in (("translation", translation), ("cutout", cutout)):
             if name in self.policy:
-                images = {"color": color, "translation": translation, "cutout": cutout}[name](images)
+                images = with_all_frames(move, images)
         return images
 
 
 def color(images: Tensor) -> Tensor:
-    """Brightness, saturation and contrast of images (B, C, H, W)."""
-    draw = torch.rand(3, len(images), 1, 1, 1, device=images.device, dtype=images.dtype)
+    """Brightness, saturation and contrast of images (B, ..., C, H, W); contrast is about a sample's mean."""
+    draw = torch.rand(3, len(images), *[1] * (images.dim() - 1), device=images.device, dtype=images.dtype)
     images = images + (draw[0] - 0.5) / 2
-    gray = images.mean(1, keepdim=True)
+    gray = images.mean(-3, keepdim=True)
     images = gray + (images - gray) * (2 * draw[1])
-    middle = images.mean((1, 2, 3), keepdim=True)
+    middle = images.mean(tuple(range(1, images.dim())), keepdim=True)
     return middle + (images - middle) * (0.5 + draw[2])
 
 

@@ -6,8 +6,20 @@ a gather has any number of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+
+
+def with_all_frames(move: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Apply a move of images (B, C, H, W), which treats channels alike, to clips (B, T, C, H, W): all frames as one."""
+    return move(images.flatten(1, -3)).unflatten(1, images.shape[1:-2]) if images.dim() > 4 else move(images)
+
+
+def each_sample(values: Tensor, images: Tensor) -> Tensor:
+    """One value per sample (B,), shaped to go with images (B, ..., C, H, W)."""
+    return values.view(-1, *[1] * (images.dim() - 1))
 
 
 def sample_bilinear(images: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ class StyleRRDBNet(GradedGenerator):
         if min(height, width) < SMALLEST:
             right, below = max(0, SMALLEST - width), max(0, SMALLEST - height)
             return self.style(pad(images, (0, right, 0, below), mode="replicate"))[..., :height, :width].to(images)
-        return self.style(images).to(images)  # autocast gives another type, and lerp wants one
+        return self.style(images).to(images)  # within this network, autocast gives another type, and lerp wants one
 
     def enlarge(self, images: Tensor, share: Tensor) -> Tensor:
         """RRDBNet's `forward` for images (B, C, H, W), with strengths (B, 1, 1, 1) behind each of its blocks."""

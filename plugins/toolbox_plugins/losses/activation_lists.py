@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox import Loss, UserError
-from toolbox.training.precision import at_least_float32
 
 from .pixel import check_shapes
 from .statistics import channel_moments, moment_difference
@@ -50,8 +49,7 @@ class MomentLoss(Loss):
 
 
 def layer_by_layer(first: Sequence[Tensor], second: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """The two tensors of each layer, in float32 at least. Raises UserError where there are not as many of each."""
+    """The two tensors of each layer. Raises UserError where there are not as many of each."""
     if len(first) != len(second) or not len(first):
         raise UserError(f"a loss compares as many layers of one as of the other, got {len(first)} and {len(second)}")
-    for a, b in zip(first, second, strict=True):
-        yield at_least_float32(a), at_least_float32(b)
+    yield from zip(first, second, strict=True)

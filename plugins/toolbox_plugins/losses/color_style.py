@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox import Loss, UserError
-from toolbox.training.precision import at_least_float32
 
 from .style_files import check_size, mean_statistics
 
@@ -34,11 +33,10 @@ def to_lab(images: Tensor) -> Tensor:
     """
     if images.shape[1] != 3:
         raise UserError(f"the colours of a style are those of images with 3 channels, got {images.shape[1]}")
-    with torch.autocast(images.device.type, enabled=False):
-        cones = torch.einsum("kc,bchw->bkhw", images.new_tensor(LMS), images)
-        tangent = math.log10(DARKEST) + (cones - DARKEST) / (DARKEST * math.log(10))
-        logs = torch.where(cones > DARKEST, cones.clamp(min=DARKEST).log10(), tangent)
-        return torch.einsum("kc,bchw->bkhw", images.new_tensor(AXES), logs)
+    cones = torch.einsum("kc,bchw->bkhw", images.new_tensor(LMS), images)
+    tangent = math.log10(DARKEST) + (cones - DARKEST) / (DARKEST * math.log(10))
+    logs = torch.where(cones > DARKEST, cones.clamp(min=DARKEST).log10(), tangent)
+    return torch.einsum("kc,bchw->bkhw", images.new_tensor(AXES), logs)
 
 
 class ColorStyleLoss(Loss, ABC):
@@ -81,8 +79,8 @@ class ColorStyleLoss(Loss, ABC):
             if len(target) != len(prediction):
                 raise UserError(f"a loss compares batches of one length, got {len(prediction)} and {len(target)}")
             with torch.no_grad():
-                style = self.describe(to_lab(at_least_float32(target)))
-        return self.difference(self.describe(to_lab(at_least_float32(prediction))), style)
+                style = self.describe(to_lab(target))
+        return self.difference(self.describe(to_lab(prediction)), style)
 
 
 class ColorMomentLoss(ColorStyleLoss):
@@ -109,8 +107,7 @@ class ColorMomentLoss(ColorStyleLoss):
         """Means beside deviations (B, 3, 2), or beside the covariance matrix (B, 3, 4)."""
         flat = colors.flatten(2)  # (B, 3, H*W)
         mean = flat.mean(2, keepdim=True)
-        with torch.autocast(flat.device.type, enabled=False):
-            covariance = (flat - mean) @ (flat - mean).transpose(1, 2) / flat.shape[2]  # (B, 3, 3)
+        covariance = (flat - mean) @ (flat - mean).transpose(1, 2) / flat.shape[2]  # (B, 3, 3)
         if self.moments == "covariance":
             return torch.cat([mean, covariance], 2)
         deviation = (covariance.diagonal(dim1=1, dim2=2) + 1e-8).sqrt()  # a plain image has a gradient too

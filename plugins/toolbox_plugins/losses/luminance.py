@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox import Loss, UserError
-from toolbox.training.precision import at_least_float32
 
 from .pixel import check_shapes
 
@@ -32,7 +31,7 @@ class LowPassLuminanceLoss(Loss):
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Compare images (B, 1 or 3, H, W) in [0, 1]; a float32 scalar."""
-        lights = luminance(at_least_float32(prediction)), luminance(at_least_float32(target))
+        lights = luminance(prediction), luminance(target)
         height, width = lights[1].shape[-2:]
         factor = max(lights[0].shape[-2] // height, 1)
         if factor > 1 and lights[0].shape[-2:] == (height * factor, width * factor):

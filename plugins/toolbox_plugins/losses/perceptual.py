@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox import FeatureNetwork, Loss, UserError, did_you_mean
+from toolbox.training.precision import networks_in
 
 from .pixel import check_shapes
 from .statistics import STATISTICS, instance_normalized
@@ -42,6 +45,9 @@ class PerceptualLoss(Loss):
     the style away and leaves the content: the domain-invariant loss of UNIT's code and MUNIT (Huang et al. 2018), by
     `l2` on VGG16's `relu5_3`.
 
+    `amp` computes the features in the run's precision, bfloat16 under `--amp`; without it in float32. The differences
+    are taken in float32 either way.
+
     Raises:
         UserError: a layer that the network has not or without weight, an unknown criterion or normalisation.
     """
@@ -53,6 +59,7 @@ class PerceptualLoss(Loss):
         layers: dict[str, float] | None = None,
         criterion: str = "l1",
         normalize: str = "none",
+        amp: bool = True,
     ) -> None:
         super().__init__()
         self.layers = check_layers(features, {"conv5_4": 1.0} if layers is None else layers)
@@ -62,16 +69,22 @@ class PerceptualLoss(Loss):
             raise UserError(f"normalize must be none or instance, got {normalize!r}")
         if normalize == "instance" and criterion == "moments":
             raise UserError("normalize: instance makes all moments equal; choose another criterion than moments")
-        self.features, self.criterion, self.normalize = features, criterion, normalize
+        self.features, self.criterion, self.normalize, self.amp = features, criterion, normalize, amp
+
+    def asks(self, prediction: Tensor, target: Tensor) -> list[tuple[nn.Module, Tensor, list[str]]]:
+        """What `forward` is going to ask of the network, so that other losses' layers come in the same pass."""
+        names = [*self.layers] if self.amp else []
+        return [(self.features, images.float(), names) for images in (prediction, target)]
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Compare images (B, C, H, W) in [0, 1]; a float32 scalar. The target gets no gradient."""
         if self.criterion not in STATISTICS or prediction.shape[:2] != target.shape[:2]:
             check_shapes(prediction, target)
         names = list(self.layers)
-        found = self.features(prediction.float(), layers=names)  # {name: (B, c, h, w)}
-        with torch.no_grad():
-            wanted = self.features(target.float(), layers=names)
+        with in_precision(self.amp):
+            found = self.features(prediction.float(), layers=names)  # {name: (B, c, h, w)}
+            with torch.no_grad():
+                wanted = self.features(target.float(), layers=names)
         terms = [weight * self.distance(found[name], wanted[name]) for name, weight in self.layers.items()]
         return torch.stack(terms).sum()
 
@@ -89,8 +102,13 @@ class PerceptualLoss(Loss):
         """As in the config."""
         return (
             f"PerceptualLoss(features={self.features!r}, layers={self.layers}, criterion={self.criterion!r}, "
-            f"normalize={self.normalize!r})"
+            f"normalize={self.normalize!r}{'' if self.amp else ', amp=False'})"
         )
+
+
+def in_precision(amp: bool) -> AbstractContextManager[None]:
+    """Networks within compute in the run's precision, or else in float32."""
+    return nullcontext() if amp else networks_in(None)
 
 
 def check_layers(features: FeatureNetwork, layers: dict[str, float]) -> dict[str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from toolbox import Loss, UserError
-from toolbox.training.precision import at_least_float32
 
 
 class TotalVariationLoss(Loss):
@@ -24,7 +23,6 @@ class TotalVariationLoss(Loss):
 
     def forward(self, images: Tensor) -> Tensor:
         """Of images (B, C, H, W) in [0, 1]; a float32 scalar, 0 for plain ones."""
-        images = at_least_float32(images)
         steps = images.diff(dim=3), images.diff(dim=2)
         return sum((each.abs() if self.power == 1 else each.square()).sum() for each in steps) / images.numel()  # pyright: ignore[reportReturnType]
 
@@ -42,4 +40,4 @@ class KLLoss(Loss):
 
     def forward(self, code: Tensor) -> Tensor:
         """Of a code of any shape, before noise is added; a float32 scalar."""
-        return at_least_float32(code).square().mean()
+        return code.square().mean()

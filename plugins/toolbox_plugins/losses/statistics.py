@@ -15,8 +15,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     Gatys et al. 2016, normalised as Johnson et al. 2016, section 3.2.
     """
     flat = features.flatten(2)  # (B, c, h*w)
-    with torch.autocast(features.device.type, enabled=False):  # sums over all positions need float32
-        return flat @ flat.transpose(1, 2) / flat[0].numel()
+    return flat @ flat.transpose(1, 2) / flat[0].numel()
 
 
 def channel_moments(features: Tensor) -> Tensor:

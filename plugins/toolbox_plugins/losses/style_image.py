@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from toolbox import FeatureNetwork, Loss, UserError
 
-from .perceptual import check_layers
+from .perceptual import check_layers, in_precision
 from .statistics import STATISTICS
 from .style_files import check_size, mean_statistics
 
@@ -30,6 +30,9 @@ class StyleImageLoss(Loss):
     style, 1 far from it, and layers count alike on any network: Gram matrices of the edge-tuned VGG16's relu1_2
     differ a million times more than those of its relu4_3.
 
+    `amp` computes the features in the run's precision, bfloat16 under `--amp`; without it in float32, as the files'
+    always are. Statistics are taken in float32 either way.
+
     Raises:
         UserError: a layer that the network has not or without weight, an unknown criterion, a bad size or file.
     """
@@ -43,6 +46,7 @@ class StyleImageLoss(Loss):
         size: int | None = None,
         criterion: str = "gram",
         relative: bool = False,
+        amp: bool = True,
     ) -> None:
         super().__init__()
         self.layers = check_layers(features, JOHNSON if layers is None else layers)
@@ -50,14 +54,19 @@ class StyleImageLoss(Loss):
             raise UserError(f"criterion must be gram or moments, got {criterion!r}")
         check_size(size)
         self.features, self.image, self.size, self.criterion = features, image, size, criterion
-        self.relative = relative
+        self.relative, self.amp = relative, amp
         for number, each in enumerate(mean_statistics(image, size, self.describe)):
             self.register_buffer(f"target_{number}", each, persistent=False)
 
     def describe(self, images: Tensor) -> list[Tensor]:
         """The statistics of images (B, 3, H, W) in [0, 1], one tensor for each layer."""
-        found = self.features(images.float(), layers=list(self.layers))
+        with in_precision(self.amp):
+            found = self.features(images.float(), layers=list(self.layers))
         return [STATISTICS[self.criterion][0](found[name].float()) for name in self.layers]
+
+    def asks(self, prediction: Tensor, target: Tensor | None = None) -> list[tuple[nn.Module, Tensor, list[str]]]:
+        """What `forward` is going to ask of the network, so that other losses' layers come in the same pass."""
+        return [(self.features, prediction.float(), [*self.layers] if self.amp else [])]
 
     def forward(self, prediction: Tensor, target: Tensor | None = None) -> Tensor:
         """Compare images (B, 3, H, W) in [0, 1] with the style; a float32 scalar.
@@ -81,5 +90,6 @@ class StyleImageLoss(Loss):
         """As in the config."""
         return (
             f"StyleImageLoss(features={self.features!r}, image={self.image!r}, layers={self.layers}, "
-            f"size={self.size}, criterion={self.criterion!r}, relative={self.relative})"
+            f"size={self.size}, criterion={self.criterion!r}, relative={self.relative}"
+            f"{'' if self.amp else ', amp=False'})"
         )

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from toolbox import FeatureNetwork, PairedMetric, UserError
 
+from .activations import activations_of
+
 EPSILON = 1e-10
 """Added to a vector's length before dividing by it, as LPIPS does."""
 
@@ -70,5 +72,4 @@ class DeepMetric(PairedMetric):
         images = torch.stack([prediction, reference]).float().clamp(0, 1)  # (2, 3, H, W)
         images = (images * 255).round() / 255 if self.quantize else images
         images = images[..., self.crop : images.shape[-2] - self.crop, self.crop : images.shape[-1] - self.crop]
-        found = self.features.to(images.device)(images, layers=self.layers)
-        return [found[layer] for layer in self.layers]
+        return activations_of(self.features, images, self.layers)

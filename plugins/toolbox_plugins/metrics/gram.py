@@ -9,6 +9,7 @@ from torch import Tensor
 
 from toolbox import FeatureNetwork, UserError, did_you_mean
 
+from .activations import activations_of
 from .to_style import StyleDistance
 
 
@@ -52,9 +53,8 @@ class GramDistance(StyleDistance):
         short = getattr(features, "short_name", type(features).__name__.lower())
         self.name = f"{short}_gram"
         side = max(getattr(features, "smallest", 1), 32)
-        with torch.no_grad():  # rank 0 splits what other ranks described
-            found = features(torch.zeros(1, 3, side, side), layers=self.layers)
-        self.ends = [0, *accumulate(found[layer].shape[1] ** 2 for layer in self.layers)]
+        found = activations_of(features, torch.zeros(1, 3, side, side), self.layers)
+        self.ends = [0, *accumulate(each.shape[1] ** 2 for each in found)]  # rank 0 splits what others described
 
     @property
     def protocol(self) -> str:
@@ -64,10 +64,9 @@ class GramDistance(StyleDistance):
     def describe(self, image: Tensor) -> Tensor:
         """The Gram matrices of all layers for an image (3, H, W) in [0, 1], one after the other."""
         image = self.rounded(image)[None]
-        found = self.features.to(image.device)(image, layers=self.layers)
         matrices = []
-        for layer in self.layers:
-            rows = found[layer][0].flatten(1).double()  # (c, h*w)
+        for found in activations_of(self.features, image, self.layers):
+            rows = found[0].flatten(1).double()  # (c, h*w)
             matrices.append((rows @ rows.T / rows.shape[1]).flatten())
         return torch.cat(matrices).float().cpu()
 

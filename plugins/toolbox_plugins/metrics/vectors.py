@@ -10,6 +10,8 @@ from torch import Tensor
 
 from toolbox import FeatureNetwork, SetMetric, UserError, did_you_mean, resize_to
 
+from .activations import activations_of
+
 BATCH = 32
 """So many crops are seen by the network at once."""
 
@@ -80,10 +82,10 @@ class VectorMetric(SetMetric):
         images = image.float().clamp(0, 1)[None]
         images = (images * 255).round() / 255 if self.quantize else images
         images = _squares(images, self.crops) if self.crops else images
-        network, found = self.features.to(images.device), []
+        found = []
         for part in images.split(BATCH):
             part = resize_to(part, (self.resize, self.resize)).clamp(0, 1) if self.resize else part
-            found.append(network(part, layers=[self.layer])[self.layer].mean(dim=(2, 3)))
+            found.append(activations_of(self.features, part, [self.layer])[0].mean(dim=(2, 3)))
         return torch.cat(found).cpu()
 
     def compare(self, predictions: Sequence[Tensor], references: Sequence[Tensor]) -> float:

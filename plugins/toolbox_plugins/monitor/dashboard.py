@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite, log10
+from math import log10
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from .verdicts import Look
+from .curves import Curves
 
 COLUMNS, WIDTH, HEIGHT, MARGIN = 3, 330, 180, 34
 COLORS = ((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189), (140, 86, 75), (23, 190, 207))
@@ -44,16 +44,18 @@ def label_of(name: str) -> str:
     return f"{head.removeprefix('accuracy_')} {rest}" if kind_of(name) != head else rest
 
 
-def draw(history: Sequence[Look], marks: Sequence[tuple[int, str]], path: Path, title: str) -> None:
-    """Write the picture; `marks` are iterations with a verdict, shown as vertical lines."""
+def draw(curves: Curves, path: Path, title: str) -> None:
+    """Write the picture; iterations with a verdict are vertical lines."""
     sheet = Image.new("RGB", (COLUMNS * WIDTH, 22 + -(-len(KINDS) // COLUMNS) * HEIGHT), "white")
     pen = ImageDraw.Draw(sheet)
     pen.text((6, 5), title, fill="black")
+    by_kind: dict[str, list[str]] = {}
+    for name in sorted(curves.names()):
+        by_kind.setdefault(kind_of(name), []).append(name)
     for number, (kind, (caption, logarithmic)) in enumerate(KINDS.items()):
         left, top = number % COLUMNS * WIDTH, 22 + number // COLUMNS * HEIGHT
-        names = sorted({name for look in history for name in look if kind_of(name) == kind})
-        lines = {name: [(look["iteration"], look[name]) for look in history if name in look] for name in names}
-        plot(pen, (left, top), caption, lines, logarithmic, [at for at, _ in marks])
+        lines = {name: curves.points(name) for name in by_kind.get(kind, ())}
+        plot(pen, (left, top), caption, lines, logarithmic, curves.marks)
     partial = path.with_suffix(".partial.png")
     sheet.save(partial)
     partial.replace(path)
@@ -73,7 +75,7 @@ def plot(
     pen.text((corner[0] + MARGIN, corner[1] + 2), caption + (" (log)" if logarithmic else ""), fill="black")
     pen.rectangle((left, top, right, bottom), outline=(180, 180, 180))
     scaled = {
-        name: [(x, log10(max(abs(y), 1e-12)) if logarithmic else y) for x, y in points if isfinite(y)]
+        name: [(x, log10(max(abs(y), 1e-12)) if logarithmic else y) for x, y in points]
         for name, points in lines.items()
     }
     points = [point for each in scaled.values() for point in each]

@@ -17,12 +17,15 @@ from torch import Tensor
 from toolbox import UserError, did_you_mean
 
 from . import first_aid
+from .curves import Curves
 from .dashboard import draw
 from .measures import aside, health
 from .verdicts import NAMES, Look, Thresholds, Verdict, judge
 
 GLANCE = 10
 """Iterations between two glances at the losses, which need no look of their own."""
+PAINTED = 5
+"""Looks between two pictures."""
 FEW = 4
 """Images that diversity wants: with smaller batches, some before the look are kept for it."""
 
@@ -30,7 +33,8 @@ FEW = 4
 class HealthMonitor(Hook):
     """At the first and every `interval` iterations measures how D and G are, says what is wrong, and helps if asked to.
 
-    Measured on the current batch, in evaluation mode: accuracy of each discriminator on real and fake (at its
+    Measured on the current batch, as a step of the run would see it (its precision, its checkpointing, one loss after
+    the other, so in no more memory), but in evaluation mode: accuracy of each discriminator on real and fake (at its
     objective's boundary, or between the means), logit gap, gradient norms of every loss term, of the generators and of
     each discriminator, its penalties, its steepest slope between real and fake, the largest singular value of each
     network's layers, diversity, brightness and colour of the fakes beside the real ones. All of it goes to
@@ -90,7 +94,9 @@ class HealthMonitor(Hook):
     def start(self) -> None:
         """Nothing seen yet."""
         self.history: list[Look] = []
-        self.marks: list[tuple[int, str]] = []
+        self.curves = Curves()
+        self.told: str | None = None
+        self.verdicts = 0
         self.open: dict[str, str] = {}
         self.rolled_back = 0
         self.peaks: dict[str, float] = {}
@@ -110,7 +116,8 @@ class HealthMonitor(Hook):
         for line in lines:
             entry = json.loads(line)
             self.history.append({name: float(value) for name, value in entry["measures"].items()})
-            self.marks += [(entry["iteration"], sentence) for sentence in entry["verdicts"]]
+            self.curves.add(self.history[-1])
+            self.note(entry["iteration"], entry["verdicts"])
             self.open, self.rolled_back = entry["open"], entry["rolled_back"]
             if entry["acted"]:
                 self.history.clear()
@@ -151,6 +158,7 @@ class HealthMonitor(Hook):
             runner.visualizer.add_scalars(others, step=done)
         look["iteration"] = float(done)
         self.history.append(look)
+        self.curves.add(look)
         self.decide(runner, done, due)
 
     def decide(self, runner: Any, done: int, due: bool) -> None:
@@ -160,7 +168,7 @@ class HealthMonitor(Hook):
         fresh = [sentence for key, sentence in now.items() if key not in self.open]
         over = [key for key in self.open if key not in now]
         self.open = now
-        self.marks += [(done, sentence) for sentence in fresh]
+        self.note(done, fresh)
         if runner.rank == 0:
             for sentence in fresh:
                 runner.logger.warning("iteration %d: health: %s", done, sentence)
@@ -171,6 +179,12 @@ class HealthMonitor(Hook):
         if runner.rank == 0:
             self.write(self.history[-1], fresh, done, bool(acts))
         self.help(runner, verdicts, acts, done, due)
+
+    def note(self, iteration: int, sentences: list[str]) -> None:
+        """Keep new verdicts for the picture and for the line at the end."""
+        if sentences:
+            self.curves.mark(iteration)
+            self.verdicts, self.told = self.verdicts + len(sentences), sentences[-1]
 
     def glance(self, outputs: Mapping[str, Tensor]) -> dict[str, float]:
         """What the iteration logged, the mean over processes."""
@@ -201,8 +215,9 @@ class HealthMonitor(Hook):
 
     def measure(self, runner: Any, batch: Any) -> dict[str, float]:
         """All measures of a batch, the mean over processes."""
+        step = runner.optimizers["generator"]
         with aside(runner.algorithm), torch.enable_grad():
-            found = health(runner.algorithm, batch, self.near)
+            found = health(runner.algorithm, batch, self.near, lambda: step.optim_context(runner.algorithm))
         found |= {f"penalty/{name}": value for name, value in self.penalties.items()}
         self.near.clear()
         self.penalties.clear()
@@ -244,22 +259,19 @@ class HealthMonitor(Hook):
         }
         with open(self.folder / "health.jsonl", "a") as file:
             file.write(json.dumps(entry) + "\n")
-        if len(self.history) % 5 == 0 or sentences:
+        if len(self.history) % PAINTED == 0 or sentences:
             self.paint(self.folder)
 
     def paint(self, folder: Path) -> None:
         """The picture of the whole run."""
-        lines = (folder / "health.jsonl").read_text().splitlines()
-        looks = [json.loads(line)["measures"] for line in lines]
-        if looks:
-            title = self.marks[-1][1] if self.marks else "healthy so far"
-            draw(looks, self.marks, folder / "health.png", title[:150])
+        if self.curves.spans:
+            draw(self.curves, folder / "health.png", (self.told or "healthy so far")[:150])
 
     def after_train(self, runner: Any) -> None:
         """One line on the whole run."""
         if runner.rank == 0:
-            last = f"{len(self.marks)} verdicts, the last: {self.marks[-1][1]}" if self.marks else "healthy throughout"
-            still = "; still so at the end" if self.open else "; well again at the end" if self.marks else ""
+            last = f"{self.verdicts} verdicts, the last: {self.told}" if self.verdicts else "healthy throughout"
+            still = "; still so at the end" if self.open else "; well again at the end" if self.verdicts else ""
             runner.logger.info("health: %s%s", last, still)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:

@@ -40,5 +40,4 @@ class RealESRGAN(ESRGAN):
     @torch.no_grad()
     def sharpened(self, images: Tensor) -> Tensor:
         """The target of images (B, C, H, W) in [0, 1]."""
-        with torch.autocast(images.device.type, enabled=False):  # bfloat16 would round the target to 8 bits
-            return usm_sharpen(images)
+        return usm_sharpen(images)

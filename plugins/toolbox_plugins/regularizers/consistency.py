@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox import Judge, Regularizer, UserError
+from toolbox_plugins.augmentations.geometry import with_all_frames
 
 
 class ConsistencyRegularization(Regularizer):
@@ -31,7 +32,7 @@ class ConsistencyRegularization(Regularizer):
         """The mean over samples, summed over scales and sets; a scalar."""
         terms = []
         for images in (real, fake) if self.fake else (real,):
-            for still, moved in zip(judge(images), judge(self.move(images)), strict=True):
+            for still, moved in zip(judge(images), judge(with_all_frames(self.move, images)), strict=True):
                 terms.append((still.flatten(1).mean(1) - moved.flatten(1).mean(1)).square().mean())
         return torch.stack(terms).sum()
 

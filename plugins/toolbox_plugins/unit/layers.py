@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from toolbox import UserError
+from toolbox.training.precision import at_least_float32
 
 
 class ConvBlock(nn.Module):
@@ -67,7 +68,7 @@ class SampleNorm(nn.Module):
 
     (x - mean) / (std + 1e-5), with the unbiased deviation, as in MUNIT's code; gamma begins uniform in [0, 1]. A sample
     that is the same everywhere has deviation 0, at which the root has no slope: it is cut off there, so that its
-    gradient is 0 and not NaN.
+    gradient is 0 and not NaN. Statistics are taken in float32: the squares of a whole sample overflow float16.
     """
 
     def __init__(self, channels: int) -> None:
@@ -76,9 +77,10 @@ class SampleNorm(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Normalise each sample of (B, C, H, W)."""
-        variance, mean = torch.var_mean(features, (1, 2, 3), keepdim=True)
-        normal = (features - mean) / (variance.clamp_min(1e-14).sqrt() + 1e-5)
-        return normal * self.gamma[:, None, None] + self.beta[:, None, None]
+        exact = at_least_float32(features)
+        variance, mean = torch.var_mean(exact, (1, 2, 3), keepdim=True)
+        normal = (exact - mean) / (variance.clamp_min(1e-14).sqrt() + 1e-5)
+        return (normal * self.gamma[:, None, None] + self.beta[:, None, None]).to(features.dtype)
 
 
 def make_norm(norm: str, channels: int) -> nn.Module:
