@@ -54,8 +54,8 @@ def arguments_of(kind: str, name: str, component: type, found: Found) -> dict[st
     """What to build a component with: the config's arguments, or else the class's own, or else its defaults alone."""
     if (kind, name) in found:
         return found[kind, name]
-    example = getattr(component, "example_arguments", None)
-    given = dict(example()) if callable(example) else {}
+    example: Any = getattr(component, "example_arguments", None)
+    given = {} if example is None else dict(example())
     required = _required(component)
     return {key: make() for key, make in _AT_HAND.get(kind, {}).items() if key in required} | given
 
@@ -79,8 +79,8 @@ def built(kind: str, name: str, component: Any, arguments: Mapping[str, Any]) ->
 
 def example_inputs(made: Any) -> Sequence[Any] | None:
     """What the component says that it takes: a tuple, as its `forward` gets it; None where it says nothing."""
-    example = getattr(made, "example_inputs", None)
-    return tuple(example()) if callable(example) else None
+    example: Any = getattr(made, "example_inputs", None)
+    return None if example is None else tuple(example())
 
 
 def channels_of(component: type, arguments: Mapping[str, Any]) -> int:
