@@ -1,4 +1,8 @@
-"""Settings that every test shares: one thread each (tests run side by side), broken plugins raise, an own cache."""
+"""Settings that every test shares: one thread each (tests run side by side), broken plugins raise, an own cache.
+
+Plugins of others that happen to be installed are left out, here and in every process that a test starts: what they
+register is not what is tested, and a broken one would stop every test.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from strangers import left_out
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["TOOLBOX_STRICT"] = "1"
+os.environ["TOOLBOX_PLUGINS"] = left_out()
 
 import pytest
 import torch

@@ -43,7 +43,8 @@ def elsewhere(unpacked: Path, tmp_path: Path, *arguments: str) -> str:
 def test_the_wheel_holds_the_code_the_plugins_the_configs_and_the_licences(unpacked: Path) -> None:
     assert below(unpacked / "toolbox" / "configs", "*") == below(ROOT / "configs", "*")
     assert below(unpacked / "toolbox" / "models", "*") == below(ROOT / "models", "*") != set()
-    assert below(unpacked / "toolbox", "*.py") == below(ROOT / "toolbox", "*.py")
+    code = {name for name in below(unpacked / "toolbox", "*.py") if not name.startswith("template/")}
+    assert code == below(ROOT / "toolbox", "*.py") and (unpacked / "toolbox" / "py.typed").is_file()
     assert below(unpacked / "toolbox_plugins", "*") == below(ROOT / "plugins" / "toolbox_plugins", "*.py")
     assert (unpacked / "toolbox/configs/demo/photos/CREDITS.md").is_file()
     assert len(below(unpacked / "toolbox" / "configs" / "demo" / "photos", "*.jpg")) == 16
@@ -53,8 +54,17 @@ def test_the_wheel_holds_the_code_the_plugins_the_configs_and_the_licences(unpac
 
 def test_the_wheel_holds_nothing_else(unpacked: Path) -> None:
     assert {path.name.partition("-")[0] for path in unpacked.iterdir()} == {"toolbox", "toolbox_plugins", "gan_toolbox"}
-    names = below(unpacked, "*")
+    names = {name for name in below(unpacked, "*") if not name.startswith("toolbox/template/tests/")}
     assert not [name for name in names if "test_" in name or "__pycache__" in name or name.endswith(".pth")]
+
+
+def test_a_plugin_is_begun_from_the_wheels_own_template(unpacked: Path, tmp_path: Path) -> None:
+    tracked = {name for name in below(ROOT / "plugins" / "template", "*") if "__pycache__" not in name}
+    wanted = {name for name in tracked if name.split("/")[0] not in (".pytest_cache", "work_dirs", "photos", "build")}
+    assert wanted <= below(unpacked / "toolbox" / "template", "*")
+    code = "from toolbox.cli import main; raise SystemExit(main(['plugins', 'new', 'mine']))"
+    assert "a plugin of every kind" in elsewhere(unpacked, tmp_path, "-c", code)
+    assert wanted <= below(tmp_path / "mine", "*")
 
 
 def test_a_shipped_config_and_its_photographs_are_found_without_the_checkout(unpacked: Path, tmp_path: Path) -> None:

@@ -207,3 +207,27 @@ def test_a_wrong_config_is_a_line_and_the_exit_code_is_one(
     assert "did you mean 'blocks'?" in " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert command("doctor", tmp_path / "absent.yaml") == 1
     assert command("doctor", file) == 0
+
+
+def test_every_path_that_a_config_names_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "there.jpg").write_bytes(b"")
+    perceptual = {"type": "StyleImageLoss", "image": str(tmp_path / "there.jpg"), "features": {"type": "VGG19"}}
+    losses = {"pixel": {"type": "L1Loss"}, "style": [perceptual, {**perceptual, "image": "paintings/nowhere.jpg"}]}
+    degradation = {"type": "Stages", "stages": [{"type": "Kernels", "file": "kernels.npz"}]}
+    config = load_config(write_config(sr_config(tmp_path, losses=losses, degradation=degradation), tmp_path / "c.yaml"))
+    config.data["val_evaluator"] += [
+        {"type": "LPIPS", "weights": "nowhere.pth"},
+        {"type": "ColorHistogramDistance", "prediction": "sr", "style": "paintings/folder"},
+    ]
+    transforms = [{"type": "Copy", "source": "hr", "target": "style"}, {"type": "Lut", "tables": ["a.cube", "b.cube"]}]
+    config.data["train_dataloader"]["dataset"]["transforms"] = transforms
+    findings = list(examine_config(config))
+    assert of(findings, "model.losses.style.0.image").state == "ok"
+    missing = {each.subject for each in findings if each.state == "bad" and "there is no file" in each.found}
+    assert missing == {
+        "model.losses.style.1.image",
+        "model.degradation.stages.0.file",
+        "val_evaluator.1.weights",
+        "val_evaluator.2.style",
+        "train_dataloader.dataset.transforms.1.tables",
+    }

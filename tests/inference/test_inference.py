@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from runs import command, pictures, sr_config, style_config, write_config
-from toolbox.inference import Options, load
+from toolbox.config import load_config
+from toolbox.inference import Options, load, load_algorithm
 from toolbox.inference.picture import Picture, read_picture
 from toolbox.inference.picture_write import write_picture
 from toolbox.io.errors import UserError
@@ -42,6 +43,27 @@ def test_a_folder_keeps_its_tree_and_odd_sizes_come_out_exact(trained: Path, tmp
         "deep/00_x2.png", "deep/01_x2.png", "odd_x2.png",
     ]  # fmt: skip
     assert read_image(tmp_path / "out" / "odd_x2.png").shape == (34, 46, 3)
+
+
+def test_only_what_predicts_is_built_and_averages_are_used_where_the_checkpoint_has_them(
+    trained: Path, tmp_path: Path
+) -> None:
+    losses = {"pixel": {"type": "ColorMomentLoss", "image": "no/such/painting.jpg"}}
+    without = sr_config(tmp_path, losses=losses, ema=None)
+    assert command("train", write_config(without, tmp_path / "run.yaml"), "--dry-run") == 2, "the painting is missing"
+    algorithm = load_algorithm(load_config(tmp_path / "run.yaml"), trained / "run/iter_6.pth")
+    state = torch.load(trained / "run/iter_6.pth", weights_only=True)["state_dict"]
+    used = algorithm.averaged_network("generator").state_dict()
+    assert all(torch.equal(value, state[f"generator_ema.{key}"]) for key, value in used.items())
+    assert algorithm.judged == {} and len(algorithm.losses) == 0
+    assert command(
+        "infer", pictures(tmp_path / "in", 1), "-o", tmp_path / "out", "--config", tmp_path / "run.yaml",
+        "--checkpoint", trained / "run/iter_6.pth",
+    ) == 0  # fmt: skip
+    plain = {key: value for key, value in state.items() if not key.startswith("generator_ema.")}
+    torch.save({"state_dict": plain}, tmp_path / "plain.pth")
+    used = load_algorithm(load_config(tmp_path / "run.yaml"), tmp_path / "plain.pth").averaged_network("generator")
+    assert all(torch.equal(value, state[f"generator.{key}"]) for key, value in used.state_dict().items())
 
 
 def test_a_bad_file_is_named_and_the_others_are_done(

@@ -8,17 +8,21 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
 
+import toolbox
 from toolbox import testing
 from toolbox.config.structure import SECTIONS
 from toolbox.contracts.nested import nested_kinds
 from toolbox.plugins import hookspecs
 from toolbox.plugins.manager import GROUP, PluginManager, use
 from toolbox.plugins.registry import registry
-from toolbox.testing import check_loss
+from toolbox.testing import assemble, check_loss, check_training
+from toolbox.testing.objective import LeastSquares
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
@@ -95,6 +99,21 @@ def test_the_readmes_nested_component_is_recognised() -> None:
     assert nested_kinds(namespace["FeatureDistance"]) == {"features": "features"}
 
 
+def test_the_readmes_algorithm_trains_and_its_variant_keeps_its_state() -> None:
+    made: dict[str, Any] = {}
+    for block in fences("python")[2:5]:
+        exec(block, made)  # our own text
+    check_training(assemble(made["ConsistentUpscaler"], LeastSquares))
+    check_loss(made["LabelLoss"](**made["LabelLoss"].example_arguments()), inputs=made["LabelLoss"].example_inputs())
+    variant = made["Warmed"](base=LeastSquares(), steps=4)
+    fake = [torch.full((2, 1), 3.0)]
+    assert variant.g_loss(fake, None) == 0.0
+    variant.finish_step(torch.nn.Identity())
+    again = made["Warmed"](base=LeastSquares(), steps=4)
+    again.load_state_dict(variant.state_dict())
+    assert again.g_loss(fake, None) == LeastSquares().g_loss(fake, None) / 4
+
+
 def test_the_readmes_yaml_and_its_other_code_are_well_formed() -> None:
     for block in fences("yaml"):
         content = yaml.safe_load(block)
@@ -112,7 +131,7 @@ def test_the_templates_entry_point_is_in_the_toolboxs_group_and_names_its_module
 
 def test_the_template_implements_hooks_that_exist_and_registers_what_its_readme_lists(template: PluginManager) -> None:
     plugin = template.plugins["my_gan"]
-    assert plugin.error is None and len(plugin.hooks) == 6
+    assert plugin.error is None and len(plugin.hooks) == 11
     listed = re.findall(r"^\| \[`\w+\.py`\]\S+ \| `(\w+)` \|", (TEMPLATE / "README.md").read_text(), re.MULTILINE)
     registered = [
         name
@@ -121,7 +140,7 @@ def test_the_template_implements_hooks_that_exist_and_registers_what_its_readme_
         for owned in registry(hook.removeprefix("register_")).owners(name)
         if owned.plugin is plugin
     ]
-    assert sorted(registered) == sorted(listed) and len(listed) == 6
+    assert sorted(registered) == sorted(listed) and len(listed) == 11
 
 
 def test_no_name_of_the_template_clashes_with_a_built_in(template: PluginManager) -> None:
@@ -130,10 +149,19 @@ def test_no_name_of_the_template_clashes_with_a_built_in(template: PluginManager
         assert all(len(each.owners(name)) == 1 for name in each.names())
 
 
-def test_the_templates_config_uses_everything_that_the_template_registers(template: PluginManager) -> None:
-    config = (TEMPLATE / "template.yaml").read_text(encoding="utf-8")
+def test_the_templates_configs_use_everything_that_the_template_registers(template: PluginManager) -> None:
+    files = (TEMPLATE / "template.yaml", TEMPLATE / "src" / "my_gan" / "configs" / "stripes.yaml")
+    config = "".join(file.read_text(encoding="utf-8") for file in files)
     for hook in template.plugins["my_gan"].hooks:
         each = registry(hook.removeprefix("register_"))
         for name in each.names():
-            if each.owners(name)[0].plugin.name == "my_gan":
-                assert f"{{type: {name}" in config
+            if each.owners(name)[0].plugin.name == "my_gan" and each.kind != "formats":  # a file decides on its format
+                assert f"type: {name}" in config
+
+
+def test_every_public_name_is_in_the_readmes_table_and_no_other() -> None:
+    table = README.partition("## What may be imported")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| .+ \|$", table, re.MULTILINE)[1:]
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert len(listed) == len(set(listed)), "a name is listed twice"
+    assert set(listed) == set(toolbox.__all__) - {"__version__"}

@@ -16,6 +16,8 @@ import torch
 import yaml
 from PIL import Image
 
+from toolbox.cli import run
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -81,8 +83,24 @@ def test_the_installed_template_is_listed_without_importing_torch(stranger: Stra
 
 def test_the_templates_components_and_its_own_tests_pass(stranger: Stranger) -> None:
     checked = stranger.tool("plugins", "check", "my_gan").splitlines()
-    assert len(checked) == 6 and all(line.startswith("ok") and "keeps to the contract" in line for line in checked)
+    assert len(checked) == 11 and all(line.startswith("ok") and "keeps to the contract" in line for line in checked)
     assert " passed" in stranger("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error::UserWarning")
+
+
+def test_the_recipe_inside_the_package_is_found_by_the_plugins_name_and_needs_no_data(stranger: Stranger) -> None:
+    options = ["--cfg-options", "train_cfg.max_iters=4", "train_cfg.val_interval=4", "custom_hooks.0.interval=2"]
+    said = stranger.tool("train", "my_gan/stripes.yaml", *options, "--work-dir", "striped")
+    assert "edge_error[RGB,forward,peak255]" in said
+    lines = (stranger.home / "striped" / "losses.csv").read_text().splitlines()
+    assert lines[0] == "iteration,g/back,g/pixel" and [line.partition(",")[0] for line in lines[1:]] == ["2", "4"]
+
+
+def test_a_new_plugin_is_a_copy_of_the_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plugins", ["new", str(tmp_path / "mine")]) == 0
+    assert (tmp_path / "mine" / "src" / "my_gan" / "configs" / "stripes.yaml").is_file()
+    assert not list((tmp_path / "mine").rglob("__pycache__"))
+    assert run("plugins", ["new", str(tmp_path / "mine")]) == 2
+    assert "is there already; name a new folder" in capsys.readouterr().err
 
 
 def test_the_template_trains_resumes_tests_and_infers(stranger: Stranger) -> None:

@@ -353,6 +353,9 @@ def test_a_forgotten_entry_point_is_found(install: Install, tmp_path: Path, caps
     assert run("plugins", ["check", "forgetful_module", "-p", "forgetful_module"]) == 1
     assert f"no  plugin/forgetful_module: {said}" in capsys.readouterr().out.splitlines()
     (tmp_path / "states.py").write_text(PLUGIN)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "another-project"\n')
+    assert run("plugins", ["check", str(tmp_path / "states.py")]) == 1
+    assert "entry point" not in capsys.readouterr().out, "a single file is a plugin as it is"
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "states"\n')
     assert run("plugins", ["check", str(tmp_path / "states.py")]) == 1
     assert "has no entry point, so that only -p finds the plugin" in capsys.readouterr().out

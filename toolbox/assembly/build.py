@@ -139,16 +139,19 @@ def seed_of(config: Config) -> int:
     return int((config.data.get("randomness") or {}).get("seed") or 0)
 
 
-def build_generators(model: Mapping[str, Any]) -> Algorithm:
-    """Build the algorithm with its generators alone, to predict: no discriminators, objectives, losses or averages."""
+def build_generators(model: Mapping[str, Any], *, averaged: bool = False) -> Algorithm:
+    """Build the algorithm with its generators alone, to predict: no discriminators, objectives or losses.
+
+    `averaged`: with room for their averages, for a checkpoint that holds some.
+    """
     algorithm: Any = registry("algorithms").get(model["type"])
     kinds = algorithm.slots()
     networks = {slot: build_component(kinds[slot], model[slot], f"model.{slot}") for slot in algorithm.generators}
     normalize(networks, model)
     finish(networks, {"channels_last": model.get("channels_last")})  # the other switches are for training
-    return algorithm(
-        Parts(networks=networks, channels_last=model.get("channels_last", False)), **own_arguments(algorithm, model)
-    )
+    ema = (model.get("ema") or 0.999) if averaged else None  # the decay is of no use here
+    parts = Parts(networks=networks, ema=ema, channels_last=model.get("channels_last", False))
+    return algorithm(parts, **own_arguments(algorithm, model))
 
 
 def own_arguments(algorithm: Any, model: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -14,8 +15,15 @@ from toolbox.assembly.doctor import Finding, isolated
 from toolbox.config import Config
 from toolbox.config.shipped import shown
 from toolbox.io.errors import UserError
-from toolbox.io.images import images_at, read_image
+from toolbox.io.images import SUFFIXES, images_at, read_image
 
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+EVALUATIONS = ("val_evaluator", "test_evaluator")
+PATH_KEYS = re.compile(r"(.*_)?(images?|styles?|files?|folders?|path|dir|directory)")
+"""Arguments that name a file or a folder, whatever their values look like."""
+PATH_SUFFIXES = {
+    *SUFFIXES, ".pth", ".pt", ".ckpt", ".safetensors", ".npz", ".npy", ".csv", ".json", ".txt", ".h5", ".cube",
+}  # fmt: skip
 LITTLE_SPACE = 2 * 2**30
 SECONDS = 20.0
 """How long the images of one folder are read."""
@@ -25,15 +33,18 @@ def examine_config(config: Config, *, seconds: float = SECONDS) -> Iterator[Find
     """Everything that the config refers to; a config that is wrong itself is a finding."""
     yield from isolated("config", lambda: wholeness(config))
     folders = {}
-    for split in ("train", "val", "test"):
-        loader = config.data.get(f"{split}_dataloader")
-        for key, root in data_folders(loader, f"{split}_dataloader"):
+    for section in LOADERS:
+        for key, root in data_folders(config.data.get(section), section):
             folders.setdefault(root, key)
     for root, key in folders.items():
         yield from isolated(key, lambda root=root, key=key: folder_of_images(key, root, seconds))
     yield from isolated("load_from", lambda: starting_point(config))
-    for key, weights, sha256 in weight_files(config.data.get("model"), "model"):
-        yield from isolated(key, lambda k=key, w=weights, s=sha256: one_weight_file(k, w, s))
+    for section in ("model", *EVALUATIONS, "custom_hooks"):
+        for key, weights, sha256 in weight_files(config.data.get(section), section):
+            yield from isolated(key, lambda k=key, w=weights, s=sha256: one_weight_file(k, w, s))
+    for section in ("model", *LOADERS, *EVALUATIONS, "custom_hooks"):
+        for key, path in other_paths(config.data.get(section), section):
+            yield from isolated(key, lambda k=key, p=path: one_path(k, p))
     yield from isolated("work_dir", lambda: place_to_write(config))
 
 
@@ -108,6 +119,38 @@ def weight_files(value: Any, key: str) -> Iterator[tuple[str, str, Any]]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from weight_files(item, f"{key}.{index}")
+
+
+def other_paths(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Every other argument that names a file or a folder, by its own name or by the file's: its key, and the path."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from other_paths(item, f"{key}.{index}")
+    for name, item in value.items() if isinstance(value, Mapping) else ():
+        name, here = str(name), f"{key}.{name}"
+        if name in ("type", "weights", "root", "roots") or name.startswith("root_"):
+            continue  # looked at elsewhere
+        each = item if isinstance(item, list) and all(isinstance(one, str) for one in item) else [item]
+        for one in each:
+            if isinstance(one, str) and "://" not in one and is_path(name, one):
+                yield here, one
+            elif not isinstance(one, str):
+                yield from other_paths(one, here)
+
+
+def is_path(name: str, value: str) -> bool:
+    """Whether an argument is one of a file or a folder: it is called so and looks like one, or ends as files do."""
+    named = PATH_KEYS.fullmatch(name) is not None and ("/" in value or "." in value or Path(value).exists())
+    return named or Path(value).suffix.lower() in PATH_SUFFIXES
+
+
+def one_path(key: str, path: str) -> Iterator[Finding]:
+    """Whether a file or folder is there."""
+    place = Path(path).expanduser()
+    if place.exists():
+        yield Finding(key, "ok", path)
+    else:
+        yield Finding(key, "bad", f"there is no file or folder {path}", "mend the path, or fetch the file")
 
 
 def one_weight_file(key: str, weights: str, sha256: Any) -> Iterator[Finding]:

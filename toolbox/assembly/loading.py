@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolbox.assembly.build import seeded_algorithm
+from toolbox.assembly.build import build_generators, seed_of
 from toolbox.assembly.export import load_exported
 from toolbox.config import Config
+from toolbox.engine.random_state import seed_all
 from toolbox.io.errors import UserError, did_you_mean
 from toolbox.training.algorithm import Algorithm
 from toolbox.training.starting import begin_with
@@ -19,7 +20,7 @@ from toolbox.weights.checkpoint import read_checkpoint
 from toolbox.weights.file import description_file
 from toolbox.weights.importing import load_network
 from toolbox.weights.shipped import shipped_model, shipped_models
-from toolbox.weights.state import load_portable_state
+from toolbox.weights.state import load_portable_state, portable_state
 
 STYLE_FLAGS = "--style, --strength and --seed"
 
@@ -93,18 +94,27 @@ def trained_network(
 def load_algorithm(
     config: Config, checkpoint: str | Path | None = None, *, device: str | torch.device = "cpu"
 ) -> Algorithm:
-    """The config's model with a checkpoint's weights, by default those of its `load_from`, ready to `predict`."""
+    """The config's networks with a checkpoint's weights, by default those of its `load_from`, ready to `predict`.
+
+    Averages where the checkpoint has them. What only trains is not built: no losses, no discriminators, no
+    degradation, so that none of their files need be there.
+    """
     source = checkpoint or config.data.get("load_from")
     if not source:
         raise UserError(f"--checkpoint: is missing, and {config.source('')} names no weights by load_from")
-    algorithm = seeded_algorithm(config)
+    seed_all(seed_of(config))
     if isinstance(source, Mapping):
+        algorithm = build_generators(config.data["model"])
         begin_with(algorithm, source, whole=True)
     else:
         state = read_checkpoint(source).get("state_dict")
         if not isinstance(state, dict):
             raise UserError(f"{source}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
-        load_portable_state(algorithm, state, str(source))
+        averaged = any(key.partition(".")[0].endswith("_ema") for key in state)
+        algorithm = build_generators(config.data["model"], averaged=averaged)
+        heads = {key.partition(".")[0] for key in portable_state(algorithm)}
+        kept = {key: value for key, value in state.items() if key.partition(".")[0] in heads}
+        load_portable_state(algorithm, kept, str(source))
     algorithm.to(device)
     return algorithm.eval()
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "evaluate": "price a folder of images, from any program, against references",
     "export": "write the trained generators alone, with a description",
     "models": "list, download and verify official weights",
-    "plugins": "list plugins, show what they register, check one",
+    "plugins": "list plugins, show what they register, check one, begin one",
     "doctor": "look at the installation, the devices and what a config needs",
 }
 

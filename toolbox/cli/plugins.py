@@ -1,4 +1,4 @@
-"""`plugins list|show KIND|check NAME`: what is installed, what it registers, whether it keeps to the contracts."""
+"""`plugins list|show KIND|check NAME|new DIR`: what is installed and registered, whether it keeps to the contracts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from toolbox.cli.arguments import parser, use_plugins
 from toolbox.config import Config
+from toolbox.io.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,9 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check = commands.add_parser("check", help="run the contract checks on a plugin's components")
     check.add_argument("name", metavar="NAME", help="a plugin, or a .py file")
     check.add_argument("--config", metavar="CONFIG", help="a YAML whose arguments the components are built with")
+    new = commands.add_parser("new", help="begin a plugin: copy the template, a complete and tested one")
+    new.add_argument("folder", metavar="DIR", help="a folder that is not there yet")
     for command in (each, show, check):  # -p may stand before the command or after it
         command.add_argument("-p", dest="more_plugins", action="append", default=[], metavar="NAME", help="as above")
     options = made.parse_args(arguments)
+    if options.command == "new":
+        return new_plugin(options.folder)
     wanted = options.plugins + options.more_plugins
     if options.command == "check":
         from pathlib import Path
@@ -35,6 +40,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return check_plugin(Path(options.name).stem if file else options.name, config)
     use_plugins(wanted)
     return list_plugins() if options.command == "list" else show_kind(options.kind)
+
+
+def new_plugin(folder: str) -> int:
+    """Copy the template; raises UserError where the folder is there already, or this installation has no template."""
+    import shutil
+    from pathlib import Path
+
+    from toolbox.io.installation import shipped
+
+    template, target = shipped("template") or shipped("plugins/template"), Path(folder)
+    if template is None:
+        raise UserError("this installation has no template; reinstall gan-toolbox")
+    if target.exists():
+        raise UserError(f"{folder}: is there already; name a new folder")
+    try:
+        shutil.copytree(template, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror or type(error).__name__})") from None
+    print(f"{folder}: a plugin of every kind of component; its README.md says how to make it yours")
+    return 0
 
 
 def list_plugins() -> int:

@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 
 from toolbox.io import installation
 from toolbox.io.errors import ConfigError
-from toolbox.plugins.recipes import recipes
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -47,6 +46,8 @@ def find_config(name: str | Path) -> Path:
         if not path.suffix:
             raise ConfigError("is no .yaml or .yml file; rename it", file=written)
         return path
+    from toolbox.plugins.recipes import recipes  # pluggy waits until a name is no file
+
     wanted = PurePosixPath(path.as_posix()).as_posix().removeprefix("configs/")
     known = recipes(wanted.partition("/")[0], SUFFIXES) | shipped_configs()
     for candidate in (wanted, *(wanted + suffix for suffix in SUFFIXES)):

@@ -55,7 +55,7 @@ def arguments_of(kind: str, name: str, component: type, found: Found) -> dict[st
     if (kind, name) in found:
         return found[kind, name]
     example: Any = getattr(component, "example_arguments", None)
-    given = dict(example()) if example is not None else {}
+    given = {} if example is None else dict(example())
     required = _required(component)
     return {key: make() for key, make in _AT_HAND.get(kind, {}).items() if key in required} | given
 
@@ -80,7 +80,7 @@ def built(kind: str, name: str, component: Any, arguments: Mapping[str, Any]) ->
 def example_inputs(made: Any) -> Sequence[Any] | None:
     """What the component says that it takes: a tuple, as its `forward` gets it; None where it says nothing."""
     example: Any = getattr(made, "example_inputs", None)
-    return tuple(example()) if example is not None else None
+    return None if example is None else tuple(example())
 
 
 def channels_of(component: type, arguments: Mapping[str, Any]) -> int:

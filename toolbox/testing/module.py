@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
@@ -24,8 +23,8 @@ def module_problems(plugin: Plugin, plugins: PluginManager) -> Iterator[str]:
     if module is None:
         return
     yield from misspelt_hooks(module)
-    if plugin.distribution in (plugin.name, getattr(module, "__file__", "")) or plugin.distribution.endswith(".py"):
-        yield from forgotten_entry_point(module.__name__, getattr(module, "__file__", None))
+    if not plugin.version:  # one that -p names, not an entry point
+        yield from forgotten_entry_point(plugin.name, getattr(module, "__file__", None))
 
 
 def misspelt_hooks(module: ModuleType) -> Iterator[str]:
@@ -41,7 +40,10 @@ def misspelt_hooks(module: ModuleType) -> Iterator[str]:
 
 
 def forgotten_entry_point(module: str, file: str | None) -> Iterator[str]:
-    """Where a module lies in an installed distribution, or beside a project's file, that names no plugin."""
+    """Where a module lies in an installed distribution, or below a project's file, that names it and no plugin.
+
+    A single file is a plugin as it is, and may lie in a project that is about something else.
+    """
     top = module.partition(".")[0]
     for name in packages_distributions().get(top, ()):
         try:
@@ -55,7 +57,7 @@ def forgotten_entry_point(module: str, file: str | None) -> Iterator[str]:
     for project in (folder / each for folder in folders for each in _PROJECT_FILES):
         if project.is_file():
             text = project.read_text(encoding="utf-8", errors="replace")
-            if not re.search(re.escape(GROUP), text):
+            if GROUP not in text and top in text.replace("-", "_"):
                 yield f"{project} has no entry point, so that only -p finds the plugin; {_way_out(top)}"
             return
 

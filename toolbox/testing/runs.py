@@ -48,9 +48,8 @@ def check_format(layout: CheckpointFormat, network: nn.Module | None = None) -> 
         require(isinstance(value, str) and value, f"`{name}` must be a name, got {value!r}")
     owners = registry("generators").owners(layout.network)
     require(owners, f"`network` must be a registered generator, got {layout.network!r}")
-    if network is None:
-        network = owners[0].component()
-    state: Mapping[str, Any] = network.state_dict()  # pyright: ignore[reportOptionalMemberAccess]
+    module: Any = owners[0].component() if network is None else network
+    state: Mapping[str, Any] = module.state_dict()
     written = layout.restore(state)
     require(written, "restore gives no key at all")
     matching = [each for each in readings(written) if layout.matches(each.keys())]  # prefixes are the importer's
@@ -65,7 +64,6 @@ def check_format(layout: CheckpointFormat, network: nn.Module | None = None) -> 
     unlike = [key for key, value in state.items() if isinstance(value, Tensor) and not torch.equal(value, back[key])]
     require(not unlike, f"convert after restore changes {', '.join(unlike[:3])}")
     arguments = layout.arguments(chosen)
-    rebuilt: Any = type(network)
-    again = rebuilt(**arguments).state_dict()
+    again = type(module)(**arguments).state_dict()
     shapes = [{key: getattr(value, "shape", None) for key, value in each.items()} for each in (state, again)]
     require(shapes[0] == shapes[1], f"arguments gives {arguments}, which builds a network of other shapes")

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from my_gan.algorithm import ConsistentUpscaler
+from my_gan.dataset import StripedImages
 from my_gan.degradation import SensorDegradation
 from my_gan.discriminator import TwoScalePatchDiscriminator
 from my_gan.generator import SmoothShuffleUpscaler
+from my_gan.hook import LossTable
 from my_gan.loss import EdgeWeightedL1
+from my_gan.metric import EdgeError
 from my_gan.transform import GammaJitter
 from my_gan.variant import SoftHinge
+from my_gan.weights import SmoothShuffleFlat
 from torch.nn.functional import interpolate, relu
 
-from toolbox.testing import check_generator, check_plugin, check_variant
+from toolbox import UserError
+from toolbox.testing import assemble, batch_for, check_format, check_generator, check_plugin, check_variant
+from toolbox.testing.objective import LeastSquares
 
 
 def test_everything_that_is_registered_keeps_to_its_contract() -> None:
     results = list(check_plugin("my_gan"))
     assert {result.name for result in results} >= {"SmoothShuffleUpscaler", "SoftHinge", "SensorDegradation"}
-    assert [result for result in results if result.problem] == []
+    assert [result for result in results if result.problem or not result.ran] == []
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
@@ -76,6 +86,56 @@ def test_gamma_keeps_black_and_white_and_treats_a_samples_images_alike() -> None
     assert changed["a"].min() == 0 and changed["a"].max() == 255
 
 
+def test_the_upscaled_image_is_shrunk_again_only_if_a_loss_asks_for_it() -> None:
+    with_losses = assemble(ConsistentUpscaler, LeastSquares)
+    values = with_losses.data_preprocessor(batch_for(with_losses), True)
+    with_losses.translate(values)
+    assert torch.equal(values["small"], torch.nn.functional.avg_pool2d(values["sr"], 2))
+    without = assemble(ConsistentUpscaler, LeastSquares, losses=False)
+    values = without.data_preprocessor(batch_for(without), True)
+    without.translate(values)
+    assert "small" not in values
+    with pytest.raises(UserError, match=r"model\.shrink: must be the generator's scale, got 4"):
+        assemble(ConsistentUpscaler, LeastSquares, shrink=4)
+
+
+def test_stripes_have_two_colours_and_repeat_with_the_generator() -> None:
+    dataset = StripedImages(size=32)
+    first = dataset.sample(3, np.random.default_rng(0))
+    assert first["hr"].shape == (32, 32, 3) and first["name"] == "stripes_3" and len(dataset) == 64
+    assert np.array_equal(first["hr"], dataset.sample(3, np.random.default_rng(0))["hr"])
+    assert not np.array_equal(first["hr"], dataset.sample(3, np.random.default_rng(1))["hr"])
+    colors = np.random.default_rng(3)
+    colors.uniform(4, 16), colors.uniform(0, np.pi)
+    low, high = np.sort(colors.integers(0, 256, (2, 3)), axis=0)
+    assert (first["hr"] >= low).all() and (first["hr"] <= high).all()
+
+
+def test_a_step_of_ten_grey_levels_in_four_columns_is_an_edge_error_by_hand() -> None:
+    flat, step = torch.zeros(3, 4, 4), torch.zeros(3, 4, 4)
+    step[:, :, 2:] = 10 / 255  # of the three differences along x, one is 10 and two are 0; along y all are 0
+    metric = EdgeError(prediction="sr", reference="hr")
+    assert metric.measure(step, flat) == pytest.approx((10 / 3 + 0) / 2) and metric.measure(flat, flat) == 0
+
+
+def test_the_losses_of_every_second_iteration_are_a_line_of_the_table(tmp_path: Path) -> None:
+    runner = SimpleNamespace(rank=0, work_dir=str(tmp_path))
+    for i in range(4):
+        LossTable(interval=2).after_train_iter(runner, i, None, {"g/pixel": torch.tensor(i / 8)})
+    assert (tmp_path / "losses.csv").read_text() == "iteration,g/pixel\n2,0.125\n4,0.375\n"
+
+
+@pytest.mark.parametrize("arguments", [{}, {"channels": 1, "width": 4, "depth": 1, "scale": 3}])
+def test_somebody_elses_file_is_read_and_written_as_it_was(arguments: dict[str, int]) -> None:
+    network = SmoothShuffleUpscaler(**arguments)
+    check_format(SmoothShuffleFlat(), network)
+    theirs = SmoothShuffleFlat().restore(network.state_dict())
+    assert set(theirs) >= {"net.0.weight", "tail.bias"} and not [key for key in theirs if key.startswith("detail")]
+    theirs["tail.weight"] = theirs["tail.weight"][:-1]
+    with pytest.raises(UserError, match=r"'tail\.weight' has \d+ channels, which is no square times"):
+        SmoothShuffleFlat().arguments(theirs)
+
+
 @pytest.mark.parametrize(
     ("component", "argument"),
     [
@@ -85,6 +145,8 @@ def test_gamma_keeps_black_and_white_and_treats_a_samples_images_alike() -> None
         (SoftHinge, {"margin": 0.0}),
         (SensorDegradation, {"read": 0.0}),
         (GammaJitter, {"strength": 0.5}),
+        (StripedImages, {"size": 4}),
+        (LossTable, {"interval": 0}),
     ],
 )
 def test_a_wrong_argument_is_refused_with_its_name_and_value(component: type, argument: dict[str, float]) -> None:

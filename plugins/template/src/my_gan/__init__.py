@@ -2,6 +2,15 @@
 
 from toolbox import Register, hookimpl
 
+toolbox_requires = ">=0.2"
+
+
+@hookimpl
+def register_algorithms(register: Register) -> None:
+    from .algorithm import ConsistentUpscaler
+
+    register("ConsistentUpscaler", ConsistentUpscaler)
+
 
 @hookimpl
 def register_generators(register: Register) -> None:
@@ -43,3 +52,31 @@ def register_transforms(register: Register) -> None:
     from .transform import GammaJitter
 
     register("GammaJitter", GammaJitter)
+
+
+@hookimpl
+def register_datasets(register: Register) -> None:
+    from .dataset import StripedImages
+
+    register("StripedImages", StripedImages)
+
+
+@hookimpl
+def register_metrics(register: Register) -> None:
+    from .metric import EdgeError
+
+    register("EdgeError", EdgeError)
+
+
+@hookimpl
+def register_hooks(register: Register) -> None:
+    from .hook import LossTable
+
+    register("LossTable", LossTable)
+
+
+@hookimpl
+def register_formats(register: Register) -> None:
+    from .weights import SmoothShuffleFlat
+
+    register("SmoothShuffleFlat", SmoothShuffleFlat)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 
+from toolbox import Loss
 
-class EdgeWeightedL1(nn.Module):
+
+class EdgeWeightedL1(Loss):
     """Mean absolute error, each pixel weighted by 1 + strength * |slope of the target|.
 
     The slope is the sum of the absolute forward differences along x and y, averaged over channels. Flat parts count
