@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.functional import avg_pool2d
 
-from toolbox import Algorithm, ConfigError, Parts, Values
+from toolbox import Algorithm, ConfigError, Output, Parts, Values
 
 
 class ConsistentUpscaler(Algorithm):
@@ -18,7 +18,7 @@ class ConsistentUpscaler(Algorithm):
     inputs = ("lr", "hr")
     derived = {"lr": "hr"}
     generators = ("generator",)
-    outputs = {"sr": ("lr", "generator")}
+    outputs = {"sr": Output("lr", "generator", keeps_colors=True)}
     adversaries = {"discriminator": ("hr", "sr")}
     optional = ("discriminator",)
     roles = {"pixel": [("sr", "hr")], "back": [("small", "lr")]}
