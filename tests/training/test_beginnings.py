@@ -67,6 +67,20 @@ def test_the_share_of_a_loaded_average_is_its_decay_to_the_power_of_the_updates(
     assert again.warm == ("generator",)
 
 
+def test_an_average_that_is_partly_of_initial_weights_warms_up(tmp_path: Path) -> None:
+    first, other = (assemble(SRGAN, variants()["LSGAN"], ema=0.999) for _ in range(2))
+    state: dict[str, Any] = dict(first.generator.state_dict())
+    torch.save({"meta": {"algorithm": "SRGAN"}, "state_dict": {f"generator.{k}": v for k, v in state.items()}},
+               tmp_path / "whole.pth")  # fmt: skip
+    begin_with(first, {"generator": f"{tmp_path}/whole.pth:generator"})
+    assert first.warm == ("generator",)
+    kept = {f"generator.{key}": state[key] for key in list(state)[1:]}
+    torch.save({"meta": {"algorithm": "SRGAN"}, "state_dict": kept}, tmp_path / "less.pth")
+    (note,) = begin_with(other, {"generator": {"file": f"{tmp_path}/less.pth:generator", "partial": True}})
+    assert f"1 tensor(s) of generator keep initial weights: {next(iter(state))}" in note
+    assert other.warm == ()
+
+
 @pytest.mark.parametrize("by_slot", [False, True])
 def test_raw_weights_are_asked_for_by_name(by_slot: bool, tmp_path: Path) -> None:
     first = moved_on(tmp_path)
@@ -134,7 +148,7 @@ def test_a_partial_start_takes_what_fits_and_names_the_rest(
     for key, value in published().items():
         assert torch.equal(found[f"generator.{key}"], value)
     log = next((tmp_path / "run").glob("*/*.log")).read_text()
-    assert "x2.pth: 30 tensors of generator keep initial weights: body.1.rdb1.conv1.weight" in log
+    assert "x2.pth: 30 tensor(s) of generator keep initial weights: body.1.rdb1.conv1.weight" in log
     assert command("train", file, "--cfg-options", "load_from={generator: {flie: x.pth}}") == 2
     assert "load_from.generator: wants {file: FILE, partial: true}" in capsys.readouterr().err
 

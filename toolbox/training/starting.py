@@ -81,11 +81,12 @@ def begin_with(algorithm: Algorithm, sources: Mapping[str, Any], *, whole: bool 
         source, network = source_of(given, f"load_from.{key}"), unwrapped(getattr(algorithm, slot))
         left = _fill(_part(network, inner, key), source, slot)
         if left:
-            notes.append(f"{source}: {len(left)} tensors of {key} keep initial weights: {', '.join(left[:6])}"
+            notes.append(f"{source}: {len(left)} tensor(s) of {key} keep initial weights: {', '.join(left[:6])}"
                          + (f", and {len(left) - 6} more" if len(left) > 6 else ""))  # fmt: skip
         if slot in algorithm.averaged:
             getattr(algorithm, f"{slot}{AVERAGE}").load_state_dict(network.state_dict())
-            algorithm.go_on_averaging(slot)
+            if not left and not inner:  # an average of initial weights must warm up, or it keeps them for long
+                algorithm.go_on_averaging(slot)
     return notes
 
 
