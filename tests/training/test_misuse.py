@@ -96,10 +96,10 @@ def test_a_crop_that_a_network_does_not_take_is_named_with_its_multiple() -> Non
 
 def test_a_second_network_is_asked_for_the_size_that_reaches_it() -> None:
     model: Any = assemble(algorithm_class("Cascade"), LeastSquares)
-    slots = model.outputs[next(iter(model.outputs))][1:]
+    slots = model.outputs[next(iter(model.outputs))].networks
     setattr(model, slots[0], TinyGenerator(scale=2))
     setattr(model, slots[1], Halving())
-    source = model.outputs[next(iter(model.outputs))][0]
+    source = model.outputs[next(iter(model.outputs))].source
     assert wrong_size(model, {source: torch.zeros(1, 3, 6, 6)}) is None  # 12 is a multiple of 4
     found = wrong_size(model, {source: torch.zeros(1, 3, 5, 6)})
     assert found is not None and f"'{source}' is 5x6 and comes as 10x12, and {slots[1]} (Halving) takes" in found

@@ -84,9 +84,9 @@ def test_every_algorithms_values_and_terms_are_float32_in_a_run_of_bfloat16(name
 
     def watched(values: Any) -> Any:
         tensors = [each for each in values.values() if isinstance(each, Tensor) and each.is_floating_point()]
-        found = terms(values)
-        seen.extend(each.dtype for each in (*tensors, *found.values()))
-        return found
+        found = list(terms(values))
+        seen.extend(each.dtype for each in (*tensors, *(term for _, term in found)))
+        return iter(found)
 
     algorithm.generator_terms = watched  # pyright: ignore[reportAttributeAccessIssue]
     algorithm.train_step(batch_for(algorithm), half(algorithm))
