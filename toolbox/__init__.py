@@ -41,6 +41,7 @@ _HOME = {
     "Degradation": "toolbox.contracts.degradation",
     "ImageDataset": "toolbox.contracts.dataset",
     "Images": "toolbox.contracts.dataset",
+    "Sizes": "toolbox.contracts.dataset",
     "Transform": "toolbox.contracts.dataset",
     "PairedMetric": "toolbox.contracts.metric",
     "SetMetric": "toolbox.contracts.metric",
@@ -55,6 +56,7 @@ _HOME = {
     "did_you_mean": "toolbox.io.errors",
     "resize_bicubic": "toolbox.io.resize",
     "resize_to": "toolbox.io.resize",
+    "image_size": "toolbox.io.images",
     "images_at": "toolbox.io.images",
     "images_to_float": "toolbox.io.images",
     "read_image": "toolbox.io.images",
@@ -62,10 +64,11 @@ _HOME = {
 __all__ = [
     "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "Condition", "ConfigError",
     "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork", "frozen",
-    "GanVariant", "Generator", "GradedGenerator", "hookimpl", "ImageDataset", "Images", "images_at", "images_to_float",
-    "Judge", "Logits", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register", "Regularizer",
-    "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric", "State", "STRENGTH",
-    "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
+    "GanVariant", "Generator", "GradedGenerator", "hookimpl", "image_size", "ImageDataset", "Images", "images_at",
+    "images_to_float", "Judge", "Logits", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm",
+    "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric",
+    "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values",
+    "VariantError",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -74,6 +77,7 @@ if TYPE_CHECKING:
     from toolbox.contracts.checkpoint_format import State as State
     from toolbox.contracts.dataset import ImageDataset as ImageDataset
     from toolbox.contracts.dataset import Images as Images
+    from toolbox.contracts.dataset import Sizes as Sizes
     from toolbox.contracts.dataset import Transform as Transform
     from toolbox.contracts.degradation import Degradation as Degradation
     from toolbox.contracts.gan_variant import GanVariant as GanVariant
@@ -103,6 +107,7 @@ if TYPE_CHECKING:
     from toolbox.io.errors import RunFailed as RunFailed
     from toolbox.io.errors import UserError as UserError
     from toolbox.io.errors import did_you_mean as did_you_mean
+    from toolbox.io.images import image_size as image_size
     from toolbox.io.images import images_at as images_at
     from toolbox.io.images import images_to_float as images_to_float
     from toolbox.io.images import read_image as read_image
