@@ -51,6 +51,7 @@ _HOME = {
     "frozen": "toolbox.training.network_call",
     "activations": "toolbox.training.activations",
     "ConfigError": "toolbox.io.errors",
+    "MissingWeights": "toolbox.io.errors",
     "RunFailed": "toolbox.io.errors",
     "UserError": "toolbox.io.errors",
     "did_you_mean": "toolbox.io.errors",
@@ -65,10 +66,10 @@ __all__ = [
     "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "Condition", "ConfigError",
     "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork", "frozen",
     "GanVariant", "Generator", "GradedGenerator", "hookimpl", "image_size", "ImageDataset", "Images", "images_at",
-    "images_to_float", "Judge", "Logits", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm",
-    "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric",
-    "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values",
-    "VariantError",
+    "images_to_float", "Judge", "Logits", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image",
+    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED",
+    "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped",
+    "UserError", "Values", "VariantError",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from toolbox.contracts.regularizer import Judge as Judge
     from toolbox.contracts.regularizer import Regularizer as Regularizer
     from toolbox.io.errors import ConfigError as ConfigError
+    from toolbox.io.errors import MissingWeights as MissingWeights
     from toolbox.io.errors import RunFailed as RunFailed
     from toolbox.io.errors import UserError as UserError
     from toolbox.io.errors import did_you_mean as did_you_mean

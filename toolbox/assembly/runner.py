@@ -16,6 +16,7 @@ from toolbox.assembly.loading import trained_network
 from toolbox.assembly.sample_sizes import Looked, check_samples, check_scales, look_at
 from toolbox.config import Config
 from toolbox.contracts.dataset import ImageDataset
+from toolbox.engine.continuing import lasting
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.default_hooks import DEFAULT_HOOKS
 from toolbox.engine.distributed import start_distributed
@@ -55,6 +56,7 @@ def build_runner(
         amp=env_cfg.get("amp") or ("bfloat16" if amp else None),
         work_dir=str(work_dir),
         **sections,
+        lasting=lasting(data),
         default_hooks=_default_hooks(data),
         custom_hooks=_components("hooks", data.get("custom_hooks"), "custom_hooks"),
         load_from=data.get("load_from"),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from toolbox.assembly.loading import TrainedOutput
+from toolbox.inference.failures import cause, speaks_of_shapes
 from toolbox.inference.options import PRECISIONS, Options
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
@@ -110,7 +111,9 @@ class Predictor:
             try:
                 with torch.inference_mode():
                     call_padded(self.network, torch.zeros(1, channels, side, side, device=self.device))
-            except (RuntimeError, ValueError):
+            except (RuntimeError, ValueError) as error:
+                if not speaks_of_shapes(error):
+                    raise UserError(cause(error, self.device)) from error
                 continue
             return channels
         raise UserError("the network takes neither 1, 3 nor 4 channels; it cannot be applied to pictures")
