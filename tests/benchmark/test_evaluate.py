@@ -143,10 +143,10 @@ def test_the_default_set_is_psnr_and_ssim_on_y_and_says_what_it_left_out(folders
 
 
 def test_a_metric_without_its_weights_is_left_out_by_name_and_the_rest_is_measured(folders, capsys):
-    assert command("evaluate", *folders, "--metric", "LPIPS", "--metric", "PSNR") == 1
+    assert command("evaluate", *folders, "--metric", "FeatureDistance", "--metric", "PSNR") == 1
     shown = capsys.readouterr().out
     assert "left out: --metric 1" in shown and "pip install" in shown and "psnr[Y601" in shown
-    assert command("evaluate", *folders, "--metric", "LPIPS") == 2  # nothing is left
+    assert command("evaluate", *folders, "--metric", "FeatureDistance") == 2  # nothing is left
     assert command("evaluate", *folders, "--metric", "{type: PSNR, crop: -1}", "--metric", "SSIM") == 2
 
 
