@@ -43,6 +43,7 @@ _HOME = {
     "Loss": "toolbox.contracts.loss",
     "ImageDataset": "toolbox.contracts.dataset",
     "Images": "toolbox.contracts.dataset",
+    "Sizes": "toolbox.contracts.dataset",
     "Transform": "toolbox.contracts.dataset",
     "PairedMetric": "toolbox.contracts.metric",
     "SetMetric": "toolbox.contracts.metric",
@@ -52,11 +53,13 @@ _HOME = {
     "frozen": "toolbox.training.network_call",
     "activations": "toolbox.training.activations",
     "ConfigError": "toolbox.io.errors",
+    "MissingWeights": "toolbox.io.errors",
     "RunFailed": "toolbox.io.errors",
     "UserError": "toolbox.io.errors",
     "did_you_mean": "toolbox.io.errors",
     "resize_bicubic": "toolbox.io.resize",
     "resize_to": "toolbox.io.resize",
+    "image_size": "toolbox.io.images",
     "images_at": "toolbox.io.images",
     "images_to_float": "toolbox.io.images",
     "read_image": "toolbox.io.images",
@@ -64,11 +67,11 @@ _HOME = {
 __all__ = [
     "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "Condition", "ConfigError",
     "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork", "frozen",
-    "GanVariant", "Generator", "GradedGenerator", "hookimpl", "ImageDataset", "Images", "images_at", "images_to_float",
-    "Judge", "Logits", "Loss", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register",
-    "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric", "State",
-    "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
-    "VariantWrapper",
+    "GanVariant", "Generator", "GradedGenerator", "hookimpl", "image_size", "ImageDataset", "Images", "images_at",
+    "images_to_float", "Judge", "Logits", "Loss", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image",
+    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric",
+    "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError",
+    "Values", "VariantError", "VariantWrapper",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
     from toolbox.contracts.checkpoint_format import State as State
     from toolbox.contracts.dataset import ImageDataset as ImageDataset
     from toolbox.contracts.dataset import Images as Images
+    from toolbox.contracts.dataset import Sizes as Sizes
     from toolbox.contracts.dataset import Transform as Transform
     from toolbox.contracts.degradation import Degradation as Degradation
     from toolbox.contracts.gan_variant import GanVariant as GanVariant
@@ -105,9 +109,11 @@ if TYPE_CHECKING:
     from toolbox.contracts.regularizer import Regularizer as Regularizer
     from toolbox.contracts.variant_wrapper import VariantWrapper as VariantWrapper
     from toolbox.io.errors import ConfigError as ConfigError
+    from toolbox.io.errors import MissingWeights as MissingWeights
     from toolbox.io.errors import RunFailed as RunFailed
     from toolbox.io.errors import UserError as UserError
     from toolbox.io.errors import did_you_mean as did_you_mean
+    from toolbox.io.images import image_size as image_size
     from toolbox.io.images import images_at as images_at
     from toolbox.io.images import images_to_float as images_to_float
     from toolbox.io.images import read_image as read_image

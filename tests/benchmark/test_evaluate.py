@@ -142,6 +142,14 @@ def test_the_default_set_is_psnr_and_ssim_on_y_and_says_what_it_left_out(folders
     assert "left out: " in capsys.readouterr().out
 
 
+def test_a_metric_without_its_weights_is_left_out_by_name_and_the_rest_is_measured(folders, capsys):
+    assert command("evaluate", *folders, "--metric", "FeatureDistance", "--metric", "PSNR") == 1
+    shown = capsys.readouterr().out
+    assert "left out: --metric 1" in shown and "pip install" in shown and "psnr[Y601" in shown
+    assert command("evaluate", *folders, "--metric", "FeatureDistance") == 2  # nothing is left
+    assert command("evaluate", *folders, "--metric", "{type: PSNR, crop: -1}", "--metric", "SSIM") == 2
+
+
 def test_a_metric_that_says_its_own_crop_keeps_it():
     metrics, _ = build_metrics([{"type": "PSNR", "crop": 1}, "LuminanceCorrelation"], crop=4, channel="RGB")
     assert metrics[0].protocol == "psnr[RGB,crop1,uint8,peak255]"

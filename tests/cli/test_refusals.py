@@ -174,6 +174,9 @@ def test_a_place_or_device_that_inference_cannot_use_is_refused(
         ("model:\n\ttype: A\n", "indent with spaces, not tabs"),
         ("model:\n  type: A\n  scale 2\n  x: 1\n", "does the line above lack its ': '?"),
         ("model:\n   type: A\n  scale: 2\n", "is it indented like its neighbours?"),
+        ('model: {type: "C:\\Users\\me"}\n', "write a path as C:/Users/me/photos, or in single quotes"),
+        ('model: {type: "C:\\new\\table"}\n', "a backslash in double quotes is an escape; write a path as"),
+        ('model: {type: "C:\\photos"}\n', "a backslash in double quotes is an escape; write a path as"),
     ],
 )
 def test_unreadable_yaml_names_the_line_and_the_likely_slip(

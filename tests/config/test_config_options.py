@@ -20,6 +20,18 @@ def refusal(option: str, data: dict[str, object] | None = None) -> str:
     return message
 
 
+def test_a_fault_that_an_option_causes_in_what_a_file_wrote_names_both(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(
+        "model: {type: SRGAN, generator: {type: A, scale: 2}}\ntrain_cfg: {max_iters: 3}\n"
+    )
+    (tmp_path / "run.yaml").write_text("_base_: base.yaml\n")
+    config = load_config(tmp_path / "run.yaml", {"model.type": "CycleGAN", "model.generator.scale": 3})
+    told = f"{config.source('model.generator.type')} with --cfg-options model.type model.generator.scale"
+    assert config.blamed("model.generator") == told and config.source("model.generator.type").endswith("base.yaml")
+    assert config.blamed("model.generator.scale") == "--cfg-options"
+    assert config.blamed("train_cfg.max_iters") == config.source("train_cfg.max_iters")
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

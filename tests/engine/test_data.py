@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from toolbox.contracts.dataset import ImageDataset
-from toolbox.engine.data import EndlessSamples, EveryNth, Positions, evaluation_loader, train_loader
+from toolbox.engine.data import EndlessSamples, EveryNth, EverySample, Positions, evaluation_loader, train_loader
 from toolbox.io.errors import UserError
+from toolbox.plugins.manager import PluginManager, use
+from toolbox.plugins.registry import registry
 
 
 class Numbers(ImageDataset):
@@ -47,6 +51,37 @@ def test_workers_change_nothing() -> None:
         first(train_loader({"batch_size": 2, "num_workers": workers}, Numbers(5), 0, 0, 1), 14) for workers in (0, 2)
     ]
     assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_a_spawned_worker_imports_the_plugin_that_is_a_file(start: str, tmp_path: Path) -> None:
+    (tmp_path / "own_data.py").write_text(OWN_DATA)
+    manager = PluginManager(["no:toy", str(tmp_path / "own_data.py")])
+    use(manager)
+    try:
+        dataset = registry("datasets").get("OwnData")()
+        loader = DataLoader(EverySample(dataset), num_workers=1, multiprocessing_context=start)
+        assert [int(sample["draw"]) for sample in loader] == [0, 7, 14]
+    finally:
+        use(None)
+
+
+OWN_DATA = """
+from toolbox import ImageDataset, hookimpl
+
+
+class OwnData(ImageDataset):
+    def __len__(self):
+        return 3
+
+    def sample(self, index, rng):
+        return {"draw": 7 * index}
+
+
+@hookimpl
+def register_datasets(register):
+    register("OwnData", OwnData)
+"""
 
 
 def test_a_resumed_loader_continues_where_the_first_stopped_without_reading_what_came_before() -> None:

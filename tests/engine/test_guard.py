@@ -86,8 +86,9 @@ def test_a_run_that_stays_nan_stops_names_the_loss_and_keeps_good_weights(
     assert all(torch.isfinite(value).all() for value in kept.values() if value.is_floating_point())
 
 
-def test_the_guard_waits_for_its_patience() -> None:
+def test_the_guard_waits_for_its_patience(tmp_path: Path) -> None:
     class Runner:
+        work_dir = str(tmp_path)
         optimizers = OptimWrapperDict(
             generator=GuardedOptimWrapper(optimizer=torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1))
         )
@@ -99,7 +100,7 @@ def test_the_guard_waits_for_its_patience() -> None:
     Runner.optimizers["generator"].bad.extend([torch.ones(())] * 5 + [torch.zeros(())] + [torch.ones(())] * 2)
     guard.after_train_iter(Runner(), 0, outputs={})
     Runner.optimizers["generator"].bad.append(torch.ones(()))
-    with pytest.raises(RunFailed, match="3 times in a row, at iteration 2"):
+    with pytest.raises(RunFailed, match="3 times in a row, at iteration 2; no checkpoint was written yet"):
         guard.after_train_iter(Runner(), 1, outputs={})
 
 

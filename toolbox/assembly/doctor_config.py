@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import re
 import shutil
 import tempfile
@@ -14,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from toolbox.assembly.doctor import Finding, isolated
 from toolbox.config import Config
 from toolbox.config.shipped import shown
-from toolbox.io.errors import UserError
+from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.images import SUFFIXES, images_at, read_image
 
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
@@ -31,6 +33,14 @@ SECONDS = 20.0
 
 def examine_config(config: Config, *, seconds: float = SECONDS) -> Iterator[Finding]:
     """Everything that the config refers to; a config that is wrong itself is a finding."""
+    found = list(_needs(config, seconds))
+    yield from found
+    # what would be downloaded is not, and what is missing was said
+    if not any(each.state == "bad" or (each.subject.endswith(".weights") and each.state == "warn") for each in found):
+        yield from isolated("run", lambda: rehearsal(config))
+
+
+def _needs(config: Config, seconds: float) -> Iterator[Finding]:
     yield from isolated("config", lambda: wholeness(config))
     folders = {}
     for section in LOADERS:
@@ -46,6 +56,40 @@ def examine_config(config: Config, *, seconds: float = SECONDS) -> Iterator[Find
         for key, path in other_paths(config.data.get(section), section):
             yield from isolated(key, lambda k=key, p=path: one_path(k, p))
     yield from isolated("work_dir", lambda: place_to_write(config))
+
+
+def rehearsal(config: Config) -> Iterator[Finding]:
+    """What a run would look at before it begins: sizes from headers, scales, the first sample. No network runs."""
+    from toolbox.assembly.build import build_component
+    from toolbox.assembly.runner import checked_parts
+    from toolbox.assembly.sample_sizes import check_samples, look_at
+
+    splits = [split for split in ("train", "val", "test") if config.data.get(f"{split}_dataloader")]
+    data = copy.deepcopy(config.data)
+    faults = 0
+    for split in splits:
+        section, key = data[f"{split}_dataloader"], f"{split}_dataloader.dataset"
+        if isinstance(section["dataset"].get("cache"), bool):
+            section["dataset"]["cache"] = False  # which decodes everything, into a file
+        dataset = build_component("datasets", section["dataset"], key)
+        looked = look_at(dataset)
+        try:
+            check_samples(split, section, looked)
+        except ConfigError as error:
+            faults += 1
+            yield Finding(key, "bad", error.message, "remove or replace these files, or change the config")
+            continue
+        counted = f"{looked.total:,} samples"
+        if looked.seen:
+            counted += f", {len(looked.kinds):,} size{'s' * (len(looked.kinds) != 1)}: fit"
+        yield Finding(key, "ok", counted)
+    if splits and not faults:
+        try:
+            checked_parts(dataclasses.replace(config, data=data), tuple(splits))
+        except UserError as error:
+            yield Finding("run", "bad", str(error), "a run would stop with this line")
+            return
+        yield Finding("run", "ok", f"{' and '.join(splits)} can begin")
 
 
 def wholeness(config: Config) -> Iterator[Finding]:

@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader, default_collate
 
-from toolbox.contracts.metric import DO_NOTHING
+from toolbox.contracts.metric import DO_NOTHING, ImageMetric
+from toolbox.engine.random_state import undisturbed
 from toolbox.io.errors import ConfigError, did_you_mean
+from toolbox.io.resize import resize_to
 from toolbox.training.algorithm import Algorithm
 
 
 def check_first_sample(
-    split: str, loader: DataLoader, algorithm: Algorithm, metrics: Sequence[Any], columns: Iterable[str] = ()
+    split: str,
+    loader: DataLoader,
+    algorithm: Algorithm,
+    metrics: Sequence[Any],
+    columns: Iterable[str] = (),
+    *,
+    smallest: int | None = None,
 ) -> None:
     """Refuse metrics and contact sheets that name images which the evaluation `split` will not have.
 
     The first sample (of each domain, where they come one by one) is read and degraded as the evaluation will do it;
-    no network runs.
+    no network runs. The `smallest` sample is measured with its do-nothing output: a metric may need larger images.
     """
     dataset: Any = loader.dataset
     if not len(dataset):
@@ -45,3 +54,28 @@ def check_first_sample(
     for key, name in places:
         if isinstance(name, str) and name not in known:
             raise ConfigError(f"no image of the evaluation is called '{name}'{did_you_mean(name, known)}", key=key)
+    if smallest is not None:
+        _measure(split, algorithm, metrics, dataset[smallest])
+
+
+@torch.no_grad()
+def _measure(split: str, algorithm: Algorithm, metrics: Sequence[Any], sample: dict[str, Any]) -> None:
+    """Try every metric of an image on one sample, its outputs replaced by what doing nothing would give."""
+    preprocessor: Any = algorithm.data_preprocessor
+    batch = default_collate([sample])
+    values = preprocessor(batch, False)
+    for output in algorithm.available(values):
+        source, scale = values[algorithm.outputs[output].source], algorithm.scale_of(output)
+        values[output] = resize_to(source, (source.shape[-2] * scale, source.shape[-1] * scale)).clamp(0, 1)
+    images = {name: value[0] for name, value in values.items()}
+    for i, metric in enumerate(metrics):
+        if not isinstance(metric, ImageMetric) or not all(name in images for name in metric.needed()):
+            continue
+        if metric.prediction not in algorithm.outputs:
+            continue
+        try:
+            with undisturbed():
+                metric.value(images, metric.prediction)
+        except ValueError as error:
+            message = f"{batch.get('name', [''])[0]}: {error}"
+            raise ConfigError(message, key=f"{split}_evaluator.{i}") from error

@@ -10,19 +10,26 @@ from toolbox.config import Config, naming_the_file
 from toolbox.engine.claim import claimed
 from toolbox.engine.distributed import leave_distributed, rank_told
 from toolbox.engine.reporting import ReportHook
-from toolbox.io.errors import ConfigError
+from toolbox.io.errors import ConfigError, UserError
+from toolbox.weights.checkpoint import checkpoints
 
 
 def train(config: Config, *, resume: str | None = None, amp: bool = False, stop_at: int | None = None) -> None:
     """Check the config and train it to its end, or to `stop_at`.
 
-    `resume` names a checkpoint to continue from; "auto" is the newest in the work folder, if there is one.
+    `resume` names a checkpoint to continue from; "auto" is the newest in the work folder, if there is one. "weights"
+    begins a new run with that one's weights alone, whatever else has changed.
 
     Raises:
         UserError: what is wrong with the config, its data or the checkpoint, or another run has the work folder.
         RunFailed: the training cannot go on.
     """
-    if resume:
+    if resume == "weights":
+        found = checkpoints(work_dir_of(config))
+        if not found:
+            raise UserError(f"--resume weights: {work_dir_of(config)} holds no checkpoint to take them from")
+        config.data |= {"load_from": str(found[0]), "resume": False}
+    elif resume:
         config.data["resume"] = True
         if resume != "auto":
             config.data["load_from"] = resume

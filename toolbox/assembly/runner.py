@@ -13,8 +13,11 @@ from toolbox.assembly.build import build_component, seed_of, seeded_algorithm
 from toolbox.assembly.compatibility import check_combination
 from toolbox.assembly.first_sample import check_first_sample
 from toolbox.assembly.loading import trained_network
+from toolbox.assembly.sample_sizes import Looked, check_samples, check_scales, look_at
 from toolbox.assembly.shared_features import shared_features
 from toolbox.config import Config
+from toolbox.contracts.dataset import ImageDataset
+from toolbox.engine.continuing import lasting
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.default_hooks import DEFAULT_HOOKS
 from toolbox.engine.determinism import check_deterministic, prepare_determinism
@@ -28,6 +31,7 @@ from toolbox.engine.runner import ToolboxRunner
 from toolbox.engine.samples import SamplesHook
 from toolbox.io.errors import ConfigError
 from toolbox.io.files import replace_text
+from toolbox.training.algorithm import Algorithm
 
 _numbers = itertools.count()
 
@@ -42,10 +46,6 @@ def build_runner(
     training stops, to be resumed.
     """
     data = config.data
-    if "train" in splits:
-        for key in ("train_dataloader", "train_cfg", "optim_wrapper"):
-            if not data.get(key):
-                raise ConfigError("training needs it", key=key)
     keep_freed_memory()
     deterministic = bool((data.get("randomness") or {}).get("deterministic"))
     if deterministic:
@@ -54,41 +54,19 @@ def build_runner(
     set_tf32(env_cfg.get("tf32"))
     launcher = data.get("launcher") or "none"
     rank, world_size = start_distributed(launcher, env_cfg.get("dist_cfg"))
-    sections: dict[str, Any] = {}
+    sections, algorithm = checked_parts(config, splits, rank, world_size)
     if "train" in splits:
-        dataset = build_component("datasets", data["train_dataloader"]["dataset"], "train_dataloader.dataset")
-        loader = train_loader(data["train_dataloader"], dataset, seed_of(config), rank, world_size)
-        sections["train_dataloader"] = loader
-        sections["train_cfg"] = {"type": TrainLoop, **data["train_cfg"], "stop_at": stop_at}
-        sections["optim_wrapper"] = data["optim_wrapper"]
-        sections["param_scheduler"] = data.get("param_scheduler")
-    for split in ("val", "test"):
-        if split in splits and data.get(f"{split}_dataloader"):
-            section = data[f"{split}_dataloader"]
-            dataset = build_component("datasets", section["dataset"], f"{split}_dataloader.dataset")
-            sections[f"{split}_dataloader"] = evaluation_loader(section, dataset, rank, world_size)
-            sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
-    work_dir = work_dir_of(config)
-    algorithm = seeded_algorithm(config)
-    for split in ("val", "test"):
-        if f"{split}_dataloader" in sections:  # after the losses, whose feature networks are seeded
-            sections[f"{split}_evaluator"] = _evaluator(data, split)
-    if "train" in splits:
-        check_combination(data, algorithm, quiet=rank > 0)
+        sections["train_cfg"]["stop_at"] = stop_at
         if deterministic and torch.cuda.is_available():
             check_deterministic(algorithm)
-    samples = (data.get("default_hooks") or {}).get("samples") or {}
-    columns = [name for name in samples.get("columns") or () if name not in (samples.get("rivals") or {})]
-    for split in ("val", "test"):
-        if f"{split}_dataloader" in sections:
-            metrics = sections[f"{split}_evaluator"].metrics
-            check_first_sample(split, sections[f"{split}_dataloader"], algorithm, metrics, columns)
+    work_dir = work_dir_of(config)
     check_work_dir(work_dir, algorithm)
     runner = ToolboxRunner(
         algorithm=algorithm,
         amp=env_cfg.get("amp") or ("bfloat16" if amp else None),
         work_dir=str(work_dir),
         **sections,
+        lasting=lasting(data),
         default_hooks=_default_hooks(data),
         custom_hooks=_components("hooks", data.get("custom_hooks"), "custom_hooks"),
         load_from=data.get("load_from"),
@@ -104,6 +82,54 @@ def build_runner(
     if rank == 0:
         replace_text(work_dir / "config.yaml", yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
     return runner
+
+
+def checked_parts(
+    config: Config, splits: tuple[str, ...], rank: int = 0, world_size: int = 1
+) -> tuple[dict[str, Any], Algorithm]:
+    """The sections of a run with their data, and the algorithm; whatever of the data can be told beforehand is.
+
+    Nothing is written, and no network runs: `doctor` looks with this, too.
+
+    Raises:
+        ConfigError: a key is missing, a component refuses its arguments, or samples do not suit the run.
+    """
+    data = config.data
+    if "train" in splits:
+        for key in ("train_dataloader", "train_cfg", "optim_wrapper"):
+            if not data.get(key):
+                raise ConfigError("training needs it", key=key)
+    sections: dict[str, Any] = {}
+    looked: dict[str, tuple[ImageDataset, Looked]] = {}
+    for split in ("train", "val", "test"):
+        section = data.get(f"{split}_dataloader")
+        if split not in splits or not section:
+            continue
+        dataset = build_component("datasets", section["dataset"], f"{split}_dataloader.dataset")
+        if split == "train":
+            sections["train_dataloader"] = train_loader(section, dataset, seed_of(config), rank, world_size)
+            sections["train_cfg"] = {"type": TrainLoop, **data["train_cfg"]}
+            sections["optim_wrapper"] = data["optim_wrapper"]
+            sections["param_scheduler"] = data.get("param_scheduler")
+        else:
+            sections[f"{split}_dataloader"] = evaluation_loader(section, dataset, rank, world_size)
+            sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
+        looked[split] = dataset, look_at(dataset)
+        check_samples(split, section, looked[split][1])
+    algorithm = seeded_algorithm(config)
+    for split in looked:
+        if split != "train":  # after the losses, whose feature networks are seeded
+            sections[f"{split}_evaluator"] = _evaluator(data, split)
+    if "train" in splits:
+        check_combination(data, algorithm, quiet=rank > 0)
+    samples = (data.get("default_hooks") or {}).get("samples") or {}
+    columns = [name for name in samples.get("columns") or () if name not in (samples.get("rivals") or {})]
+    for split, (dataset, found) in looked.items():
+        check_scales(split, dataset, found, algorithm)
+        if split != "train":
+            loader, metrics = sections[f"{split}_dataloader"], sections[f"{split}_evaluator"].metrics
+            check_first_sample(split, loader, algorithm, metrics, columns, smallest=found.smallest())
+    return sections, algorithm
 
 
 def work_dir_of(config: Config) -> Path:

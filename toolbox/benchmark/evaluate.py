@@ -19,7 +19,7 @@ from toolbox.config import check_arguments
 from toolbox.contracts.metric import ImageMetric, SetMetric, SingleMetric
 from toolbox.contracts.nested import nested_components
 from toolbox.engine.precision import without_tf32
-from toolbox.io.errors import ConfigError, UserError
+from toolbox.io.errors import ConfigError, MissingWeights, UserError
 from toolbox.io.images import find_images, images_at, images_to_float, read_image
 from toolbox.plugins.registry import registry
 
@@ -84,22 +84,38 @@ def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
 def build_metrics(
     wanted: Sequence[Mapping[str, Any] | str], *, crop: int | None = None, channel: str | None = None
 ) -> tuple[list[Metric], list[str]]:
-    """Build metrics from `{type: Name, …}` or names; also returns why one of the default set is left out.
+    """Build metrics from `{type: Name, …}` or names; also returns which are left out for want of their weights.
 
     `crop` and `channel` are for the metrics that take them and do not say themselves. Without `wanted`: PSNR, SSIM
     and, where its weights are installed, `lite0_distance`.
 
     Raises:
-        ConfigError: a metric does not exist, or does not take what is written for it.
+        ConfigError: a metric does not exist, does not take what is written for it, or no metric is left.
     """
     shared = {name: value for name, value in {"crop": crop, "channel": channel}.items() if value is not None}
-    metrics = [_build(each, shared, f"--metric {i}") for i, each in enumerate(wanted or DEFAULTS, start=1)]
+    metrics, left_out = [], []
+    for i, each in enumerate(wanted or DEFAULTS, start=1):
+        try:
+            metrics.append(_build(each, shared, f"--metric {i}"))
+        except UserError as error:
+            if not _is_of_weights(error):
+                raise
+            left_out.append((error, f"left out: {error}"))
+    if not metrics:
+        raise left_out[0][0]
     if wanted:
-        return metrics, []
+        return metrics, [note for _, note in left_out]
     try:
         return [*metrics, _build(OPTIONAL, shared, "")], []
     except UserError as error:
         return metrics, [f"left out: {error}"]
+
+
+def _is_of_weights(error: BaseException | None) -> bool:
+    """Whether an error came about because weights are not installed."""
+    while error is not None and not isinstance(error, MissingWeights):
+        error = error.__cause__
+    return error is not None
 
 
 def _build(wanted: Mapping[str, Any] | str, shared: Mapping[str, Any], key: str) -> Metric:

@@ -10,7 +10,7 @@ from toolbox.io.errors import RunFailed, UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print one table and write it where asked; returns 0."""
+    """Measure, print one table and write it where asked; returns 0, or 1 where a metric asked for was left out."""
     made = parser(
         "evaluate",
         "Price a folder of images, from any program, against references: images are paired by name (metrics of two "
@@ -70,4 +70,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prices.write(options.output)
         except OSError as error:
             raise RunFailed(f"{options.output}: cannot be written: {error.strerror}") from error
-    return 0
+    return 1 if notes and wanted else 0

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
     from toolbox.engine.memory import keep_freed_memory
-    from toolbox.inference import Options, chosen_of, jobs, load, translate, usable_device
+    from toolbox.inference import Options, blend_of, chosen_of, jobs, load, translate, usable_device
     from toolbox.io.console import console, errors
 
     keep_freed_memory()
@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if not 1 <= options.quality <= 100:
         raise UserError(f"--quality {options.quality}: must be from 1 to 100")
+    blended = blend_of(options.blend) if options.blend else None
     chosen = chosen_of(options.style, options.strength, options.seed, options.set)
     found = jobs(options.inputs, options.folder, options.suffix, options.format)
     todo = [job for job in found if not (options.skip_existing and job.target.exists())]
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with naming_the_file(config) if config else nullcontext():
         predictor = load(
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,
-            chosen=chosen, device=device, options=how, note=note,
+            chosen=chosen, blended=blended, device=device, options=how, note=note,
         )  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     times = (TextColumn("done"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
@@ -109,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--config", metavar="CONFIG", help="instead: the YAML file the model was trained with")
     add("--checkpoint", metavar="FILE", help="and a checkpoint of that config; without: its load_from")
     add("--output", metavar="NAME", help="which of the model's outputs (fake_a); the first by default")
+    add(
+        "--blend",
+        metavar="FILE=SHARE",
+        help="blend in another network of the same shape: FILE=0.3 is three parts of ten of that file's",
+    )
     add_config_options(made)
     chosen = made.add_argument_group("the style, or whatever else a model lets you choose")
     add = chosen.add_argument

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_run_options(made)
     made.add_argument(
         "--resume", nargs="?", const="auto", metavar="CHECKPOINT",
-        help="continue from a checkpoint, or from the newest in the work dir",
+        help="continue from a checkpoint, or from the newest in the work dir; `weights`: begin anew with its weights",
     )  # fmt: skip
     made.add_argument("--amp", action="store_true", help="mixed precision: bfloat16 where it is safe")
     made.add_argument(

@@ -23,7 +23,7 @@ class Check:
 
     def error(self, message: str, key: str) -> ConfigError:
         """An error at a key, with the file that wrote it."""
-        return ConfigError(message, file=self.config.source(key), key=key)
+        return ConfigError(message, file=self.config.blamed(key), key=key)
 
     def everything(self) -> None:
         """Check the sections in the order of the file's importance: the model first."""
@@ -58,7 +58,7 @@ class Check:
                 if "type" not in inner:
                     raise self.error(f"wants a component, {{type: Name, …}}, got {show(inner)}", f"{key}.{name}.{i}")
         try:
-            check_arguments(component, arguments, key, self.config.source, beside=BESIDE.get(kind, ()))
+            check_arguments(component, arguments, key, self.config.blamed, beside=BESIDE.get(kind, ()))
         except ConfigError as error:
             if error.key and self.rank(error.key) < self.rank(f"{key}.type"):
                 hint = f"; it is left over from a base: write _delete_: true beside type: {config['type']}"
@@ -93,7 +93,7 @@ class Check:
         slots = algorithm.slots()
         own = {name: value for name, value in model.items() if name not in (*MODEL_KEYS, *slots)}
         try:
-            check_arguments(algorithm, own, "model", self.config.source, skip=("parts",))
+            check_arguments(algorithm, own, "model", self.config.blamed, skip=("parts",))
         except ConfigError as error:
             name = (error.key or "").removeprefix("model.")
             if name in own and "no such argument" in error.message:

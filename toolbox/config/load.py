@@ -40,6 +40,17 @@ class Config:
             key = key.rpartition(".")[0]
         return shown(self.file)
 
+    def blamed(self, key: str) -> str:
+        """As `source`, with the options that changed the same section: a fault may be that they do not fit the file."""
+        file, section = self.source(key), key.partition(".")[0]
+        options = [known for known, source in self.sources.items() if source == COMMAND_LINE]
+        changed = [
+            each
+            for each in options
+            if each.startswith(f"{section}.") and not any(other.startswith(f"{each}.") for other in options)
+        ]
+        return f"{file} with {COMMAND_LINE} {' '.join(changed)}" if changed and file != COMMAND_LINE else file
+
 
 @contextmanager
 def naming_the_file(config: Config) -> Iterator[None]:
@@ -49,7 +60,7 @@ def naming_the_file(config: Config) -> Iterator[None]:
     except ConfigError as error:
         if error.file or not error.key:
             raise
-        raise ConfigError(error.message, file=config.source(error.key), key=error.key) from error
+        raise ConfigError(error.message, file=config.blamed(error.key), key=error.key) from error
 
 
 def load_config(

@@ -27,7 +27,7 @@ def check_arguments(
         component: The class; its `__init__` is read, never called.
         arguments: What the config writes beside `type` (a `type` is passed over).
         key: Dotted path of the component, `model.generator`.
-        file: The file to name, or a function from a dotted path to it (`Config.source`).
+        file: The file to name, or a function from a dotted path to it (`Config.blamed`).
         skip: Names that somebody else takes care of: neither checked nor demanded.
         beside: Names that may stand beside the arguments, for who mistypes one.
 

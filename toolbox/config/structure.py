@@ -242,4 +242,4 @@ def _hint(key: str, known: Iterable[str]) -> str:
 
 
 def _refusal(config: Config, key: str, message: str) -> ConfigError:
-    return ConfigError(message, file=config.source(key), key=key)
+    return ConfigError(message, file=config.blamed(key), key=key)

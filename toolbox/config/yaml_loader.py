@@ -41,6 +41,9 @@ _PLAIN_SCALARS = [
 ]
 
 
+_DRIVE = re.compile(r"[A-Za-z]:")
+_BACKSLASH = "write a path as C:/Users/me/photos, or in single quotes"
+
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it
 
 
@@ -148,6 +151,10 @@ def _build(node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         if node.tag == _AMBIGUOUS:
             raise _Refused(f"line {_line(node)}: {_ambiguous(node.value)}")
+        if (
+            node.style == '"' and _DRIVE.match(node.value) and not node.value.isprintable()
+        ):  # "C:\\new" has a line break
+            raise _Refused(f"line {_line(node)}: a backslash in double quotes is an escape; {_BACKSLASH}")
         if kind in _SCALARS:
             try:
                 return _SCALARS[kind](node.value)
@@ -236,7 +243,9 @@ def _describe(error: yaml.MarkedYAMLError, text: str) -> str:
     line = min(mark.line, len(lines) - 1)  # what is never closed is noticed one line after the last
     written = lines[line]
     hint = ""
-    if re.search(r"""(?<!['"{])\{\{""", written):
+    if "hexdec" in problem or "escape" in problem:
+        problem, hint = "a backslash in double quotes is an escape", f"; {_BACKSLASH}"
+    elif re.search(r"""(?<!['"{])\{\{""", written):
         hint = "; quote a template: '{{ fileDirname }}/…'"
     elif "\t" in written:
         hint = "; indent with spaces, not tabs"

@@ -9,6 +9,8 @@ import numpy as np
 
 Images = dict[str, np.ndarray]
 """Named images of one sample, each (H, W, C), RGB, uint8; a clip is (T, H, W, C), its pictures in order."""
+Sizes = dict[str, tuple[int, int]]
+"""Height and width of each named image of one sample."""
 
 
 class Transform(ABC):
@@ -21,6 +23,14 @@ class Transform(ABC):
         Count height and width from the end (`image[..., top:below, :, :]`): then clips are changed alike in all their
         pictures. The given arrays may be read-only views of a cache: make new ones instead of writing into them.
         """
+
+    def sizes_after(self, sizes: Sizes) -> Sizes | None:
+        """The sizes that images of these sizes will have; raises UserError where `__call__` would refuse them.
+
+        By this a run looks at all of its images before it begins, from their headers. None, the default, is a
+        transform that does not say: what comes after it is looked at when it is drawn.
+        """
+        return None
 
 
 class ImageDataset(ABC):
@@ -46,6 +56,13 @@ class ImageDataset(ABC):
         | label, number | an int, a float, or a numpy array of one dimension | int64 or float32 (B,) or (B, n) |
         | tensor | as it is to be, such as (C, H, W) in [0, 1] | the same, stacked |
         """
+
+    def sizes_of(self, index: int) -> Sizes | None:
+        """Sizes of the images that sample `index` will have, from headers alone; None, the default, does not say.
+
+        Raises UserError, which names the file, where `sample` would refuse it. Several threads call it at once.
+        """
+        return None
 
     def examples(self) -> list[int]:
         """Samples that together have every image which any sample has: the first, unless they differ in names."""

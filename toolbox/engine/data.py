@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from toolbox.contracts.dataset import ImageDataset
+from toolbox.engine.sending import Sent
 from toolbox.io.errors import UserError
 
 logger = logging.getLogger("toolbox")
@@ -19,7 +20,7 @@ MOST_SKIPPED = 100
 """So many damaged samples in a row are no accident: the data are wrong, or the transforms."""
 
 
-class EndlessSamples(Dataset[dict[str, Any]]):
+class EndlessSamples(Sent, Dataset[dict[str, Any]]):
     """The training stream: position p is sample p mod n of epoch p // n, in that epoch's own order.
 
     Order and augmentation are drawn from (seed, epoch) and (seed, position): whoever asks for a position, in
@@ -77,7 +78,7 @@ class Positions(Sampler[int]):
             count += 1
 
 
-class EverySample(Dataset[dict[str, Any]]):
+class EverySample(Sent, Dataset[dict[str, Any]]):
     """The samples of an evaluation, in order, each with random numbers of its own index."""
 
     metainfo: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from torch import isfinite, nn
 
 from toolbox.io.errors import RunFailed, UserError
+from toolbox.weights.checkpoint import checkpoints
 
 
 class GuardHook(Hook):
@@ -38,10 +39,11 @@ class GuardHook(Hook):
                 self.reported[name] = total
                 runner.logger.warning("%d steps of the %s were skipped: a gradient was not finite", total, name)
             if in_a_row >= self.patience:
+                saved = checkpoints(Path(runner.work_dir))
+                kept = f"{saved[0].name} is good" if saved else "no checkpoint was written yet"
                 raise RunFailed(
                     f"the gradient of the {name} was not finite {in_a_row} times in a row, at iteration "
-                    f"{batch_idx + 1}{self.guilty(outputs)}; the last checkpoint is good: try a smaller rate, "
-                    "clip_grad, or another variant"
+                    f"{batch_idx + 1}{self.guilty(outputs)}; {kept}: try a smaller rate, clip_grad, or another variant"
                 )
 
     def guilty(self, outputs: Any) -> str:

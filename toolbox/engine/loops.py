@@ -57,19 +57,22 @@ class TrainLoop(BaseLoop):
         batches = iter(self.dataloader) if self._iter < self.last else iter(())
         if self.resumed_random_state is not None:  # only now: starting the workers draws random numbers
             restore_random_state(self.resumed_random_state)
-        ends = {phase.until for phase in runner.algorithm.parts.phases if phase.until is not None}
         if self._iter == self.last:  # it was stopped between its last checkpoint and its last validation
             self.validate()
         runner.model.train()
         while self._iter < self.last and not self.stop_training:
             self.run_iter(next(batches))
-            due = self._iter % self.val_interval == 0 and self._iter >= self.val_begin
-            if due or self._iter in ends or self._iter == self.last:
+            if self.validates_after(self._iter):
                 self.validate()
                 runner.model.train()
         runner.call_hook("after_train_epoch")
         runner.call_hook("after_train")
         return runner.model
+
+    def validates_after(self, done: int) -> bool:
+        """Whether a validation comes after `done` iterations."""
+        due = done % self.val_interval == 0 and done >= self.val_begin
+        return due or done == self.last or any(done == each.until for each in self.runner.algorithm.parts.phases)
 
     def validate(self) -> None:
         """Measure, if there is anything to measure on; the training's random numbers go on as if it had not."""

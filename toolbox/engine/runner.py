@@ -18,6 +18,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import nn
 
+from toolbox.engine.continuing import refuse_changes
 from toolbox.engine.determinism import deterministic_training
 from toolbox.engine.distributed import average_buffers, local_rank
 from toolbox.engine.optimizers import build_optimizers
@@ -37,9 +38,16 @@ class ToolboxRunner(Runner):
     """Runs one algorithm. Differs from mmengine's Runner in what this class overrides, and in nothing else."""
 
     def __init__(
-        self, *, algorithm: Algorithm, amp: str | None = None, model_wrapper_cfg: dict | None = None, **arguments: Any
+        self,
+        *,
+        algorithm: Algorithm,
+        amp: str | None = None,
+        model_wrapper_cfg: dict | None = None,
+        lasting: Mapping[str, Any] | None = None,
+        **arguments: Any,
     ) -> None:
-        self.amp, self.algorithm = amp, algorithm
+        """`lasting` is what of the config a resumed run must share (`continuing.lasting`)."""
+        self.amp, self.algorithm, self.lasting = amp, algorithm, lasting
         self.model_wrapper_cfg = model_wrapper_cfg
         self.schedules: dict[str, Any] = {}
         self.hooks_at: dict[str, list[Hook]] = {}
@@ -156,6 +164,7 @@ class ToolboxRunner(Runner):
                 "world_size": self.world_size,
                 "schedules": self.schedules,
                 "algorithm": type(self.algorithm).__name__,
+                "lasting": self.lasting,
                 "plugins": manager().versions(),
                 "experiment_name": self.experiment_name,
                 "mmengine_version": mmengine.__version__,
@@ -259,6 +268,8 @@ class ToolboxRunner(Runner):
         if missing:
             raise UserError(f"{filename}: holds no {', '.join(sorted(missing))}, so a run cannot continue from it")
         meta, ranks = checkpoint["meta"], checkpoint["ranks"]
+        if self.lasting and meta.get("lasting"):
+            refuse_changes(filename, meta["lasting"], self.lasting, self.logger)
         if self.rank < len(ranks):
             checkpoint["state_dict"].update(ranks[self.rank]["own"])
         self._take(checkpoint, filename)

@@ -1,9 +1,10 @@
-"""When checkpoints are written: at intervals, at the end, and when somebody asks the run to stop."""
+"""When checkpoints are written: at intervals, before each validation, at the end, and when a run is to stop."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ from toolbox.weights.checkpoint import checkpoints, read_checkpoint, remove_chec
 
 
 class CheckpointHook(Hook):
-    """Saves every `interval` iterations and at the end; keeps the newest `max_keep_ckpts`.
+    """Saves every `interval` iterations and at the end; keeps the newest `max_keep_ckpts` of these.
+
+    It saves before each validation too, and whenever `minutes` have passed without (null: never), so that little is
+    lost whatever happens. Such a checkpoint is beside those kept, and goes when the next one is written. On several
+    processes the clock saves nothing where networks have running statistics: saving averages them over the ranks, and
+    a run must not depend on the clock.
 
     An old checkpoint is removed only after the new one is on the disk and verified. SIGTERM and Ctrl-C save at the
     next iteration at which a run can resume exactly, and stop it. `save_best` names a metric: whenever validation
@@ -25,10 +31,23 @@ class CheckpointHook(Hook):
 
     priority = "VERY_LOW"
 
-    def __init__(self, *, interval: int = 5000, max_keep_ckpts: int = 3, save_best: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        interval: int = 5000,
+        max_keep_ckpts: int = 3,
+        save_best: str | None = None,
+        minutes: float | None = 10.0,
+    ) -> None:
         if interval < 1 or max_keep_ckpts < 1:
             raise ValueError(f"interval and max_keep_ckpts must be at least 1, got {interval} and {max_keep_ckpts}")
+        if minutes is not None and not minutes > 0:
+            raise ValueError(f"minutes must be more than 0, or null, got {minutes}")
         self.interval, self.max_keep_ckpts, self.save_best = interval, max_keep_ckpts, save_best
+        self.minutes = minutes
+        self.saved_at = time.monotonic()
+        self.passing: Path | None = None
+        """A checkpoint that only stands until the next one is written."""
         self.asked: str | None = None
         self.best: float | None = None
         self.previous: dict[int, Any] = {}
@@ -40,7 +59,8 @@ class CheckpointHook(Hook):
 
     def before_train(self, runner: Any) -> None:
         """Listen to the signals that ask a run to stop; a resumed run remembers the best so far."""
-        self.asked, self.best = None, None
+        self.asked, self.best, self.passing = None, None, None
+        self.saved_at = time.monotonic()
         if runner.rank == 0 and not runner.iter:  # a new run in an old run's folder must not mix with it
             aside = set_aside(Path(runner.work_dir), f"before_{runner.timestamp}")
             if aside is not None:
@@ -65,13 +85,20 @@ class CheckpointHook(Hook):
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Save when due, and stop when asked."""
-        done = batch_idx + 1
-        stop = self.should_stop(done, runner.accumulation)
-        if stop or done % self.interval == 0 or done == runner.train_loop.last:
-            runner.save_checkpoint(runner.work_dir, f"iter_{done}.pth", done=done)
+        done, loop = batch_idx + 1, runner.train_loop
+        stop, late = self.should_stop(done, runner.accumulation)
+        late = late and not (is_distributed() and has_statistics(runner.algorithm))
+        kept = stop or done % self.interval == 0 or done == loop.last
+        if kept or late or self.before_validation(runner, done):
+            path = Path(runner.work_dir) / f"iter_{done}.pth"
+            runner.save_checkpoint(runner.work_dir, path.name, done=done)
+            self.saved_at, passed, self.passing = time.monotonic(), self.passing, None if kept else path
             if runner.rank == 0:
-                for path in checkpoints(Path(runner.work_dir))[self.max_keep_ckpts :]:
-                    remove_checkpoint(path)
+                if passed is not None:
+                    remove_checkpoint(passed)
+                standing = [each for each in checkpoints(path.parent) if each != self.passing]
+                for old in standing[self.max_keep_ckpts :]:
+                    remove_checkpoint(old)
         if stop and done < runner.train_loop.last:
             raise RunFailed(f"stopped by {self.asked or 'another rank'} after iteration {done}; --resume continues")
 
@@ -90,14 +117,34 @@ class CheckpointHook(Hook):
             runner.message_hub.update_info("best", value)  # goes into the checkpoint
             runner.save_checkpoint(runner.work_dir, self.best_file, done=runner.iter)
 
-    def should_stop(self, done: int, accumulation: int) -> bool:
-        """Whether any rank was asked to stop and no gradient is half accumulated; all ranks answer alike."""
+    @staticmethod
+    def before_validation(runner: Any, done: int) -> bool:
+        """Whether this is the last iteration before a validation at which no gradient is half accumulated."""
+        soon = range(done, done + runner.accumulation)
+        return (
+            done % runner.accumulation == 0
+            and runner._val_loop is not None
+            and any(runner.train_loop.validates_after(each) for each in soon)
+        )
+
+    def should_stop(self, done: int, accumulation: int) -> tuple[bool, bool]:
+        """Whether any rank was asked to stop, and whether the last checkpoint is `minutes` old.
+
+        Neither is so while a gradient is half accumulated; all ranks answer alike.
+        """
         if done % accumulation:
-            return False
+            return False, False
+        late = self.minutes is not None and time.monotonic() - self.saved_at >= 60 * self.minutes
         if not is_distributed():
-            return self.asked is not None
+            return self.asked is not None, late
         if done % (10 * accumulation):  # asking all ranks costs a little: every tenth time will do
-            return False
-        asked = torch.tensor(float(self.asked is not None))
+            return False, False
+        asked = torch.tensor([float(self.asked is not None), float(late)])
         all_reduce(asked, "max")
-        return bool(asked)
+        return bool(asked[0]), bool(asked[1])
+
+
+def has_statistics(algorithm: Any) -> bool:
+    """Whether any network has running statistics, as batch norm and spectral norm have."""
+    networks = (getattr(algorithm, slot) for slot in (*algorithm.networks, *algorithm.judged))
+    return any(buffer.is_floating_point() for network in networks for buffer in network.buffers())

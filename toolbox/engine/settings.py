@@ -54,7 +54,7 @@ def optimizers(check: Check) -> None:
         check.one_of(optimizer["type"], known, f"{key}.type", "optimizer of torch.optim")
         arguments = {name: value for name, value in optimizer.items() if name != "type"}
         found: Any = optimizer_class(optimizer["type"])
-        check_arguments(found, arguments, key, check.config.source, skip=("params",))
+        check_arguments(found, arguments, key, check.config.blamed, skip=("params",))
         clipping(check, wrapper.get("clip_grad"), f"optim_wrapper.{group}.clip_grad")
 
 
@@ -101,7 +101,7 @@ def schedulers(check: Check) -> None:
             check.one_of(schedule["type"], SCHEDULES, f"{key}.type", "schedule of mmengine")
             arguments = {name: value for name, value in schedule.items() if name != "type"}
             wanted = signature_of(SCHEDULES[schedule["type"]])
-            check_arguments(wanted, arguments, key, check.config.source, skip=("optimizer", "param_name"))
+            check_arguments(wanted, arguments, key, check.config.blamed, skip=("optimizer", "param_name"))
             if schedule.get("by_epoch"):
                 raise check.error("schedules count iterations; leave it out", f"{key}.by_epoch")
             if schedule.get("start_factor") == 0:
@@ -124,7 +124,7 @@ def visualizer(check: Check) -> None:
             raise check.error(f"wants {{type: Name, …}}, got {show(part)}", key)
         check.one_of(part["type"], known, f"{key}.type", "visualizer or backend of mmengine")
         arguments = {name: value for name, value in part.items() if name != "type"}
-        check_arguments(known[part["type"]], arguments, key, check.config.source, skip=("save_dir", "name"))
+        check_arguments(known[part["type"]], arguments, key, check.config.blamed, skip=("save_dir", "name"))
 
 
 def default_hooks(check: Check) -> None:
@@ -133,7 +133,7 @@ def default_hooks(check: Check) -> None:
 
     for name, settings in (check.data.get("default_hooks") or {}).items():
         check.one_of(name, DEFAULT_HOOKS, f"default_hooks.{name}", "built-in hook")
-        check_arguments(DEFAULT_HOOKS[name], settings or {}, f"default_hooks.{name}", check.config.source)
+        check_arguments(DEFAULT_HOOKS[name], settings or {}, f"default_hooks.{name}", check.config.blamed)
 
 
 def choice(check: Check) -> None:

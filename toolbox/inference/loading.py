@@ -11,6 +11,7 @@ import torch
 
 from toolbox.assembly.loading import trained_network
 from toolbox.config import Config
+from toolbox.inference.blending import blend
 from toolbox.inference.options import Options
 from toolbox.inference.predictor import Predictor
 
@@ -22,6 +23,7 @@ def load(
     checkpoint: str | Path | None = None,
     output: str | None = None,
     chosen: Mapping[str, Any] | None = None,
+    blended: tuple[str | Path, float] | None = None,
     device: str | torch.device = "cpu",
     options: Options | None = None,
     note: Callable[[str], None] = warnings.warn,
@@ -30,7 +32,13 @@ def load(
 
     `chosen` holds conditions of the output by name: `{"strength": 0.5}`, `{"style": picture (1, C, H, W) in [0, 1]}`.
     `weights`, or `config` and `checkpoint`, name it as for `toolbox.assembly.loading.trained_network`, which also says
-    what is refused.
+    what is refused. `blended` is a file and its share, from 0 to 1, of a network of the same shape that is blended in:
+    `("general-x4v3-wdn.pth", 0.3)`; with a config it is another checkpoint.
     """
     network = trained_network(weights, config=config, checkpoint=checkpoint, output=output, chosen=chosen)
+    if blended is not None:
+        file, share = Path(blended[0]), blended[1]
+        other = None if config else file
+        source = trained_network(other, config=config, checkpoint=file if config else None, output=output)
+        blend(network, source, share, file)
     return Predictor(network, device=device, options=options, note=note)

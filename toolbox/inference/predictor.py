@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from toolbox.assembly.loading import TrainedOutput
+from toolbox.inference.failures import cause, speaks_of_shapes
 from toolbox.inference.options import PRECISIONS, Options
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
@@ -78,6 +79,7 @@ class Predictor:
             UserError: the network does not take that many channels.
             ValueError: the result holds NaN.
         """
+        pictures = [self._as_gray(picture) for picture in pictures]
         first = pictures[0]
         gray, alpha = self._way_in(first)
         images = torch.from_numpy(np.stack([self._floats(picture, gray, alpha) for picture in pictures]))
@@ -111,7 +113,9 @@ class Predictor:
             try:
                 with torch.inference_mode():
                     call_padded(self.network, torch.zeros(1, channels, side, side, device=self.device))
-            except (RuntimeError, ValueError):
+            except (RuntimeError, ValueError) as error:
+                if not speaks_of_shapes(error):
+                    raise UserError(cause(error, self.device)) from error
                 continue
             return channels
         raise UserError("the network takes neither 1, 3 nor 4 channels; it cannot be applied to pictures")
@@ -127,8 +131,20 @@ class Predictor:
         gray = picture.colours == 1
         if not gray and picture.colours != self.channels:
             has = f"{picture.colours} channel{'s' * (picture.colours != 1)}"
-            raise UserError(f"the picture has {has}, and the network takes {self.channels}")
+            way = "; convert it to gray, or take a network of 3" if self.channels == 1 else ""
+            raise UserError(f"the picture has {has}, and the network takes {self.channels}{way}")
         return gray and self.channels != 1, picture.alpha and self.alpha == "network"
+
+    def _as_gray(self, picture: Picture) -> Picture:
+        """A picture of three equal channels, as scanners save gray ones, as its gray where the network takes one."""
+        if self.channels != 1 or picture.colours != 3:
+            return picture
+        colours = picture.array[..., :3].astype(np.float32)
+        level = (self.options.white or _LEVELS[picture.array.dtype]) / 255
+        if float((colours.max(-1) - colours.min(-1)).max()) > level:
+            return picture  # refused as coloured
+        kept = [1, *range(3, picture.array.shape[2])]  # green, the middle one, and transparency
+        return picture.with_pixels(np.ascontiguousarray(picture.array[..., kept]), alpha=picture.alpha)
 
     def _floats(self, picture: Picture, gray: bool, alpha: bool) -> np.ndarray:
         """(1 or 2, C, H, W) float32 in [0, 1]: the colours, and the transparency in every channel."""

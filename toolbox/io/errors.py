@@ -15,6 +15,10 @@ class UserError(Exception):
         return text.rstrip().splitlines()[-1].partition(": ")[2] if "\nOriginal Traceback" in text else text
 
 
+class MissingWeights(UserError):
+    """A component works once its published weights are there; whoever can do without it may leave it out."""
+
+
 class RunFailed(Exception):
     """The run cannot go on, and what was done is kept. The command line prints it as one line and exits with 1."""
 

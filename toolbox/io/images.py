@@ -41,6 +41,8 @@ _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, 
 _DAMAGED += (UserWarning,)
 _pillow_limit = threading.Lock()
 logger = logging.getLogger("toolbox")
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
+"""The tag of EXIF that says how a camera was held, and its values by which height and width change places."""
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -67,12 +69,23 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
 def count_pixels(path: str | os.PathLike[str]) -> int:
     """Height times width, from the file's header alone. Raises UserError as `read_image` does."""
+    height, width = image_size(path)
+    return height * width
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width as `read_image` gives them, upright, from the file's header alone. Raises UserError as it does.
+
+    What only decoding finds stays unseen: pixels that are damaged or cut short.
+    """
     path = Path(path)
     with naming(path), open_regular(path) as file, open_safely(file) as image:
         problem = problem_of(image, os.fstat(file.fileno()).st_size, MAX_PIXELS)
         if problem:
             raise UserError(f"{path}: {problem}")
-        return image.width * image.height
+        exif = Image.Image.getexif(image)  # PNG's own would decode the image, to look behind it
+        turned = exif.get(_ORIENTATION, 1) in _ON_ITS_SIDE
+        return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def write_image(path: str | os.PathLike[str], array: np.ndarray, *, quality: int = 95) -> None:

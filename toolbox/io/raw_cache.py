@@ -62,6 +62,13 @@ class RawCache:
         """Map the cache, made first if need be. Raises UserError for a damaged image, or where there is no room."""
         self._mapped = self._mapped or self._map() or self._make_once()
 
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of image `index`."""
+        if self._mapped is None:
+            self.prepare()
+        assert self._mapped is not None
+        return self._mapped[1][index][1:]
+
     def read(self, index: int) -> np.ndarray:
         """Image `index` as a read-only view (H, W, 3) uint8 RGB: only what is sliced out of it is read from disk."""
         if self._mapped is None:

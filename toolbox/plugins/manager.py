@@ -29,6 +29,7 @@ from toolbox.plugins.versions import ATTRIBUTE, Misfit, demand, fits, refuse_mis
 
 GROUP = "toolbox.plugins"
 BUILT_IN = "gan-toolbox"
+_FILE_MODULE = "toolbox_plugin_"
 MUST_WORK = ("config_loaded", "model_built")
 """Hooks in which a failing plugin stops the run: a config half changed would train something else than was written."""
 
@@ -109,7 +110,7 @@ class PluginManager:
             if not path.is_file():
                 raise PluginError(f"-p {item}: there is no such file")
             if self._is_new(path):
-                self._load(Plugin(path.stem, item, ""), lambda: _import_file(path), path, must_work=True)
+                self._load(Plugin(path.stem, item, ""), lambda: import_file(path), path, must_work=True)
         elif _is_module(item):
             if self._is_new(item):
                 load = lambda: importlib.import_module(item)  # noqa: E731
@@ -210,6 +211,11 @@ class PluginManager:
         """Plugins that are installed but do not work."""
         return [plugin for plugin in self.plugins.values() if plugin.error]
 
+    def files(self) -> list[Path]:
+        """Plugins that are files of their own: no other process can import them by their modules' names."""
+        modules: list[Any] = [module for _, module in self.pluggy.list_name_plugin()]
+        return [Path(str(module.__file__)) for module in modules if module.__name__.startswith(_FILE_MODULE)]
+
     def versions(self) -> dict[str, str]:
         """Name and version of every plugin that was loaded, for reports and checkpoints."""
         loaded = {name for name, _ in self.pluggy.list_name_plugin()}
@@ -266,8 +272,9 @@ def _is_module(name: str) -> bool:
         return False
 
 
-def _import_file(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"toolbox_plugin_{path.stem}", path)
+def import_file(path: Path) -> Any:
+    """Import a plugin's file under the name that it has in every process of a run."""
+    spec = importlib.util.spec_from_file_location(f"{_FILE_MODULE}{path.stem}", path)
     assert spec is not None and spec.loader is not None  # a .py path always has a loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from toolbox import ImageDataset, Transform, UserError
+from toolbox import ImageDataset, Sizes, Transform, UserError
 
-from .folders import Folder, transformed
+from .folders import Folder, sizes_after, transformed
 
 
 class EveryImage(ImageDataset):
@@ -45,11 +45,20 @@ class EveryImage(ImageDataset):
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
         """Return `{key: (H, W, 3) uint8, "name": path below the key's root}`, transformed; folder after folder."""
-        place = bisect_right(self.starts, index) - 1
-        key, number = self.keys[place], index - self.starts[place]
+        key, number = self._place(index)
         folder = self.folders[key]
         images = transformed({key: folder.read(number)}, self.transforms[key], rng, folder.paths[number])
         return {**images, "name": folder.name(number)}
+
+    def sizes_of(self, index: int) -> Sizes | None:
+        """The image's size, transformed."""
+        key, number = self._place(index)
+        folder = self.folders[key]
+        return sizes_after({key: folder.size(number)}, self.transforms[key], folder.paths[number])
+
+    def _place(self, index: int) -> tuple[str, int]:
+        place = bisect_right(self.starts, index) - 1
+        return self.keys[place], index - self.starts[place]
 
     def examples(self) -> list[int]:
         """The first image of each folder."""

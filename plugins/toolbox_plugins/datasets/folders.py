@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from toolbox import ImageDataset, Images, Transform, UserError, images_at, read_image
+from toolbox import ImageDataset, Images, Sizes, Transform, UserError, image_size, images_at, read_image
 from toolbox.io.raw_cache import RawCache
 
 
@@ -37,6 +37,10 @@ class Folder:
         """Read image `index` as (H, W, 3) uint8; with a cache it is a read-only view."""
         return read_image(self.paths[index]) if self._cache is None else self._cache.read(index)
 
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of image `index`, from its header; raises UserError as `read` does."""
+        return image_size(self.paths[index]) if self._cache is None else self._cache.size(index)
+
 
 class ImageFolder(ImageDataset):
     """One image per sample, under the name `key`: what super-resolution trains on and inference runs over.
@@ -57,6 +61,10 @@ class ImageFolder(ImageDataset):
         """Return `{key: (H, W, 3) uint8, "name": path below root}`, transformed."""
         images = transformed({self.key: self.folder.read(index)}, self.transforms, rng, self.folder.paths[index])
         return {**images, "name": self.folder.name(index)}
+
+    def sizes_of(self, index: int) -> Sizes | None:
+        """The image's size, transformed."""
+        return sizes_after({self.key: self.folder.size(index)}, self.transforms, self.folder.paths[index])
 
 
 class PairedFolders(ImageDataset):
@@ -100,17 +108,29 @@ class PairedFolders(ImageDataset):
         """Return the image of every root under its name, transformed together; `name` is the first root's file."""
         numbers = self.samples[index]
         images = {key: folder.read(numbers[key]) for key, folder in self.folders.items()}
-        smallest = min(image.shape[:2] for image in images.values())
-        for key, image in images.items():
-            height, width = image.shape[:2]
+        self._check_pair(index, {key: (image.shape[0], image.shape[1]) for key, image in images.items()})
+        first = next(iter(self.folders))
+        images = transformed(images, self.transforms, rng, self._file(index))
+        return {**images, "name": self.folders[first].name(numbers[first])}
+
+    def sizes_of(self, index: int) -> Sizes | None:
+        """The sizes of a pair, transformed together."""
+        sizes = {key: folder.size(self.samples[index][key]) for key, folder in self.folders.items()}
+        self._check_pair(index, sizes)
+        return sizes_after(sizes, self.transforms, self._file(index))
+
+    def _file(self, index: int) -> Path:
+        first = next(iter(self.folders))
+        return self.folders[first].paths[self.samples[index][first]]
+
+    def _check_pair(self, index: int, sizes: Sizes) -> None:
+        smallest = min(sizes.values())
+        for key, (height, width) in sizes.items():
             if height % smallest[0] or height // smallest[0] * smallest[1] != width:
                 raise UserError(
-                    f"{self.folders[key].paths[numbers[key]]}: {height}x{width} is no whole multiple of its "
-                    f"partner's {smallest[0]}x{smallest[1]}"
+                    f"{self.folders[key].paths[self.samples[index][key]]}: {height}x{width} is no whole multiple of "
+                    f"its partner's {smallest[0]}x{smallest[1]}"
                 )
-        first = next(iter(self.folders))
-        file = self.folders[first].paths[numbers[first]]
-        return {**transformed(images, self.transforms, rng, file), "name": self.folders[first].name(numbers[first])}
 
 
 class UnpairedFolders(ImageDataset):
@@ -154,6 +174,14 @@ class UnpairedFolders(ImageDataset):
         images_b = transformed(read_b, self.transforms_b, rng, self.folder_b.paths[index_b])
         return {**images_a, **images_b, "name": name}
 
+    def sizes_of(self, index: int) -> Sizes | None:
+        """The sizes of image `index` of either folder, where the smaller one begins anew; partners are drawn later."""
+        index_a, index_b = index % len(self.folder_a), index % len(self.folder_b)
+        size_a, size_b = {self.key_a: self.folder_a.size(index_a)}, {self.key_b: self.folder_b.size(index_b)}
+        sizes_a = sizes_after(size_a, self.transforms_a, self.folder_a.paths[index_a])
+        sizes_b = sizes_after(size_b, self.transforms_b, self.folder_b.paths[index_b])
+        return None if sizes_a is None or sizes_b is None else {**sizes_a, **sizes_b}
+
 
 def transformed(images: Images, transforms: Sequence[Transform], rng: np.random.Generator, file: Path) -> Images:
     """Apply the transforms in order; what one of them refuses is refused with the file's name.
@@ -166,6 +194,19 @@ def transformed(images: Images, transforms: Sequence[Transform], rng: np.random.
     except UserError as error:
         raise UserError(f"{file}: {error}") from error
     return {name: image if image.flags.writeable else image.copy() for name, image in images.items()}
+
+
+def sizes_after(sizes: Sizes, transforms: Sequence[Transform], file: Path) -> Sizes | None:
+    """What `transformed` makes of images of these sizes; None where a transform does not say."""
+    try:
+        for transform in transforms:
+            after = transform.sizes_after(sizes)
+            if after is None:
+                return None
+            sizes = after
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
+    return sizes
 
 
 def _stems(folder: Folder, suffix: str) -> dict[str, int]:

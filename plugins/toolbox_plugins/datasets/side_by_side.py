@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolbox import ImageDataset, Transform, UserError
+from toolbox import ImageDataset, Sizes, Transform, UserError
 
-from .folders import Folder, transformed
+from .folders import Folder, sizes_after, transformed
 
 
 class SideBySide(ImageDataset):
@@ -37,13 +38,21 @@ class SideBySide(ImageDataset):
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
         """Return one image (H, W, 3) uint8 for each key, and `name`. Raises UserError for a width that has no parts."""
         image, file = self.folder.read(index), self.folder.paths[index]
-        count, width = len(self.keys), image.shape[1]
-        if width % count:
-            raise UserError(
-                f"{file}: {image.shape[0]}x{width} is not {count} images of one size side by side "
-                f"({', '.join(self.keys)})"
-            )
-        part = width // count
+        part = self._part(file, image.shape[0], image.shape[1])
         images = {key: image[:, i * part : (i + 1) * part] for i, key in enumerate(self.keys)}
         images = transformed(images, self.transforms, rng, file)
         return {**{key: np.ascontiguousarray(each) for key, each in images.items()}, "name": self.folder.name(index)}
+
+    def sizes_of(self, index: int) -> Sizes | None:
+        """The sizes of the parts, transformed together."""
+        file, (height, width) = self.folder.paths[index], self.folder.size(index)
+        return sizes_after(dict.fromkeys(self.keys, (height, self._part(file, height, width))), self.transforms, file)
+
+    def _part(self, file: Path, height: int, width: int) -> int:
+        """Width of one image of the row."""
+        count = len(self.keys)
+        if width % count:
+            raise UserError(
+                f"{file}: {height}x{width} is not {count} images of one size side by side ({', '.join(self.keys)})"
+            )
+        return width // count

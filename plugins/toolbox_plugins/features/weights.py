@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from toolbox import UserError
+from toolbox import MissingWeights, UserError
 from toolbox.weights.download import compare, fetch, name_in
 
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")
@@ -28,7 +28,7 @@ def find_weights(weights: str, *, sha256: str | None = None) -> Path:
         return _download(weights, sha256)
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise UserError(f"weights: there is no file {weights}")
+        raise MissingWeights(f"weights: there is no file {weights}")
     if sha256 is not None:
         try:
             compare(path, sha256, "it is another file, or damaged")
@@ -55,7 +55,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         from safetensors import SafetensorError  # pyright: ignore[reportMissingImports]
         from safetensors.torch import load_file  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError:
-        raise UserError(f"weights: {path} needs another package; pip install safetensors") from None
+        raise MissingWeights(f"weights: {path} needs another package; pip install safetensors") from None
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
@@ -75,4 +75,4 @@ def _download(url: str, sha256: str | None) -> Path:
     try:
         return fetch(url, folder / name, sha256=expected)
     except UserError as error:
-        raise UserError(f"weights: {error}") from None
+        raise MissingWeights(f"weights: {error}") from None

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from toolbox import UserError
+from toolbox import MissingWeights, UserError
 from toolbox_plugins.features.lpips_trunks import VGG16, AlexNet, Trunk
 from toolbox_plugins.features.packaged import packaged_file
 from toolbox_plugins.features.weights import find_weights, read_tensors
@@ -76,7 +76,7 @@ def _read_heads(network: str, heads: str | None) -> list[Tensor]:
     for package, member in HEADS.items():
         path = path or packaged_file(package, member.format(network))
     if path is None:
-        raise UserError("LPIPS has no learned weights; pip install --no-deps lpips, or give heads")
+        raise MissingWeights("LPIPS has no learned weights; pip install --no-deps lpips, or give heads")
     state = read_tensors(path)
     keys = [f"lin{layer}.model.1.weight" for layer in range(5)]
     if missing := [key for key in keys if key not in state]:

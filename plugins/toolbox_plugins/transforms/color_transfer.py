@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from toolbox import Images, Transform, UserError, images_at, read_image
+from toolbox import Images, Sizes, Transform, UserError, images_at, read_image
 
-from .naming import named
+from .naming import named, painted
 
 LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
 """RGB to the responses of the eye's cones (Reinhard et al. 2001, equation 4)."""
@@ -58,6 +58,9 @@ class ColorTransfer(Transform):
         if self.preserve_luminance:  # the same amount on R, G and B leaves the differences of colour as they are
             painted += ((image / 255.0 - painted) @ REC601)[..., None]
         return {**images, self.target: (painted.clip(0, 1) * 255).round().astype(np.uint8)}
+
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        return painted(sizes, self.source, self.target, self)
 
 
 class ReinhardTransfer(ColorTransfer):

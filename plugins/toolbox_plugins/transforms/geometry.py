@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import cv2
 import numpy as np
 import torch
 
-from toolbox import Images, Transform, UserError, resize_bicubic
+from toolbox import Images, Sizes, Transform, UserError, resize_bicubic
 
 
 class RandomCrop(Transform):
@@ -21,10 +19,13 @@ class RandomCrop(Transform):
         self.size = _positive("size", size)
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        height, width, cell = _room(self, images, self.size)
+        height, width, cell = _room(self, sizes_of(images), self.size)
         top = cell * int(rng.integers((height - self.size) // cell + 1))
         left = cell * int(rng.integers((width - self.size) // cell + 1))
         return _crop(images, height, top, left, self.size, self.size)
+
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        return _square(self, sizes, self.size)
 
 
 class CenterCrop(Transform):
@@ -34,10 +35,13 @@ class CenterCrop(Transform):
         self.size = _positive("size", size)
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        height, width, cell = _room(self, images, self.size)
+        height, width, cell = _room(self, sizes_of(images), self.size)
         top = (height - self.size) // 2 // cell * cell
         left = (width - self.size) // 2 // cell * cell
         return _crop(images, height, top, left, self.size, self.size)
+
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        return _square(self, sizes, self.size)
 
 
 class ModCrop(Transform):
@@ -50,8 +54,13 @@ class ModCrop(Transform):
         self.multiple = _positive("multiple", multiple)
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        height, width, _ = _room(self, images, self.multiple)
+        height, width, _ = _room(self, sizes_of(images), self.multiple)
         return _crop(images, height, 0, 0, height - height % self.multiple, width - width % self.multiple)
+
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        height, width, _ = _room(self, sizes, self.multiple)
+        kept = height - height % self.multiple, width - width % self.multiple
+        return {name: (kept[0] * each[0] // height, kept[1] * each[0] // height) for name, each in sizes.items()}
 
 
 class RandomFlip(Transform):
@@ -70,6 +79,9 @@ class RandomFlip(Transform):
         horizontal, vertical, rotate = rng.random(3) < (self.horizontal, self.vertical, self.rotate)
         return {name: _oriented(image, horizontal, vertical, rotate) for name, image in images.items()}
 
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        return sizes  # or, turned, height and width change places: whatever follows asks the same of both
+
 
 class Resize(Transform):
     """Resizes to `size` ([height, width]), or until the shorter side is `short_side` pixels long.
@@ -83,21 +95,27 @@ class Resize(Transform):
             raise UserError("give either size: [height, width] or short_side, not both")
         if size is not None and len(size) != 2:
             raise UserError(f"size must be [height, width], got {size}")
-        self.size = None if size is None else tuple(_positive("size", side) for side in size)
+        self.size = None if size is None else (_positive("size", size[0]), _positive("size", size[1]))
         self.short_side = None if short_side is None else _positive("short_side", short_side)
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        if len({image.shape[:2] for image in images.values()}) > 1:
-            raise UserError(f"Resize: the images differ in size ({_sizes(images)}); resize before making a smaller one")
+        self.sizes_after(sizes_of(images))
         return {name: self._resized(image) for name, image in images.items()}
+
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        if len(set(sizes.values())) > 1:
+            raise UserError(f"Resize: the images differ in size ({_shown(sizes)}); resize before making a smaller one")
+        return {name: self._target(*size) for name, size in sizes.items()}
+
+    def _target(self, height: int, width: int) -> tuple[int, int]:
+        if self.size is not None:
+            return self.size
+        factor = self.short_side / min(height, width)  # pyright: ignore[reportOptionalOperand]
+        return max(round(height * factor), 1), max(round(width * factor), 1)
 
     def _resized(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
-        if self.size is not None:
-            target = self.size
-        else:
-            factor = self.short_side / min(height, width)  # pyright: ignore[reportOptionalOperand]
-            target = (max(round(height * factor), 1), max(round(width * factor), 1))
+        target = self._target(height, width)
         if target == (height, width):
             return image
         smaller = (min(height, target[0]), min(width, target[1]))  # one side may shrink while the other grows
@@ -116,13 +134,16 @@ class Shrink(Transform):
         self.factor = _positive("factor", factor)
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        for name, image in images.items():
-            if image.shape[0] % self.factor or image.shape[1] % self.factor:
-                raise UserError(
-                    f"Shrink: {name} is {image.shape[0]}x{image.shape[1]}, not multiples of {self.factor}; "
-                    "crop before it (ModCrop does)"
-                )
+        self.sizes_after(sizes_of(images))
         return {name: self._shrunk(image) for name, image in images.items()}
+
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        for name, (height, width) in sizes.items():
+            if height % self.factor or width % self.factor:
+                raise UserError(
+                    f"Shrink: {name} is {height}x{width}, not multiples of {self.factor}; crop before it (ModCrop does)"
+                )
+        return {name: (height // self.factor, width // self.factor) for name, (height, width) in sizes.items()}
 
     def _shrunk(self, image: np.ndarray) -> np.ndarray:
         tensor = torch.from_numpy(np.ascontiguousarray(image)).movedim(2, 0)[None].float()
@@ -135,21 +156,31 @@ def _positive(name: str, value: int) -> int:
     return value
 
 
-def _sizes(images: Mapping[str, np.ndarray]) -> str:
-    return ", ".join(f"{name} {image.shape[0]}x{image.shape[1]}" for name, image in images.items())
+def sizes_of(images: Images) -> Sizes:
+    """Height and width of each image (H, W, C)."""
+    return {name: (image.shape[0], image.shape[1]) for name, image in images.items()}
 
 
-def _room(transform: Transform, images: Images, size: int) -> tuple[int, int, int]:
+def _shown(sizes: Sizes) -> str:
+    return ", ".join(f"{name} {height}x{width}" for name, (height, width) in sizes.items())
+
+
+def _square(transform: Transform, sizes: Sizes, size: int) -> Sizes:
+    """The sizes after a square of `size` pixels was cut out of the largest image, and its part out of the others."""
+    height, _, _ = _room(transform, sizes, size)
+    return {name: (size * each[0] // height, size * each[0] // height) for name, each in sizes.items()}
+
+
+def _room(transform: Transform, sizes: Sizes, size: int) -> tuple[int, int, int]:
     """Return the largest image's height and width, and its pixels per pixel of the smallest; check that `size` fits."""
     name = type(transform).__name__
-    low = min(image.shape[:2] for image in images.values())
-    height, width = max(image.shape[:2] for image in images.values())
-    for image in images.values():
-        if image.shape[0] % low[0] or image.shape[0] // low[0] * low[1] != image.shape[1]:
-            raise UserError(f"{name}: the images' sizes differ by no whole factor ({_sizes(images)})")
+    low, (height, width) = min(sizes.values()), max(sizes.values())
+    for each in sizes.values():
+        if each[0] % low[0] or each[0] // low[0] * low[1] != each[1]:
+            raise UserError(f"{name}: the images' sizes differ by no whole factor ({_shown(sizes)})")
     cell = height // low[0]
     if size % cell:
-        raise UserError(f"{name}: {size} must be a multiple of the images' factor {cell} ({_sizes(images)})")
+        raise UserError(f"{name}: {size} must be a multiple of the images' factor {cell} ({_shown(sizes)})")
     if height < size or width < size:
         raise UserError(
             f"{name}: the image of {height}x{width} is smaller than {size}; choose a smaller crop, or Resize before it"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 import numpy as np
 
-from toolbox import Images, Transform, UserError
+from toolbox import Images, Sizes, Transform, UserError
+
+T = TypeVar("T")
 
 
 class Copy(Transform):
@@ -16,9 +21,17 @@ class Copy(Transform):
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         return {**images, self.target: named(images, self.source, self).copy()}
 
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        return painted(sizes, self.source, self.target, self)
 
-def named(images: Images, name: str, transform: Transform) -> np.ndarray:
-    """Look up one image (H, W, C), or say which names there are."""
+
+def named(images: Mapping[str, T], name: str, transform: Transform) -> T:
+    """Look up one image (H, W, C) or its size, or say which names there are."""
     if name not in images:
         raise UserError(f"{type(transform).__name__}: the sample has no image {name!r}; it has {', '.join(images)}")
     return images[name]
+
+
+def painted(sizes: Sizes, source: str, target: str, transform: Transform) -> Sizes:
+    """The sizes of a sample after a transform that makes `target` out of `source`, as large as it is."""
+    return {**sizes, target: named(sizes, source, transform)}

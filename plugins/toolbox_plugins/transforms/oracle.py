@@ -9,9 +9,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from toolbox import Images, Transform
+from toolbox import Images, Sizes, Transform
 
-from .naming import named
+from .naming import named, painted
 
 
 class PaletteOracle(Transform):
@@ -26,6 +26,9 @@ class PaletteOracle(Transform):
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         return {**images, self.target: palette(named(images, self.source, self))}
 
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        return painted(sizes, self.source, self.target, self)
+
 
 class InkOracle(Transform):
     """Flat washes and dark lines: OpenCV's edge-aware stylization (Gastal and Oliveira 2011). Hard to learn.
@@ -38,6 +41,9 @@ class InkOracle(Transform):
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         return {**images, self.target: ink(named(images, self.source, self))}
+
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        return painted(sizes, self.source, self.target, self)
 
 
 def palette(image: np.ndarray) -> np.ndarray:

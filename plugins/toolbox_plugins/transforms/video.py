@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from toolbox import Images, Transform, UserError
+from toolbox import Images, Sizes, Transform, UserError
 
-from .naming import named
+from .naming import named, painted
 
 CODECS = ("libx264", "libx265", "mpeg4", "mpeg2video")
 
@@ -57,6 +57,9 @@ class VideoCompression(Transform):
         if image.shape[2] != 3:
             raise UserError(f"VideoCompression: '{self.source}' must have 3 channels, got {image.shape[2]}")
         return {**images, self.target: self.compressed(image, codec, rate, drift) if chosen else image.copy()}
+
+    def sizes_after(self, sizes: Sizes) -> Sizes:
+        return painted(sizes, self.source, self.target, self)
 
     def compressed(self, image: np.ndarray, codec: str, rate: float, drift: np.ndarray) -> np.ndarray:
         """The last frame (H, W, 3) of a clip that ends with the image, encoded at `rate` bits per pixel."""
