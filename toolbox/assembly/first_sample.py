@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
 from toolbox.contracts.metric import DO_NOTHING
@@ -17,8 +19,8 @@ def check_first_sample(
 ) -> None:
     """Refuse metrics and contact sheets that name images which the evaluation `split` will not have.
 
-    The first sample (of each domain, where they come one by one) is read and degraded as the evaluation will do it;
-    no network runs.
+    The first sample (of each domain, where they come one by one) is read, degraded and prepared as the evaluation will
+    do it; no network runs. A label has a name too, and is no image.
     """
     dataset: Any = loader.dataset
     if not len(dataset):
@@ -27,7 +29,7 @@ def check_first_sample(
     values: dict[str, Any] = {}
     for index in dataset.examples():  # one, unless samples differ in what they hold
         values |= preprocessor(default_collate([dataset[index]]), False)
-    outputs = algorithm.available(values)
+    outputs = _prepared(algorithm, values)
     if not outputs:
         sources = (" and ".join(f"'{name}'" for name in each.sources) for each in algorithm.outputs.values())
         wanted = " or ".join(dict.fromkeys(sources))
@@ -35,7 +37,8 @@ def check_first_sample(
             wanted += f", or '{source}' and model.degradation to make it" if source != wanted else ""
         message = f"gives {', '.join(values) or 'no images'}, and the model needs {wanted}"
         raise ConfigError(message, key=f"{split}_dataloader.dataset")
-    known = [*values, *outputs, DO_NOTHING]
+    known = [name for name, value in values.items() if isinstance(value, Tensor) and value.dim() > 3]
+    known += [*outputs, DO_NOTHING]
     places = [
         (f"{split}_evaluator.{i}.{name}", getattr(metric, name, None))
         for i, metric in enumerate(metrics)
@@ -45,3 +48,20 @@ def check_first_sample(
     for key, name in places:
         if isinstance(name, str) and name not in known:
             raise ConfigError(f"no image of the evaluation is called '{name}'{did_you_mean(name, known)}", key=key)
+
+
+def _prepared(algorithm: Algorithm, values: dict[str, Any]) -> list[str]:
+    """The outputs that can be made, with what the algorithm makes of the inputs added to the values.
+
+    Where inputs are missing, `prepare` may be too: then what is missing is named, and not what it stumbled over.
+    """
+    training = algorithm.training
+    algorithm.eval()  # as in an evaluation, which draws nothing
+    try:
+        with torch.no_grad():
+            algorithm.prepare(values)
+    except KeyError:
+        pass
+    finally:
+        algorithm.train(training)
+    return algorithm.available(values)

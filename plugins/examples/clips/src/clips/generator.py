@@ -12,7 +12,7 @@ from toolbox import Generator
 class RecurrentUpscaler(Generator):
     """Doubles clips: a convolution over the frame and the memory of earlier ones, and a sub-pixel convolution.
 
-    After FRVSR (Sajjadi et al. 2018), without its optical flow. Untrained, it *is* the bilinear enlargement.
+    After FRVSR (Sajjadi et al. 2018), without its optical flow. Untrained, it is nearly the bilinear enlargement.
     """
 
     scale = 2
@@ -25,7 +25,7 @@ class RecurrentUpscaler(Generator):
         self.look = nn.Conv2d(channels + width, width, 3, padding=1)
         self.think = nn.Conv2d(width, width, 3, padding=1)
         self.detail = nn.Conv2d(width, channels * 4, 3, padding=1)
-        nn.init.zeros_(self.detail.weight)
+        nn.init.normal_(self.detail.weight, std=1e-3)
         nn.init.zeros_(self.detail.bias)  # pyright: ignore[reportArgumentType]
         self.shuffle = nn.PixelShuffle(2)
 

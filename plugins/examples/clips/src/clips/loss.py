@@ -9,7 +9,7 @@ from toolbox import Loss
 
 
 class FrameDifference(Loss):
-    """Mean absolute error of what changes from frame to frame: an error that stays is free, one that flickers is not."""
+    """Mean absolute error of what changes from frame to frame: one that stays is free, one that flickers is not."""
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Compare clips (B, T, C, H, W) in [0, 1] of two frames or more; a scalar."""

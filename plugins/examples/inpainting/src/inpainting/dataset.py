@@ -26,7 +26,7 @@ class PicturesWithHoles(ImageDataset):
         return len(self.files)
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
-        """Return `{"picture": (size, size, 3) uint8, "mask": (size, size) bool, true in the hole, "name": its path}`."""
+        """Return `{"picture": (size, size, 3) uint8, "mask": (size, size) bool, true in the hole, "name": path}`."""
         file = self.files[index]
         picture = read_image(file)  # (H, W, 3)
         if min(picture.shape[:2]) < self.size:

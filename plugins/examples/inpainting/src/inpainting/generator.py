@@ -23,8 +23,7 @@ class DilatedFiller(Generator):
             raise ValueError(f"width and each of dilations must be 1 or more, got {width} and {list(dilations)}")
         self.channels = channels
         layers: list[nn.Module] = []
-        for before, after in ((channels + 1, width), (width, 2 * width), (2 * width, 4 * width)):
-            stride = 1 if before == channels + 1 else 2
+        for before, after, stride in ((channels + 1, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2)):
             layers += [nn.Conv2d(before, after, 2 + stride, stride=stride, padding=1), nn.ELU()]
         for dilation in dilations:
             layers += [nn.Conv2d(4 * width, 4 * width, 3, padding=dilation, dilation=dilation), nn.ELU()]
@@ -33,7 +32,7 @@ class DilatedFiller(Generator):
         self.paint = nn.Conv2d(2 * width, channels, 3, padding=1)
 
     def forward(self, images: Tensor, hole: Tensor) -> Tensor:
-        """Fill images (B, C, H, W) in [0, 1] where hole (B, 1, H, W) is 1; the rest is painted too, as well as it goes."""
+        """Fill images (B, C, H, W) in [0, 1] where hole (B, 1, H, W) is 1; the rest is painted too."""
         features = self.encode(torch.cat([images * 2 - 1, hole], 1))  # (B, 4w, H/4, W/4)
         features = self.decode(interpolate(features, scale_factor=2.0))  # (B, 2w, H/2, W/2)
         return (self.paint(interpolate(features, scale_factor=2.0)) + 1) / 2  # (B, C, H, W)
