@@ -101,6 +101,11 @@ def translate(
         batch = CLIP if predictor.clip else 1
     if batch < 1:
         raise UserError(f"--batch {batch}: must be 1 or more")
+    for name in predictor.beside:
+        if name not in (masks or {}):
+            raise UserError(
+                f"--set {name}=FILE: is missing; the network takes one beside a picture, or a folder of them"
+            )
     finished = 0
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         writing: list[tuple[Job, Future[None]]] = []

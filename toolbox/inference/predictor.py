@@ -56,8 +56,10 @@ class Predictor:
         keeps: bool | None = getattr(network, "keeps_colors", None)
         self.keeps_colors = self.scale > 1 if keeps is None else keeps
         """Whether colours are the picture's own: then gray stays gray, and transparency may pass the network."""
+        self.beside: Sequence[str] = getattr(network, "sources", ("picture",))[1:]
+        """Names of the masks that the network takes beside a picture."""
         self.masks: dict[str, Any] = getattr(network, "masks", {})
-        """Files or folders of the masks that the network takes beside a picture, by name."""
+        """Their files or folders, by name."""
         self.clip: bool = getattr(network, "clip", False)
         """Whether the pictures of one batch are the frames of a clip, in order."""
         self.alpha = self.options.alpha or ("network" if self.keeps_colors else "resize")
@@ -111,7 +113,7 @@ class Predictor:
         """How many channels the network takes: 3 if it can, else 1 or 4, or what its first convolution has."""
         convolutions = [m.in_channels for m in self.network.modules() if isinstance(m, nn.Conv2d)]
         side = ceil(24 / self.multiple) * self.multiple * (2 if self.multiple > 12 else 1)
-        beside = len(getattr(self.network, "sources", ("picture",))) - 1  # a channel for each mask
+        beside = len(self.beside)  # a channel for each mask
         for channels in dict.fromkeys([3 + beside, 1 + beside, 4 + beside, *convolutions[:1]]):
             try:
                 with torch.inference_mode():
