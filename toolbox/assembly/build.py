@@ -14,7 +14,7 @@ from torch import nn
 from toolbox.assembly.shared_features import feature_network, shared_features
 from toolbox.assembly.signatures import check_role, check_signatures
 from toolbox.config import Config
-from toolbox.config.model_keys import BESIDE, FEATURE_MATCHING, MODEL_KEYS
+from toolbox.config.model_keys import BESIDE, FEATURE_MATCHING, LOGITS, MODEL_KEYS
 from toolbox.contracts.nested import is_named, nested_kinds
 from toolbox.engine.random_state import seed_all
 from toolbox.io.errors import ConfigError, UserError
@@ -94,6 +94,13 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
                 raise ConfigError(str(error), key=f"model.{slot}") from error
             weight = model.get("adversarial", {}).get(slot, 1.0)
             adversaries[slot] = Adversary(variant, float(weight), int(model[slot].get("pool", 0)))
+    for slot in adversaries if model.get("one_graph") else ():
+        heads = getattr(networks[slot], "heads", ())
+        if heads:
+            message = f"judges once for both steps, and {type(networks[slot]).__name__} has other heads "
+            raise ConfigError(
+                f"{message}({', '.join(heads)}), which must be heard in each; leave it out", key="model.one_graph"
+            )
     finish(networks, model)
     degradation = None
     if model.get("degradation") is not None:
@@ -180,7 +187,9 @@ def _phases(
 
 
 def _build_losses(role: str, config: Any, algorithm: type[Algorithm]) -> list[WeightedLoss]:
-    built, tuples = [], [("fake", "real")] if role == FEATURE_MATCHING else algorithm.roles[role]
+    built: list[WeightedLoss] = []
+    of_all = {FEATURE_MATCHING: [("fake", "real")], LOGITS: [("real", "fake")]}
+    tuples = (of_all | dict(algorithm.roles) | dict(algorithm.judge_roles))[role]
     for i, each in enumerate(config if isinstance(config, list) else [config]):
         key = f"model.losses.{role}.{i}" if isinstance(config, list) else f"model.losses.{role}"
         loss = build_component("losses", each, key)

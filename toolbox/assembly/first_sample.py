@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
 from toolbox.contracts.metric import DO_NOTHING, ImageMetric
@@ -26,8 +27,9 @@ def check_first_sample(
 ) -> None:
     """Refuse metrics and contact sheets that name images which the evaluation `split` will not have.
 
-    The first sample (of each domain, where they come one by one) is read and degraded as the evaluation will do it;
-    no network runs. The `smallest` sample is measured with its do-nothing output: a metric may need larger images.
+    The first sample (of each domain, where they come one by one) is read, degraded and prepared as the evaluation will
+    do it; no network runs. A label has a name too, and is no image. The `smallest` sample is measured with its
+    do-nothing output: a metric may need larger images.
     """
     dataset: Any = loader.dataset
     if not len(dataset):
@@ -36,7 +38,7 @@ def check_first_sample(
     values: dict[str, Any] = {}
     for index in dataset.examples():  # one, unless samples differ in what they hold
         values |= preprocessor(default_collate([dataset[index]]), False)
-    outputs = algorithm.available(values)
+    outputs = _prepared(algorithm, values)
     if not outputs:
         sources = (" and ".join(f"'{name}'" for name in each.sources) for each in algorithm.outputs.values())
         wanted = " or ".join(dict.fromkeys(sources))
@@ -44,7 +46,8 @@ def check_first_sample(
             wanted += f", or '{source}' and model.degradation to make it" if source != wanted else ""
         message = f"gives {', '.join(values) or 'no images'}, and the model needs {wanted}"
         raise ConfigError(message, key=f"{split}_dataloader.dataset")
-    known = [*values, *outputs, DO_NOTHING]
+    known = [name for name, value in values.items() if isinstance(value, Tensor) and value.dim() > 3]
+    known += [*outputs, DO_NOTHING]
     places = [
         (f"{split}_evaluator.{i}.{name}", getattr(metric, name, None))
         for i, metric in enumerate(metrics)
@@ -64,8 +67,10 @@ def _measure(split: str, algorithm: Algorithm, metrics: Sequence[Any], sample: d
     preprocessor: Any = algorithm.data_preprocessor
     batch = default_collate([sample])
     values = preprocessor(batch, False)
-    for output in algorithm.available(values):
+    for output in _prepared(algorithm, values):
         source, scale = values[algorithm.outputs[output].source], algorithm.scale_of(output)
+        if source.dim() < 4:  # such as noise
+            continue
         values[output] = resize_to(source, (source.shape[-2] * scale, source.shape[-1] * scale)).clamp(0, 1)
     images = {name: value[0] for name, value in values.items()}
     for i, metric in enumerate(metrics):
@@ -79,3 +84,20 @@ def _measure(split: str, algorithm: Algorithm, metrics: Sequence[Any], sample: d
         except ValueError as error:
             message = f"{batch.get('name', [''])[0]}: {error}"
             raise ConfigError(message, key=f"{split}_evaluator.{i}") from error
+
+
+def _prepared(algorithm: Algorithm, values: dict[str, Any]) -> list[str]:
+    """The outputs that can be made, with what the algorithm makes of the inputs added to the values.
+
+    Where inputs are missing, `prepare` may be too: then what is missing is named, and not what it stumbled over.
+    """
+    training = algorithm.training
+    algorithm.eval()  # as in an evaluation, which draws nothing
+    try:
+        with torch.no_grad():
+            algorithm.prepare(values)
+    except KeyError:
+        pass
+    finally:
+        algorithm.train(training)
+    return algorithm.available(values)

@@ -28,7 +28,8 @@ STYLE_FLAGS = "--style, --strength and --seed"
 class TrainedOutput(nn.Module):
     """One output of an algorithm as a network, with what was chosen for it: prepared once, on the first call.
 
-    Where an output has several sources, its images hold them as channels: the picture's, then one for each mask.
+    Where an output has several sources, its images hold them as channels: the picture's, then one for each mask. Where
+    it is made of clips, the images are the frames of one, in order.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class TrainedOutput(nn.Module):
         self.chosen = given
         algorithm.refuse(self.output, given)
         asked.chosen(given)
-        self.sources, self.keeps_colors = asked.sources, asked.keeps_colors_at(given)
+        self.sources, self.keeps_colors, self.clip = asked.sources, asked.keeps_colors_at(given), asked.clip
         self.scale, self.multiple = algorithm.scale_of(self.output), algorithm.multiple_of(self.output)
         self._prepared: tuple[torch.device, Any] | None = None
 
@@ -57,7 +58,10 @@ class TrainedOutput(nn.Module):
             images.tensor_split(tuple(range(1 - len(self.sources), 0)), 1) if len(self.sources) > 1 else [images]
         )
         named = dict(zip(self.sources, (picture, *masks), strict=True))
-        return self.algorithm.predict_in(self._prepared[1], named, self.output)
+        if not self.clip:
+            return self.algorithm.predict_in(self._prepared[1], named, self.output)
+        clips = {name: frames[None] for name, frames in named.items()}  # (1, T, C, H, W)
+        return self.algorithm.predict_in(self._prepared[1], clips, self.output)[0]
 
 
 def trained_network(

@@ -151,7 +151,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="pixels a tile sees around itself; by default as the network needs",
     )
-    add("--batch", type=int, default=1, metavar="N", help="pictures of equal size computed together (1)")
+    add(
+        "--batch", type=int, metavar="N",
+        help="pictures of equal size computed together (1); of a model that takes clips, the frames of one (8)",
+    )  # fmt: skip
     add(
         "--precision", default="fp32", metavar="fp32|bf16|fp16", help="bf16 and fp16 are faster where hardware has them"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 Images = dict[str, np.ndarray]
-"""Named images of one sample, each (H, W, C), RGB, uint8; a clip is (T, H, W, C), its pictures in order."""
+"""Named images of one sample, each (H, W, C), RGB, uint8; a clip is (T, H, W, C), a mask (H, W) bool or uint8."""
 Sizes = dict[str, tuple[int, int]]
 """Height and width of each named image of one sample."""
 
@@ -21,7 +21,8 @@ class Transform(ABC):
         """Return the sample's images, each (H, W, C) uint8; what is random comes from `rng`.
 
         Count height and width from the end (`image[..., top:below, :, :]`): then clips are changed alike in all their
-        pictures. The given arrays may be read-only views of a cache: make new ones instead of writing into them.
+        pictures. Where there may be masks (H, W), height is the axis `max(image.ndim - 3, 0)`. The given arrays may be
+        read-only views of a cache: make new ones instead of writing into them.
         """
 
     def sizes_after(self, sizes: Sizes) -> Sizes | None:

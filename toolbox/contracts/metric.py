@@ -52,7 +52,8 @@ class ImageMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Measure every sample of a batch; a sample holds its images (C, H, W) by name.
 
-        A sample without the prediction is one of another domain: it is counted, as mmengine wants, but not measured.
+        A sample without the prediction is one of another domain: it is counted, as mmengine wants, but not measured. Of
+        clips (T, C, H, W) every frame is measured, and the mean over them is the sample's value.
         """
         for sample in data_samples:
             self.seen.update(names_of(sample))
@@ -63,12 +64,18 @@ class ImageMetric(BaseMetric):
                 if name not in sample:
                     raise no_image(self, name, names_of(sample))
             try:
-                result = {self.name: self.value(sample, self.prediction)}
+                result = {self.name: self._over_frames(sample, self.prediction)}
                 if self.baseline:
-                    result[f"{self.name}/{DO_NOTHING}"] = self.value(sample, baseline_of(sample, self.prediction))
+                    result[f"{self.name}/{DO_NOTHING}"] = self._over_frames(
+                        sample, baseline_of(sample, self.prediction)
+                    )
             except ValueError as error:  # images that cannot be measured
                 raise UserError(f"{sample.get('name') or type(self).__name__}: {error}") from error
             self.results.append(result)
+
+    def _over_frames(self, sample: Mapping[str, Any], image: str) -> float:
+        values = [self.value(frame, image) for frame in frames_of(sample, image)]
+        return sum(values) / len(values)
 
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
         """Average the results of all ranks. Raises UserError where no sample had the prediction."""
@@ -156,7 +163,10 @@ class SetMetric(BaseMetric):
         """Compare two sets by what was kept of each image; ValueError where they are too small."""
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Keep what is needed of every sample of a batch; a sample holds its images (C, H, W) by name."""
+        """Keep what is needed of every sample of a batch; a sample holds its images (C, H, W) by name.
+
+        Of a clip (T, C, H, W) every frame is an image of the set.
+        """
         for sample in data_samples:
             self.seen.update(names_of(sample))
             wanted = {"reference": self.reference, "prediction": self.prediction}
@@ -167,25 +177,25 @@ class SetMetric(BaseMetric):
             if self.baseline and self.prediction in sample:
                 wanted[DO_NOTHING] = baseline_of(sample, self.prediction)
             try:
-                kept = {part: self.keep(sample, name) for part, name in wanted.items() if name in sample}
+                kept = {part: self._kept(sample, name) for part, name in wanted.items() if name in sample}
             except ValueError as error:  # images that cannot be measured
                 raise UserError(f"{sample.get('name') or type(self).__name__}: {error}") from error
             self.results.append(kept)  # one of each sample, even an empty one: mmengine counts them
 
-    def references(self, results: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
-        """What was kept of the references."""
-        return [kept["reference"] for kept in results if "reference" in kept]
+    def _kept(self, sample: Mapping[str, Any], name: str) -> list[Tensor]:
+        return [self.keep(frame, name) for frame in frames_of(sample, name)]
 
-    def compute_metrics(self, results: list[dict[str, Tensor]]) -> dict[str, float]:
+    def references(self, results: Sequence[Mapping[str, Sequence[Tensor]]]) -> list[Tensor]:
+        """What was kept of the references."""
+        return of_all(results, "reference")
+
+    def compute_metrics(self, results: list[dict[str, list[Tensor]]]) -> dict[str, float]:
         """Compare the sets of all ranks.
 
         Raises:
             UserError: no sample of the evaluation had a prediction or a reference, or there are too few of them.
         """
-        predictions, references = (
-            [kept["prediction"] for kept in results if "prediction" in kept],
-            self.references(results),
-        )
+        predictions, references = of_all(results, "prediction"), self.references(results)
         for found, name in ((predictions, self.prediction), (references, self.reference)):
             if not found:
                 raise no_image(self, str(name), self.seen)
@@ -193,11 +203,35 @@ class SetMetric(BaseMetric):
         try:
             values = {self.name: self.compare(predictions, references)}
             if self.baseline:
-                unchanged = [kept[DO_NOTHING] for kept in results if DO_NOTHING in kept]
-                values[f"{self.name}/{DO_NOTHING}"] = self.compare(unchanged, references)
+                values[f"{self.name}/{DO_NOTHING}"] = self.compare(of_all(results, DO_NOTHING), references)
         except ValueError as error:
             raise UserError(f"{type(self).__name__}: {error}") from error
         return values
+
+
+def frames_of(sample: Mapping[str, Any], image: str) -> list[Mapping[str, Any]]:
+    """A sample whose `image` is a clip (T, C, H, W), as one sample for each frame; any other as it is, alone.
+
+    Clips of as many frames go with it frame by frame; what is no clip belongs to all frames.
+
+    Raises:
+        ValueError: clips of the sample differ in length.
+    """
+    if sample[image].dim() != 4:
+        return [sample]
+    clips = {name: each for name, each in sample.items() if isinstance(each, Tensor) and each.dim() == 4}
+    count = len(sample[image])
+    for name, each in clips.items():
+        if len(each) != count:
+            raise ValueError(
+                f"'{image}' has {count} frames and '{name}' {len(each)}; clips of a sample are equally long"
+            )
+    return [{**sample, **{name: each[i] for name, each in clips.items()}} for i in range(count)]
+
+
+def of_all(results: Sequence[Mapping[str, Sequence[Tensor]]], part: str) -> list[Tensor]:
+    """What was kept of one part of all samples, image after image."""
+    return [image for kept in results for image in kept.get(part, ())]
 
 
 def names_of(sample: Mapping[str, Any]) -> list[str]:

@@ -97,6 +97,7 @@ class Output:
         keeps_colors: whether colours are the input's own, as of an enlarger, or the output's, as of a painter. Gray
             stays gray, and transparency passes the networks, only where they are the input's.
         conditions: what is chosen when it is used.
+        clip: whether it is made of clips (B, T, C, H, W): then pictures of one batch, in order, are the frames of one.
     """
 
     def __init__(
@@ -105,9 +106,11 @@ class Output:
         *networks: str,
         keeps_colors: bool,
         conditions: Sequence[Condition] = (),
+        clip: bool = False,
     ) -> None:
         self.sources = (sources,) if isinstance(sources, str) else tuple(sources)
         self.networks, self.keeps_colors, self.conditions = networks, keeps_colors, tuple(conditions)
+        self.clip = clip
 
     @property
     def source(self) -> str:
@@ -121,7 +124,9 @@ class Output:
 
     def through(self, *networks: str) -> Output:
         """The same output by other networks."""
-        return Output(self.sources, *networks, keeps_colors=self.keeps_colors, conditions=self.conditions)
+        return Output(
+            self.sources, *networks, keeps_colors=self.keeps_colors, conditions=self.conditions, clip=self.clip
+        )
 
     def chosen(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every condition's value by name: what was given, or its default.
@@ -146,6 +151,7 @@ class Output:
             "networks": list(self.networks),
             "keeps_colors": self.keeps_colors,
             "conditions": conditions,
+            "clip": self.clip,
         }
 
     def __eq__(self, other: object) -> bool:

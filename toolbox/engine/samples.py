@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.hooks import Hook
-from torch import nn
+from torch import Tensor, nn
 
 from toolbox.contracts.metric import DO_NOTHING
 from toolbox.io.contact_sheet import contact_sheet, detail
@@ -25,6 +25,8 @@ class SamplesHook(Hook):
     the output, and the references that the metrics compare with. `detail` shows a window of so many pixels of the
     output instead of the whole picture, where it has most contrast. `rivals` are shown beside: columns by name, each
     with the trained network (anything that `infer --weights` takes) that is applied to the first output's input.
+
+    Of a clip the middle frame is shown; a mask is gray. A label is no picture.
     """
 
     def __init__(
@@ -55,19 +57,20 @@ class SamplesHook(Hook):
                 self.shown = self.columns or self._default_columns(runner, sample, evaluator)
             if any(name not in sample and name not in self.rivals for name in self.shown):  # it is of the other domain
                 continue
+            for name in self.shown:
+                if name in sample and sample[name].dim() < 3:
+                    raise UserError(f"default_hooks.samples.columns: '{name}' is no picture; leave it out")
             row = [self._picture(runner, sample, name) for name in self.shown]
             self.rows.append(detail(row, self.detail) if self.detail else row)
 
     def _picture(self, runner: Any, sample: dict[str, Any], name: str) -> np.ndarray:
         if name in sample:
-            return tensor_to_image(sample[name].nan_to_num())
+            return still(sample[name].nan_to_num())
         if name not in self.loaded:
             self.loaded[name] = self.load(self.rivals[name])
         outputs = runner.algorithm.outputs
         source = outputs[runner.algorithm.available(sample)[0]].source
-        shown = images_to_float(
-            torch.from_numpy(tensor_to_image(sample[source])).permute(2, 0, 1)[None]
-        )  # 8 bits, as a file
+        shown = images_to_float(torch.from_numpy(still(sample[source])).permute(2, 0, 1)[None])  # 8 bits, as a file
         with torch.inference_mode():
             return tensor_to_image(call_padded(self.loaded[name], shown)[0])
 
@@ -76,11 +79,12 @@ class SamplesHook(Hook):
         known = runner.algorithm.available(sample)
         if not known:
             return []
-        source = outputs[known[0]].source
+        source, sources = outputs[known[0]].source, outputs[known[0]].sources
         results = [name for name in known if outputs[name].source == source]
         references = [m.reference for m in evaluator.metrics if getattr(m, "reference", None) in sample]
         enlarged = sample[source].shape[-2:] != sample[results[0]].shape[-2:]
-        return list(dict.fromkeys([source, *([DO_NOTHING] if enlarged else []), *results, *self.rivals, *references]))
+        shown = [*sources, *([DO_NOTHING] if enlarged else []), *results, *self.rivals, *references]
+        return [name for name in dict.fromkeys(shown) if name in self.rivals or sample[name].dim() > 2]
 
     def _write(self, runner: Any, name: str) -> None:
         if runner.rank == 0 and self.rows:
@@ -106,6 +110,12 @@ class SamplesHook(Hook):
     def after_test_epoch(self, runner: Any, metrics: Any = None) -> None:
         """Write the sheet of the test."""
         self._write(runner, "test.png")
+
+
+def still(value: Tensor) -> np.ndarray:
+    """A picture or a mask (C, H, W), or the middle frame of a clip (T, C, H, W), as (H, W, 3) uint8."""
+    image = tensor_to_image(value[len(value) // 2] if value.dim() == 4 else value)
+    return image.repeat(3, 2) if image.shape[2] == 1 else image
 
 
 def _nobody(name: str) -> nn.Module:

@@ -23,6 +23,10 @@ _LARGE = 256 << 20
 """A result of more bytes is written before the next is computed, so that two are never held at once."""
 
 
+CLIP = 8
+"""Frames of a clip, where nobody says."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One picture to translate and where the result goes."""
@@ -78,11 +82,14 @@ def translate(
     todo: Sequence[Job],
     *,
     masks: Mapping[str, str] | None = None,
-    batch: int = 1,
+    batch: int | None = None,
     quality: int = 95,
     done: Callable[[float], None] | None = None,
 ) -> Iterator[tuple[Job, str | None]]:
     """Translate pictures, up to `batch` of one size and kind together; yields each job with its problem, or None.
+
+    Of a network that takes clips, the pictures of one folder, in the order of their names, are the frames, and `batch`
+    (8) is the length of a clip; with others it is 1.
 
     The next picture is read and the last one written while one is computed. A bad file stops nothing.
 
@@ -90,8 +97,15 @@ def translate(
         masks: of a network with several sources, each one's file or folder (`with_masks`).
         done: called, while a batch is computed, with the part of all pictures that is done, in [0, 1].
     """
+    if batch is None:
+        batch = CLIP if predictor.clip else 1
     if batch < 1:
         raise UserError(f"--batch {batch}: must be 1 or more")
+    for name in predictor.beside:
+        if name not in (masks or {}):
+            raise UserError(
+                f"--set {name}=FILE: is missing; the network takes one beside a picture, or a folder of them"
+            )
     finished = 0
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         writing: list[tuple[Job, Future[None]]] = []
@@ -100,7 +114,7 @@ def translate(
             picture = read_picture(file)
             return with_masks(picture, file, masks, predictor.channels) if masks else picture
 
-        for group, problem in _groups(todo, reader, batch, read):
+        for group, problem in _groups(todo, reader, batch, read, by_folder=predictor.clip):
             results: list[Picture] = []
             if problem is None:
                 before, share = finished, len(group) / len(todo)
@@ -127,7 +141,12 @@ def translate(
 
 
 def _groups(
-    todo: Sequence[Job], reader: ThreadPoolExecutor, batch: int, read: Callable[[Path], Picture]
+    todo: Sequence[Job],
+    reader: ThreadPoolExecutor,
+    batch: int,
+    read: Callable[[Path], Picture],
+    *,
+    by_folder: bool,
 ) -> Iterator[tuple[list[tuple[Job, Picture]], str | None]]:
     """Pictures that can be computed together; or one that cannot be read, with the reason."""
     waiting: dict[object, list[tuple[Job, Picture]]] = defaultdict(list)
@@ -144,7 +163,7 @@ def _groups(
         except UserError as error:
             yield [(job, nothing)], str(error)
         else:
-            kind = (picture.array.shape, picture.array.dtype, picture.alpha)
+            kind = (picture.array.shape, picture.array.dtype, picture.alpha, job.source.parent if by_folder else None)
             waiting[kind].append((job, picture))
         full = [kind for kind, group in waiting.items() if len(group) >= batch]
         if not full and sum(map(len, waiting.values())) >= 2 * batch:  # many sizes: do not hold them all

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from math import ceil, isqrt
 from typing import Any
 
@@ -56,8 +57,12 @@ class Predictor:
         keeps: bool | None = getattr(network, "keeps_colors", None)
         self.keeps_colors = self.scale > 1 if keeps is None else keeps
         """Whether colours are the picture's own: then gray stays gray, and transparency may pass the network."""
+        self.beside: Sequence[str] = getattr(network, "sources", ("picture",))[1:]
+        """Names of the masks that the network takes beside a picture."""
         self.masks: dict[str, Any] = getattr(network, "masks", {})
-        """Files or folders of the masks that the network takes beside a picture, by name."""
+        """Their files or folders, by name."""
+        self.clip: bool = getattr(network, "clip", False)
+        """Whether the pictures of one batch are the frames of a clip, in order."""
         self.alpha = self.options.alpha or ("network" if self.keeps_colors else "resize")
         self.multiple = int(getattr(network, "multiple", 1))
         self.channels = self._channels()
@@ -73,7 +78,9 @@ class Predictor:
         return made[..., 0] if gray and made.shape[2] == 1 else made
 
     def translate(self, pictures: Sequence[Picture], *, done: Callable[[float], None] | None = None) -> list[Picture]:
-        """Pictures of one size and kind, computed as one batch. `done` hears the part that is done after each tile.
+        """Pictures of one size and kind, computed as one batch, or as one clip where the network takes clips.
+
+        `done` hears the part that is done after each tile.
 
         Raises:
             UserError: the network does not take that many channels.
@@ -108,7 +115,7 @@ class Predictor:
         """How many channels the network takes: 3 if it can, else 1 or 4, or what its first convolution has."""
         convolutions = [m.in_channels for m in self.network.modules() if isinstance(m, nn.Conv2d)]
         side = ceil(24 / self.multiple) * self.multiple * (2 if self.multiple > 12 else 1)
-        beside = len(getattr(self.network, "sources", ("picture",))) - 1  # a channel for each mask
+        beside = len(self.beside)  # a channel for each mask
         for channels in dict.fromkeys([3 + beside, 1 + beside, 4 + beside, *convolutions[:1]]):
             try:
                 with torch.inference_mode():
@@ -172,7 +179,7 @@ class Predictor:
         """The results (H', W', C') of `count` pictures; parts are rounded to their type as they are made."""
         height, width = images.shape[-2:]
         each = len(images) // count  # 1, or 2 with transparency
-        known = self._reach() if self._may_tile(images) or self.options.tileable else None
+        known = self._reach(count) if self._may_tile(images) or self.options.tileable else None
         margin = known.halo if known and self.options.tileable else 0
         images = _aligned(_wrapped(images, margin), self.multiple)
         result: list[np.ndarray] = []
@@ -193,10 +200,10 @@ class Predictor:
             there[...] = pixels[:, : there.shape[1], : there.shape[2]]
 
         def work(tile: int) -> None:
-            halo, feather = self._overlap(known) if tile else (0, False)
+            halo, feather = self._overlap(known or self._reach(count)) if tile else (0, False)
             with torch.inference_mode(), self._precision():
                 tiled(
-                    self._call, images, store,
+                    partial(self._call, kinds=each), images, store,
                     tile=tile, halo=halo, scale=self.scale, multiple=self.multiple, feather=feather, done=done,
                 )  # fmt: skip
 
@@ -210,9 +217,12 @@ class Predictor:
                 self.note(f"memory ran out; going on in tiles of {reduced}")
         return list(result[0])
 
-    def _call(self, images: Tensor) -> Tensor:
+    def _call(self, images: Tensor, kinds: int = 1) -> Tensor:
+        """The network's results. Of a clip, colours and transparency (two `kinds`, in turn) are a clip each."""
         images = images.to(self.device, memory_format=torch.channels_last)
-        return self.network(images)
+        if not self.clip or kinds == 1:
+            return self.network(images)
+        return torch.stack([self.network(images[kind::kinds]) for kind in range(kinds)], 1).flatten(0, 1)
 
     def _precision(self) -> AbstractContextManager[object]:
         dtype = PRECISIONS[self.options.precision]
@@ -220,8 +230,10 @@ class Predictor:
 
     # ------------------------------------------------------------------ tiles
 
-    def _reach(self) -> Reach:
-        return reach(self.network, channels=self.channels, scale=self.scale, multiple=self.multiple)
+    def _reach(self, count: int) -> Reach:
+        """The network's reach; where it takes clips, in one of `count` frames, as memory carries it on."""
+        frames = count if self.clip else 1
+        return reach(self.network, channels=self.channels, scale=self.scale, multiple=self.multiple, frames=frames)
 
     def _largest(self) -> int:
         return 512 if self.device.type == "cpu" else 1024
@@ -262,9 +274,8 @@ class Predictor:
         side = max(side, SMALLEST, 4 * self.multiple)
         return 0 if max(images.shape[-2:]) <= side else side
 
-    def _overlap(self, known: Reach | None) -> tuple[int, bool]:
+    def _overlap(self, known: Reach) -> tuple[int, bool]:
         """The halo, and whether tiles are blended because they do not equal the whole."""
-        known = known or self._reach()
         halo = known.halo if self.options.overlap is None else self.options.overlap
         exact = known.local and halo >= known.halo
         if not known.local and not self._noted:

@@ -33,25 +33,26 @@ class Reach:
     local: bool
 
 
-_measured: WeakKeyDictionary[nn.Module, Reach] = WeakKeyDictionary()
+_measured: WeakKeyDictionary[nn.Module, dict[int, Reach]] = WeakKeyDictionary()
+"""By network and number of frames."""
 
 
-def reach(network: nn.Module, *, channels: int, scale: int, multiple: int) -> Reach:
-    """The reach of a network in evaluation, measured once for each network object.
+def reach(network: nn.Module, *, channels: int, scale: int, multiple: int, frames: int = 1) -> Reach:
+    """The reach of a network in evaluation, measured once for each network object and number of frames of a clip.
 
     It shows in the outputs that become NaN where one block of an input is NaN: convolutions, pooling and
     normalisation pass it on wherever they look. Convolutions are summed up one by one for it: Winograd's and Fourier's
     ways share what they transform, so that NaN spreads over a whole tile of theirs, or over the image. A strip tells
     whether a network that looks far has a limit at all.
     """
-    found = _measured.get(network)
-    if found is None:
+    known = _measured.setdefault(network, {})
+    if frames not in known:
         with torch.inference_mode(), _plain_convolutions():
-            found = _exact(network, channels, scale, multiple)
-            if found is None and _limited(network, channels, multiple):
+            found = _exact(network, channels, scale, multiple, frames)
+            if found is None and _limited(network, channels, multiple, frames):
                 found = Reach(_aligned(_EXACT, multiple), local=True)
-        _measured[network] = found or Reach(_aligned(FEATHERED, multiple), local=False)
-    return _measured[network]
+        known[frames] = found or Reach(_aligned(FEATHERED, multiple), local=False)
+    return known[frames]
 
 
 @contextmanager
@@ -63,18 +64,18 @@ def _plain_convolutions() -> Iterator[None]:
         yield
 
 
-def _exact(network: nn.Module, channels: int, scale: int, multiple: int) -> Reach | None:
+def _exact(network: nn.Module, channels: int, scale: int, multiple: int, frames: int) -> Reach | None:
     """The furthest output that a block of `multiple`² pixels touches, in input pixels; None beyond `_EXACT`.
 
     The block covers every position relative to strides, so the reach holds for all of them.
     """
     for limit in (_EXACT // 3, _EXACT):
         margin = _aligned(limit, multiple) + multiple
-        if sum(each.numel() for each in network.parameters()) * (2 * margin + multiple) ** 2 > _DEAR:
+        if sum(each.numel() for each in network.parameters()) * frames * (2 * margin + multiple) ** 2 > _DEAR:
             return None
-        images = _noise(channels, 2 * margin + multiple, network)
+        images = _noise(channels, 2 * margin + multiple, network, frames)
         images[..., margin : margin + multiple, margin : margin + multiple] = torch.nan
-        touched = call_padded(network, images).isnan()[0].any(0)
+        touched = call_padded(network, images).isnan().flatten(0, 1).any(0)
         if not touched.any():
             return None  # NaN is stopped somewhere: this network cannot be measured so
         furthest = 0
@@ -87,10 +88,10 @@ def _exact(network: nn.Module, channels: int, scale: int, multiple: int) -> Reac
     return None
 
 
-def _limited(network: nn.Module, channels: int, multiple: int) -> bool:
+def _limited(network: nn.Module, channels: int, multiple: int, frames: int) -> bool:
     """Whether one end of a long strip leaves the other untouched: no instance norm, no attention over everything."""
     height, length = _aligned(16, multiple), _aligned(_STRIP, multiple)
-    images = _noise(channels, length, network)[..., :height, :]
+    images = _noise(channels, length, network, frames)[..., :height, :]
     images[..., :multiple] = torch.nan
     touched = call_padded(network, images).isnan()
     return bool(touched.any()) and not bool(touched[..., -1].any())
@@ -139,8 +140,8 @@ def _aligned(length: int, multiple: int) -> int:
     return ceil(length / multiple) * multiple
 
 
-def _noise(channels: int, side: int, network: nn.Module) -> Tensor:
-    """Noise (1, channels, side, side) in [0, 1], the same each time, on the network's device."""
+def _noise(channels: int, side: int, network: nn.Module, frames: int) -> Tensor:
+    """Noise (frames, channels, side, side) in [0, 1], the same each time, on the network's device."""
     weights = next(network.parameters(), torch.empty(0))
-    images = torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(frames, channels, side, side, generator=torch.Generator().manual_seed(0))
     return images.to(weights.device)

@@ -51,11 +51,15 @@ def written_arguments(config: Config) -> Found:
 
 
 def arguments_of(kind: str, name: str, component: type, found: Found) -> dict[str, Any]:
-    """What to build a component with: the config's arguments, or else the class's own, or else its defaults alone."""
-    if (kind, name) in found:
-        return found[kind, name]
+    """What to build a component with: the config's arguments, or else the class's own, or else its defaults alone.
+
+    An algorithm's own may hold `networks`, by slot, where tiny ones of images alone do not do; they stay with a config.
+    """
     example: Any = getattr(component, "example_arguments", None)
     given = {} if example is None else dict(example())
+    if (kind, name) in found:
+        networks = {"networks": given["networks"]} if kind == "algorithms" and "networks" in given else {}
+        return networks | found[kind, name]
     required = _required(component)
     return {key: make() for key, make in _AT_HAND.get(kind, {}).items() if key in required} | given
 
@@ -77,8 +81,13 @@ def built(kind: str, name: str, component: Any, arguments: Mapping[str, Any]) ->
     return build_component(kind, {**arguments, "type": name}, name)
 
 
-def example_inputs(made: Any) -> Sequence[Any] | None:
-    """What the component says that it takes: a tuple, as its `forward` gets it; None where it says nothing."""
+def example_inputs(kind: str, made: Any) -> Sequence[Any] | None:
+    """What the component says that it takes: a tuple, as its `forward` gets it; None where it says nothing.
+
+    An algorithm's are a batch, which `batch_for` asks for.
+    """
+    if kind == "algorithms":
+        return None
     example: Any = getattr(made, "example_inputs", None)
     return None if example is None else tuple(example())
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from toolbox.contracts.dataset import Transform
 from toolbox.contracts.degradation import Degradation
+from toolbox.contracts.network import ADVERSARIAL
 
 
 class ContractBroken(AssertionError):
@@ -65,17 +66,25 @@ def check_generator(
 def check_discriminator(
     network: nn.Module, *, channels: int = 3, size: int | None = None, inputs: Sequence[Any] | None = None
 ) -> None:
-    """A list of logits per image, live gradients to the images and to every parameter."""
+    """A list of logits per image, every named head, live gradients to the images and to every parameter."""
     side: int = size or getattr(network, "image_size", 128)
     batch = (images(2, channels, side, side) if inputs is None else inputs[0].clone()).requires_grad_()
     network.train()
-    logits = network(batch)
+    said = network(batch)
+    names = [ADVERSARIAL, *getattr(network, "heads", ())]
+    named = isinstance(said, Mapping) and sorted(said) == sorted(names)
+    require(
+        named or (names == [ADVERSARIAL] and not isinstance(said, Mapping)),
+        f"its heads are {', '.join(names)}, and forward must return a mapping of these",
+    )
+    logits, *others = [said[name] for name in names] if isinstance(said, Mapping) else [said]
     require(isinstance(logits, (list, tuple)) and logits, "forward must return a list of logits, one tensor per scale")
     for scale in logits:
         require(
             isinstance(scale, Tensor) and scale.shape[0] == len(batch), "each scale's logits must be a tensor (B, ...)"
         )
-    check_gradients(network, torch.stack([(scale * torch.randn_like(scale)).mean() for scale in logits]).sum())
+    every = [*logits, *(each for said in others for each in (said if isinstance(said, (list, tuple)) else [said]))]
+    check_gradients(network, torch.stack([(scale * torch.randn_like(scale)).mean() for scale in every]).sum())
     require(batch.grad is not None and batch.grad.abs().sum() > 0, "no gradient reaches the images")
 
 

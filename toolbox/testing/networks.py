@@ -122,11 +122,16 @@ class TinyFeatures(FeatureNetwork):
 
 
 class Distance(nn.Module):
-    """The mean absolute difference of two values, or the mean square of one; of lists, summed over their items."""
+    """The mean absolute difference of two values, or the mean square of one; of lists, summed over their items.
+
+    Of scores (B, n) and labels (B,), which have no difference, the cross-entropy.
+    """
 
     def forward(self, *values: Any) -> Tensor:
         """Tensors, or lists of tensors, to a scalar."""
         if isinstance(values[0], (list, tuple)):
             return torch.stack([self(*items) for items in zip(*values, strict=True)]).sum()
         first, *rest = values
+        if rest and rest[0].dtype == torch.int64:
+            return nn.functional.cross_entropy(first, rest[0])
         return (first - rest[0]).abs().mean() if rest else first.square().mean()

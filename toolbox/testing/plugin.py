@@ -83,6 +83,7 @@ UNSUITED = (*REFUSALS, RuntimeError, IndexError, TypeError)
 """What may come of made-up inputs that a right component is not made for."""
 ARGUMENTS = "name a YAML with them (--config), or give the class a classmethod example_arguments()"
 INPUTS = "give the class a classmethod example_inputs(), a tuple of what it takes"
+BATCH = "give the class a classmethod example_inputs(count, size), a batch by name"
 
 
 def check_plugin(name: str, config: Config | None = None) -> Iterator[Result]:
@@ -164,7 +165,7 @@ def _called(
     """Run the contract check of a kind on a built component."""
     options: dict[str, Any] = {}
     inputs: list[Any] = []
-    error = failure_of(lambda: inputs.append(example_inputs(made)))
+    error = failure_of(lambda: inputs.append(example_inputs(kind, made)))
     if error is not None:
         return Result(kind, name, "inputs", f"example_inputs: {one_line(error, home)}")
     if kind in WITH_INPUTS:
@@ -178,7 +179,8 @@ def _called(
     if isinstance(error, AssertionError):
         return Result(kind, name, "contract", str(error))
     if kind in WITH_INPUTS and inputs[0] is None and isinstance(error, UNSUITED):
-        text = f"not run: made-up images do not suit it ({one_line(error, home)}); {INPUTS}"
+        way = BATCH if kind == "algorithms" else INPUTS
+        text = f"not run: made-up images do not suit it ({one_line(error, home)}); {way}"
         return Result(kind, name, text, ran=False)
     if kind in ("datasets", "formats") and isinstance(error, REFUSALS):
         return Result(kind, name, f"not run: {_reason(error)}; {ARGUMENTS}", ran=False)

@@ -53,7 +53,8 @@ def assemble(
     """An algorithm with tiny networks: one loss of weight 1 for each role, one variant for each discriminator.
 
     Roles that need the generators' averages have a loss only with `ema`. `generator` is called with the scale it must
-    have, `discriminator` with the channels of the images it sees; `networks` replaces single slots.
+    have, `discriminator` with the channels of the images it sees; `networks` replaces single slots, such as those of
+    networks that take labels or clips. An algorithm's classmethod `example_arguments()` may give `networks` too.
     """
     torch.manual_seed(seed)
     output = next(iter(algorithm.outputs.values()))
@@ -70,7 +71,8 @@ def assemble(
     adversaries = {slot: Adversary(variant(), 1.0, pool) for slot in algorithm.adversaries}
     for slot, adversary in adversaries.items():
         built[slot] = adversary.variant.accept(built[slot])
-    roles = [role for role in algorithm.roles if ema is not None or role not in algorithm.averaged_roles]
+    named = [*algorithm.roles, *algorithm.judge_roles]
+    roles = [role for role in named if ema is not None or role not in algorithm.averaged_roles]
     made = algorithm(
         Parts(
             networks=built,
@@ -95,12 +97,22 @@ def _judged_channels(
         bare = algorithm(parts, **arguments)
         bare.data_preprocessor.seed(0)  # pyright: ignore[reportCallIssue]
         values = bare.data_preprocessor(batch_for(bare), True)
+        bare.prepare(values)
         bare.translate(values)
-    return {slot: values[real].shape[1] for slot, (real, _) in algorithm.adversaries.items()}
+    return {slot: values[real].shape[-3] for slot, (real, _) in algorithm.adversaries.items()}
 
 
 def batch_for(algorithm: Algorithm, *, count: int = 2, size: int = 32, seed: int = 0) -> dict[str, Tensor]:
-    """Random float images (B, C, H, W) for every input, or for what a degradation makes it from."""
+    """Random float images (B, C, H, W) for every input, or for what a degradation makes it from.
+
+    An algorithm of other inputs gives a batch itself: a classmethod `example_inputs(count, size)` that returns a
+    dictionary of tensors, as the training step has them. It may draw from torch's global random state.
+    """
+    example: Any = getattr(algorithm, "example_inputs", None)
+    if example is not None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return dict(example(count, size))
     names = dict.fromkeys(algorithm.derived.get(name, name) for name in algorithm.inputs)
     return {name: images(count, 3, size, size, seed=seed + i) for i, name in enumerate(names)}
 
@@ -121,7 +133,7 @@ def optimizers_for(
 def check_training(algorithm: Algorithm, *, inputs: Sequence[Mapping[str, Any]] | None = None) -> None:
     """One cycle of training steps: `translate` once each, live adversarial gradients, frozen partners, all finite.
 
-    `inputs` holds one batch, as a loader gives it, instead of made-up images.
+    `inputs` holds one batch, as a loader gives it, instead of that of `batch_for`.
     """
     optimizers = optimizers_for(algorithm)
     cycle = max([int(v.d_steps) for v in algorithm.variants.values()], default=1)  # pyright: ignore[reportArgumentType]

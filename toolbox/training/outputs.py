@@ -48,7 +48,8 @@ class Outputs(Averages):
     def prepare(self, values: Values) -> None:
         """Add what is made of the inputs before any network sees them: a masked picture, a label as planes.
 
-        Shared by training, validation, prediction and the look at an evaluation's first sample.
+        Shared by training, validation, prediction and the look at an evaluation's first sample. Only training has every
+        input; prediction has an output's sources alone. In evaluation (`self.training` is false) draw nothing.
         """
 
     def condition(self, output: str, chosen: dict[str, Any]) -> Any:
@@ -154,15 +155,24 @@ class Outputs(Averages):
     def val_step(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Every image of a batch with all its names: inputs, references, outputs, and the do-nothing baseline."""
         values = self.data_preprocessor(data, False)
+        count = len(next(iter(values.values())))
+        self.prepare(values)
         for output in self.available(values):
             source = values[self.outputs[output].source]
             values[output] = self.predict_from(values, output)
             name = f"{DO_NOTHING}/{output}" if DO_NOTHING in values else DO_NOTHING
-            values[name] = resize_to(source, values[output].shape[-2:]).clamp(0, 1)
-        count = len(next(iter(values.values())))
+            values[name] = _unchanged(source, values[output].shape[-2:])
+        each = {
+            name: value for name, value in values.items() if isinstance(value, Tensor) and value.shape[:1] == (count,)
+        }
         names = data.get("name", [""] * count)
-        return [{name: value[i] for name, value in values.items()} | {"name": names[i]} for i in range(count)]
+        return [{name: value[i] for name, value in each.items()} | {"name": names[i]} for i in range(count)]
 
     def test_step(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As in validation."""
         return self.val_step(data)
+
+
+def _unchanged(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (..., C, H, W) resized bicubically to (..., C, *size), in [0, 1]: what doing nothing gives."""
+    return resize_to(images.flatten(0, -4), size).clamp(0, 1).unflatten(0, images.shape[:-3])

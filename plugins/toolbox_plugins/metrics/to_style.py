@@ -73,7 +73,7 @@ class StyleDistance(SetMetric):
             self._mean = self._style(self.references([]))
         return torch.tensor(self.distance(described, self._mean), dtype=torch.float64)
 
-    def references(self, results: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
+    def references(self, results: Sequence[Mapping[str, Sequence[Tensor]]]) -> list[Tensor]:
         """What was kept of the references, or what is said of the files of `style`."""
         if self.files is None:
             return super().references(results)

@@ -1,4 +1,7 @@
-"""Crops, flips and sizes. Images of one sample that differ in size by a whole factor stay aligned."""
+"""Crops, flips and sizes. Images of one sample that differ in size by a whole factor stay aligned.
+
+Pictures are (H, W, C), clips (T, H, W, C), changed alike in all frames, and masks (H, W).
+"""
 
 from __future__ import annotations
 
@@ -114,14 +117,26 @@ class Resize(Transform):
         return max(round(height * factor), 1), max(round(width * factor), 1)
 
     def _resized(self, image: np.ndarray) -> np.ndarray:
-        height, width = image.shape[:2]
+        height, width = size_of(image)
         target = self._target(height, width)
         if target == (height, width):
             return image
-        smaller = (min(height, target[0]), min(width, target[1]))  # one side may shrink while the other grows
-        if smaller != (height, width):
-            image = cv2.resize(image, smaller[::-1], interpolation=cv2.INTER_AREA)
-        return image if smaller == target else cv2.resize(image, target[::-1], interpolation=cv2.INTER_CUBIC)
+        if image.dtype == np.bool_:
+            return cv2.resize(image.view(np.uint8), target[::-1], interpolation=cv2.INTER_NEAREST).view(np.bool_)
+        if image.ndim == 4:
+            return np.stack([_to(frame, target) for frame in image])
+        return _to(image, target)
+
+
+def _to(image: np.ndarray, target: tuple[int, ...]) -> np.ndarray:
+    """A picture (H, W, C) or a mask (H, W) of the target's height and width."""
+    smaller = (min(image.shape[0], target[0]), min(image.shape[1], target[1]))  # one side may shrink, the other grow
+    made = image
+    if smaller != image.shape[:2]:
+        made = cv2.resize(made, smaller[::-1], interpolation=cv2.INTER_AREA)
+    if smaller != target:
+        made = cv2.resize(made, target[::-1], interpolation=cv2.INTER_CUBIC)
+    return made.reshape(*made.shape[:2], *image.shape[2:])  # OpenCV drops a single channel
 
 
 class Shrink(Transform):
@@ -146,8 +161,13 @@ class Shrink(Transform):
         return {name: (height // self.factor, width // self.factor) for name, (height, width) in sizes.items()}
 
     def _shrunk(self, image: np.ndarray) -> np.ndarray:
-        tensor = torch.from_numpy(np.ascontiguousarray(image)).movedim(2, 0)[None].float()
-        return resize_bicubic(tensor, down=self.factor)[0].round().clamp(0, 255).byte().movedim(0, 2).numpy()
+        planes = image[..., None] if image.ndim == 2 else image
+        images = planes if planes.ndim == 4 else planes[None]  # (T, H, W, C)
+        levels = 255 if image.dtype == np.bool_ else 1
+        tensor = torch.from_numpy(np.ascontiguousarray(images)).movedim(3, 1).float() * levels
+        small = resize_bicubic(tensor, down=self.factor).round().clamp(0, 255).byte().movedim(1, 3).numpy()
+        small = small > 127 if image.dtype == np.bool_ else small
+        return small if image.ndim == 4 else small[0] if image.ndim == 3 else small[0, ..., 0]
 
 
 def _positive(name: str, value: int) -> int:
@@ -157,8 +177,18 @@ def _positive(name: str, value: int) -> int:
 
 
 def sizes_of(images: Images) -> Sizes:
-    """Height and width of each image (H, W, C)."""
-    return {name: (image.shape[0], image.shape[1]) for name, image in images.items()}
+    """Height and width of each picture, clip or mask."""
+    return {name: size_of(image) for name, image in images.items()}
+
+
+def _height_axis(image: np.ndarray) -> int:
+    return max(image.ndim - 3, 0)
+
+
+def size_of(image: np.ndarray) -> tuple[int, int]:
+    """Height and width of a picture, a clip or a mask."""
+    axis = _height_axis(image)
+    return image.shape[axis], image.shape[axis + 1]
 
 
 def _shown(sizes: Sizes) -> str:
@@ -192,14 +222,15 @@ def _crop(images: Images, full_height: int, top: int, left: int, height: int, wi
     """Cut a part, given in pixels of the largest image, out of every image."""
     cropped = {}
     for name, image in images.items():
-        rows, columns = (np.array([top, top + height, left, left + width]) * image.shape[0] // full_height).reshape(
-            2, 2
-        )
-        cropped[name] = np.ascontiguousarray(image[slice(*rows), slice(*columns)])
+        part = np.array([top, top + height, left, left + width]) * size_of(image)[0] // full_height
+        rows, columns = part.reshape(2, 2)
+        frames = (slice(None),) * _height_axis(image)
+        cropped[name] = np.ascontiguousarray(image[(*frames, slice(*rows), slice(*columns))])
     return cropped
 
 
 def _oriented(image: np.ndarray, horizontal: bool, vertical: bool, rotate: bool) -> np.ndarray:
-    image = image[:, ::-1] if horizontal else image
-    image = image[::-1] if vertical else image
-    return np.ascontiguousarray(np.rot90(image) if rotate else image)
+    axis = _height_axis(image)
+    image = np.flip(image, axis + 1) if horizontal else image
+    image = np.flip(image, axis) if vertical else image
+    return np.ascontiguousarray(np.rot90(image, axes=(axis, axis + 1)) if rotate else image)
