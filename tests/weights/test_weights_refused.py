@@ -76,13 +76,13 @@ class Evil:
         return open, ("ran", "w")
 
 
-def test_code_in_a_file_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_in_a_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"params": STATE, "evil": Evil()}, "evil.pth")
     Path("plain.pth").write_bytes(pickle.dumps(Evil()))
-    for name in ("evil.pth", "plain.pth"):
-        with pytest.raises(UserError, match=name):
-            load_network(Path(name))
+    assert load_network(Path("evil.pth")).scale == 4  # the tensors beside it are read
+    with pytest.raises(UserError, match=r"plain\.pth"):
+        load_network(Path("plain.pth"))
     assert not Path("ran").exists()
 
 
