@@ -48,8 +48,8 @@ def test_a_file_of_no_known_format_lists_its_keys_and_the_formats(tmp_path: Path
 
 
 def test_a_file_of_a_network_that_is_almost_known_names_the_nearest_format(tmp_path: Path) -> None:
-    state = {key: value for key, value in STATE.items() if "conv_up2" not in key}
-    with pytest.raises(UserError, match=r"nearest is RRDBNetBasicSR, which has conv_up2\.weight too; known"):
+    state = {key: value for key, value in STATE.items() if "conv_hr" not in key}
+    with pytest.raises(UserError, match=r"nearest is RRDBNetBasicSR, which has conv_hr\.weight too; known"):
         load_network(saved(state, tmp_path / "x2.pth"))
 
 
