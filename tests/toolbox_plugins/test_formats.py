@@ -18,6 +18,8 @@ NETWORKS = {
         {"in_channels": 3, "out_channels": 3, "width": 8, "blocks": 2, "growth": 4, "scale": 4},
         {"in_channels": 3, "out_channels": 3, "width": 8, "blocks": 1, "growth": 4, "scale": 2},
         {"in_channels": 1, "out_channels": 1, "width": 8, "blocks": 1, "growth": 4, "scale": 1},
+        *({"in_channels": 3, "out_channels": 3, "width": 4, "blocks": 1, "growth": 2, "scale": scale, **fold}
+          for scale, fold in ((1, {"fold": False}), (2, {"fold": False}), (8, {}))),
     ],
     "SRVGGNetCompact": [
         {"in_channels": 3, "out_channels": 3, "width": 8, "convs": 2, "scale": 4, "activation": "prelu"},
@@ -132,15 +134,46 @@ def test_the_published_keys_are_those_of_the_papers_repositories() -> None:
     assert {"generator.trunk_net.1.conv2.weight", "generator.upsample2.upsample_conv.bias"} <= keys
 
 
-def test_esrgan_plus_and_other_scales_of_the_old_architecture_are_refused_by_name() -> None:
+def test_esrgan_plus_and_sixteen_times_are_refused_by_name() -> None:
     found, network = network_of("RRDBNetOldArch", NETWORKS["RRDBNet"][0])
     state = found.restore(network.state_dict())
     plus = {**state, "model.1.sub.0.RDB1.conv1x1.weight": torch.zeros(4, 8, 1, 1)}
     with pytest.raises(UserError, match=r"it is ESRGAN\+'s network"):
         recognise(plus, "plus.pth")
-    x2 = {key.replace("model.8.", "model.7."): value for key, value in state.items() if "model.10." not in key}
-    with pytest.raises(UserError, match=r"it has no model\.10, its last convolution"):
-        recognise(x2, "x2.pth")
+    moved = {"model.8.": "model.14.", "model.10.": "model.16."}
+    x16 = {next((key.replace(a, b) for a, b in moved.items() if key.startswith(a)), key): v for key, v in state.items()}
+    x16 |= {f"model.{place}.{part}": state[f"model.3.{part}"] for place in (9, 12) for part in ("weight", "bias")}
+    with pytest.raises(UserError, match="it enlarges 4 times by 2, and RRDBNet at most 3 times"):
+        recognise(x16, "x16.pth")
+
+
+@pytest.mark.parametrize(("scale", "places"), [(1, (2, 4)), (2, (3, 5, 7)), (4, (3, 6, 8, 10)), (8, (3, 6, 9, 11, 13))])
+def test_an_old_file_of_each_scale_is_read_as_that_scale(scale: int, places: tuple[int, ...], tmp_path: Path) -> None:
+    """Where the old architecture's `B.sequential(conv, shortcut, *ups, conv, act, conv)` has its convolutions."""
+    trunk = registry("generators").get("RRDBNet")(width=4, blocks=1, growth=2)
+    found = formats()["RRDBNetOldArch"]
+    state = {key: value for key, value in found.restore(trunk.state_dict()).items()
+             if key.startswith(("model.0.", "model.1."))}  # fmt: skip
+    for number, place in enumerate(places):
+        last = place == places[-1]
+        state[f"model.{place}.weight"] = torch.randn(3 if last else 4, 4, 3, 3)
+        state[f"model.{place}.bias"] = torch.full((3 if last else 4,), float(number))
+    torch.save(state, tmp_path / "old.pth")
+    network = load_network(tmp_path / "old.pth")
+    assert network(torch.rand(1, 3, 5, 7)).shape == (1, 3, 5 * scale, 7 * scale)
+    names = [f"conv_up{number}" for number in range(1, len(places) - 1)] + ["conv_hr", "conv_last"]
+    own = network.state_dict()
+    assert [own[f"{name}.bias"][0].item() for name in names] == list(range(len(places)))
+    assert same(found.restore(own), state)
+
+
+def test_a_bsrgan_file_of_twice_the_size_is_no_folded_network(tmp_path: Path) -> None:
+    network = registry("generators").get("RRDBNet")(width=4, blocks=1, growth=2, scale=2, fold=False)
+    state = formats()["RRDBNetXinntao"].restore(network.state_dict())
+    assert "upconv1.weight" in state and "upconv2.weight" not in state and state["conv_first.weight"].shape[1] == 3
+    torch.save(state, tmp_path / "BSRGANx2.pth")
+    loaded, images = load_network(tmp_path / "BSRGANx2.pth"), torch.rand(1, 3, 5, 7)
+    assert loaded.multiple == 1 and torch.equal(loaded(images), network.eval()(images))
 
 
 def test_activations_without_weights_are_refused_by_name() -> None:

@@ -101,7 +101,7 @@ def test_by_default_it_has_the_parameters_of_both_papers_and_two_of_each_channel
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"scale": 8}, "scale must be 1, 2 or 4, got 8"),
+        ({"scale": 3}, "scale must be 1, 2, 4 or 8, got 3"),
         ({"channels": 0}, "channels must be at least 1, got 0"),
         ({"style_width": 0}, "style_width must be at least 1, got 0"),
         ({"style_norm": "group"}, "style_norm must be batch, instance, instance_affine or none, got 'group'"),

@@ -114,7 +114,7 @@ def test_channels_last_changes_the_layout_and_not_the_values():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"scale": 3}, "scale must be 1, 2 or 4, got 3"),
+        ({"scale": 3}, "scale must be 1, 2, 4 or 8, got 3"),
         ({"blocks": 0}, "blocks must be at least 1, got 0"),
         ({"growth": 0}, "growth must be at least 1, got 0"),
         ({"in_channels": -1}, "in_channels must be at least 1, got -1"),

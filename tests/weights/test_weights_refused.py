@@ -48,8 +48,8 @@ def test_a_file_of_no_known_format_lists_its_keys_and_the_formats(tmp_path: Path
 
 
 def test_a_file_of_a_network_that_is_almost_known_names_the_nearest_format(tmp_path: Path) -> None:
-    state = {key: value for key, value in STATE.items() if "conv_up2" not in key}
-    with pytest.raises(UserError, match=r"nearest is RRDBNetBasicSR, which has conv_up2\.weight too; known"):
+    state = {key: value for key, value in STATE.items() if "conv_hr" not in key}
+    with pytest.raises(UserError, match=r"nearest is RRDBNetBasicSR, which has conv_hr\.weight too; known"):
         load_network(saved(state, tmp_path / "x2.pth"))
 
 
@@ -76,13 +76,13 @@ class Evil:
         return open, ("ran", "w")
 
 
-def test_code_in_a_file_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_in_a_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"params": STATE, "evil": Evil()}, "evil.pth")
     Path("plain.pth").write_bytes(pickle.dumps(Evil()))
-    for name in ("evil.pth", "plain.pth"):
-        with pytest.raises(UserError, match=name):
-            load_network(Path(name))
+    assert load_network(Path("evil.pth")).scale == 4  # the tensors beside it are read
+    with pytest.raises(UserError, match=r"plain\.pth"):
+        load_network(Path("plain.pth"))
     assert not Path("ran").exists()
 
 

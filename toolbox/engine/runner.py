@@ -31,6 +31,7 @@ from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
 from toolbox.training.starting import begin_with, beginning, source_of
 from toolbox.weights.checkpoint import LAST, checkpoints, read_checkpoint, sweep, write_checkpoint
+from toolbox.weights.file import read_weights
 from toolbox.weights.state import load_portable_state, portable_state
 
 
@@ -241,7 +242,7 @@ class ToolboxRunner(Runner):
         if isinstance(given, str):
             source = source_of(given)
             if source.file.suffix == ".pth" and source.file.is_file() and not source.network:
-                checkpoint = read_checkpoint(source.file)
+                checkpoint = read_weights(source.file)
                 if "algorithm" in (checkpoint.get("meta") or {}):
                     checkpoint["state_dict"] = beginning(self.algorithm, checkpoint["state_dict"], raw=source.raw)
                     self._take(checkpoint, given, partly=True)

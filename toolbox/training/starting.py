@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from toolbox.contracts.network import unwrapped
 from toolbox.io.errors import ConfigError, UserError, did_you_mean
 from toolbox.training.algorithm import Algorithm
-from toolbox.weights.checkpoint import read_checkpoint
 from toolbox.weights.file import description_file, read_description, read_weights
 from toolbox.weights.importing import import_state, misfit, under_parametrizations
 from toolbox.weights.state import load_portable_state
@@ -130,7 +129,7 @@ def _fill(network: nn.Module, source: Source, slot: str) -> list[str]:
 def _state_for(network: nn.Module, source: Source, slot: str) -> dict[str, Any]:
     file, name = source.file, source.network
     if file.suffix == ".pth" and file.is_file() and not description_file(file).is_file():
-        checkpoint = read_checkpoint(file)
+        checkpoint = read_weights(file)
         if "algorithm" in (checkpoint.get("meta") or {}):
             return under_parametrizations(network, _trained(checkpoint, source))
     if (name or source.raw) and not file.is_file():

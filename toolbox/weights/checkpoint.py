@@ -16,7 +16,13 @@ import torch
 
 from toolbox.io.errors import RunFailed, UserError
 from toolbox.io.files import open_regular, refuse_special, replace_text
+from toolbox.weights.archive import compare_checksums, is_archive
 from toolbox.weights.state import plain
+
+
+class ForeignClasses(UserError):
+    """A checkpoint holds objects of other classes, and is not read as one of this toolbox."""
+
 
 LAST = "last_checkpoint"
 DAMAGE = (RuntimeError, ValueError, OSError, zipfile.BadZipFile, LookupError, AttributeError, TypeError, AssertionError,
@@ -28,8 +34,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint onto the CPU.
 
     Raises:
-        UserError: it is missing, is not what was written (by the SHA-256 beside it), is no checkpoint, or holds
-            anything but tensors and plain types; nothing of such a file is run.
+        ForeignClasses: it holds anything but tensors and plain types; nothing of such a file is run.
+        UserError: it is missing, is no checkpoint, or is not what was written, by the SHA-256 beside it, or where that
+            is missing, by the archive's own checksums.
     """
     path = Path(path)
     refuse_special(path)
@@ -39,14 +46,16 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if expected is not None and expected != file_hash(path):
         raise UserError(f"{path}: is damaged: its SHA-256 is not the one written beside it")
     try:
+        if is_archive(path) and expected is None:
+            compare_checksums(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an old pickle protocol: what matters is whether it is safe
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line or "global" in line), "")
-        raise UserError(
+        raise ForeignClasses(
             f"{path}: refused, because it holds more than tensors and plain values and reading it would run code "
-            f"({reason[:160]}); save a plain state_dict instead"
+            f"({reason[:160]}); `infer --weights` and load_from: read its tensors alone"
         ) from None
     except DAMAGE as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from toolbox.io.errors import RunFailed, UserError
 from toolbox.io.files import open_regular, refuse_special, replace_text
-from toolbox.weights.checkpoint import file_hash, read_checkpoint, write_checkpoint
+from toolbox.weights.checkpoint import ForeignClasses, file_hash, read_checkpoint, write_checkpoint
+from toolbox.weights.inert import read_inert
 
 SUFFIXES = (".safetensors", ".pth")
 
@@ -53,9 +54,15 @@ def write_weights(path: Path, tensors: Mapping[str, Any]) -> str:
 
 
 def read_weights(path: Path) -> dict[str, Any]:
-    """Read a state dict onto the CPU; nothing in the file is run. Raises UserError where it cannot be read."""
+    """Read a state dict onto the CPU; nothing in the file is run. Raises UserError where it cannot be read.
+
+    Of a file that holds objects of other classes too, as other training codes write, the tensors are read.
+    """
     if path.suffix != ".safetensors":
-        return read_checkpoint(path)
+        try:
+            return read_checkpoint(path)
+        except ForeignClasses:
+            return read_inert(path)
     refuse_special(path)
     torch_files = _safetensors(path)
     from safetensors import SafetensorError

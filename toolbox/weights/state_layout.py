@@ -11,8 +11,10 @@ from torch import Tensor
 from toolbox.io.errors import UserError
 
 WRAPPERS = (
-    "params_ema", "params-ema", "ema_state_dict", "state_dict_ema", "params", "model_state_dict", "state_dict",
-    "generator_ema", "generator", "netG", "net_g", "model", "net",
+    "params_ema", "params-ema", "ema_state_dict", "state_dict_ema", "model_ema", "ema_model", "generator_ema",
+    "netG_ema", "net_g_ema", "G_ema", "g_ema", "ema", "params", "generator_state_dict", "netG_state_dict",
+    "model_state_dict", "state_dict", "generator", "netG", "net_g", "net_G", "gen", "G", "g", "model", "net",
+    "network", "weights",
 )  # fmt: skip
 """Keys under which training codes keep the wanted state dict, the averages first."""
 AVERAGES = ("generator_ema.", "netG_ema.", "net_g_ema.", "ema_model.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import count as counter
 from typing import Any
@@ -12,7 +13,7 @@ from toolbox import CheckpointFormat, State, UserError
 from toolbox.contracts.checkpoint_format import count, renamed, shape
 from toolbox.contracts.ncnn_graph import NcnnGraph
 
-from .rrdbnet import SHARE, UNSHUFFLE
+from .rrdbnet import SCALES, SHARE, UNSHUFFLE
 
 SLOPE = 0.2
 FROM_XINNTAO = (
@@ -27,15 +28,6 @@ TO_XINNTAO = (
     (r"conv_up(\d)\.", r"upconv\1."),
     (r"conv_hr\.", "HRconv."),
 )
-FROM_OLD = (
-    (r"model\.0\.", "conv_first."),
-    (r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.", r"body.\1.rdb\2.conv\3."),
-    (r"model\.1\.sub\.(\d+)\.(?=weight|bias)", "conv_body."),
-    (r"model\.3\.", "conv_up1."),
-    (r"model\.6\.", "conv_up2."),
-    (r"model\.8\.", "conv_hr."),
-    (r"model\.10\.", "conv_last."),
-)
 
 
 class RRDBNetBasicSR(CheckpointFormat):
@@ -47,23 +39,34 @@ class RRDBNetBasicSR(CheckpointFormat):
     network = "RRDBNet"
     layout = "basicsr"
     wrapper = "params"
-    needs = ("conv_first.weight", "body.0.rdb1.conv1.weight", "conv_up2.weight", "conv_last.weight")
+    needs = ("conv_first.weight", "body.0.rdb1.conv1.weight", "conv_hr.weight", "conv_last.weight")
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
-        """At x2 and x1 the first convolution sees 4 and 16 times the channels that the last gives; else it is x4."""
+        """Each enlarging convolution doubles the size.
+
+        Where there are two, and the first convolution sees 4 or 16 times the channels that the last gives, pixels are
+        folded and it is x2 or x1.
+        """
         state = self.convert(state)
         width, seen = shape(state, "conv_first.weight")[:2]
         out_channels = shape(state, "conv_last.weight")[0]
         if any(".conv1x1." in key for key in state):
             raise UserError("it is ESRGAN+'s network (conv1x1 in the dense blocks), which RRDBNet does not have")
-        scale = next((s for s, factor in UNSHUFFLE.items() if seen == out_channels * factor**2), 4)
+        enlargements = count(state, r"conv_up(\d)\.weight", start=1)
+        if enlargements >= len(SCALES):
+            raise UserError(f"it enlarges {enlargements} times by 2, and RRDBNet at most {len(SCALES) - 1} times")
+        scale = SCALES[enlargements]
+        folded = (s for s, factor in UNSHUFFLE.items() if scale == 4 and seen == out_channels * factor**2)
+        scale = next(folded, scale)
+        factor = SCALES[enlargements] // scale
         return {
-            "in_channels": seen // UNSHUFFLE[scale] ** 2,
+            "in_channels": seen // factor**2,
             "out_channels": out_channels,
             "width": width,
             "blocks": count(state, r"body\.(\d+)\.rdb1\.conv1\.weight"),
             "growth": shape(state, "body.0.rdb1.conv1.weight")[0],
             "scale": scale,
+            **({"fold": False} if scale in UNSHUFFLE and factor == 1 else {}),
         }
 
     def convert(self, state: Mapping[str, Tensor]) -> State:
@@ -93,7 +96,7 @@ class RRDBNetXinntao(RRDBNetBasicSR):
 
     layout = "xinntao"
     wrapper = None
-    needs = ("conv_first.weight", "RRDB_trunk.0.RDB1.conv1.weight", "upconv2.weight", "conv_last.weight")
+    needs = ("conv_first.weight", "RRDB_trunk.0.RDB1.conv1.weight", "HRconv.weight", "conv_last.weight")
 
     def convert(self, state: Mapping[str, Tensor]) -> State:
         """To BasicSR's keys."""
@@ -109,23 +112,25 @@ class RRDBNetXinntao(RRDBNetBasicSR):
 
 
 class RRDBNetOldArch(RRDBNetXinntao):
-    """The community's ESRGAN files: `model.0`, `model.1.sub.{i}.RDB{1-3}.conv{1-5}.0`, ... `model.10`; a bare dict."""
+    """The community's ESRGAN files: `model.0`, `model.1.sub.{i}.RDB{1-3}.conv{1-5}.0`, ...; a bare dict.
+
+    The last convolution is `model.10` at x4, and `model.4`, `model.7`, `model.13` at x1, x2 and x8.
+    """
 
     layout = "old-arch"
     needs = ("model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight")
 
-    def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Files of other scales have more or fewer than two enlarging convolutions, and so other places."""
-        if "model.10.weight" not in state:
-            raise UserError(
-                "it has no model.10, its last convolution where two steps of x2 enlarge: it is of another scale "
-                "(x2 and x8 of this layout), which RRDBNet does not have"
-            )
-        return super().arguments(state)
-
     def convert(self, state: Mapping[str, Tensor]) -> State:
-        """To BasicSR's keys."""
-        return renamed(state, FROM_OLD)
+        """To BasicSR's keys; every enlargement moves the two convolutions after it by three places."""
+        last = [int(key.split(".")[1]) for key in state if re.fullmatch(r"model\.\d{1,2}\.weight", key)]
+        enlargements = max((max(last, default=0) - 4) // 3, 0)
+        body = (
+            (r"model\.0\.", "conv_first."),
+            (r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.", r"body.\1.rdb\2.conv\3."),
+            (r"model\.1\.sub\.(\d+)\.(?=weight|bias)", "conv_body."),
+        )
+        places = _old_places(enlargements)
+        return renamed(state, (*body, *((rf"model\.{place}\.", f"{name}.") for name, place in places.items())))
 
     def restore(self, state: Mapping[str, Tensor]) -> State:
         """To the old architecture's keys; the convolution after the blocks is numbered after them."""
@@ -134,12 +139,15 @@ class RRDBNetOldArch(RRDBNetXinntao):
             (r"conv_first\.", "model.0."),
             (r"body\.(\d+)\.rdb(\d)\.conv(\d)\.", r"model.1.sub.\1.RDB\2.conv\3.0."),
             (r"conv_body\.", f"model.1.sub.{blocks}."),
-            (r"conv_up1\.", "model.3."),
-            (r"conv_up2\.", "model.6."),
-            (r"conv_hr\.", "model.8."),
-            (r"conv_last\.", "model.10."),
         )
-        return renamed(state, back)
+        places = _old_places(count(state, r"conv_up(\d)\.weight", start=1))
+        return renamed(state, (*back, *((rf"{name}\.", f"model.{place}.") for name, place in places.items())))
+
+
+def _old_places(enlargements: int) -> dict[str, int]:
+    """Where the old architecture has the convolutions after the blocks: activations are counted too."""
+    ups = {f"conv_up{number}": 3 * number for number in range(1, enlargements + 1)}
+    return {**ups, "conv_hr": 3 * enlargements + 2, "conv_last": 3 * enlargements + 4}
 
 
 def _graph(graph: NcnnGraph, blocks: int) -> int:

@@ -8,8 +8,9 @@ from torch.nn import functional as F
 
 from toolbox import Generator, UserError
 
-UNSHUFFLE = {1: 4, 2: 2, 4: 1}
-"""How much smaller the input is folded at each scale; the network itself always enlarges by 4."""
+UNSHUFFLE = {1: 4, 2: 2}
+"""How much smaller the input is folded at a scale, so that the network itself enlarges by 4."""
+SCALES = (1, 2, 4, 8)
 SHARE = 0.2
 """What each residual is multiplied by before it is added, in a dense block and around three of them."""
 
@@ -19,8 +20,10 @@ class RRDBNet(Generator):
 
     Wang et al. 2018, sections 3.1 and 4.1: 16,697,987 parameters by default; 6 blocks are Real-ESRGAN's anime network
     (4,467,779). At x2 and x1 the pixels of 2x2 and 4x4 squares are folded into channels first, as in Real-ESRGAN, so
-    that H and W must be multiples of 2 and 4. State keys are BasicSR's: `conv_first`, `body.{i}.rdb{1-3}.conv{1-5}`,
-    `conv_body`, `conv_up1`, `conv_up2`, `conv_hr`, `conv_last`.
+    that H and W must be multiples of 2 and 4. With `fold=False` they are not, and it has one enlargement at x2 and none
+    at x1, as in BSRGAN and the community's old files; it takes 4 and 16 times as long then. x8 has three. State keys
+    are BasicSR's: `conv_first`, `body.{i}.rdb{1-3}.conv{1-5}`, `conv_body`, `conv_up1`, `conv_up2`, `conv_hr`,
+    `conv_last`.
 
     Initialised as BasicSR does: inside the dense blocks a tenth of Kaiming's normal over the fan-in and biases 0, the
     other convolutions as PyTorch does.
@@ -37,21 +40,23 @@ class RRDBNet(Generator):
         blocks: int = 23,
         growth: int = 32,
         scale: int = 4,
+        fold: bool = True,
     ) -> None:
         super().__init__()
-        if scale not in UNSHUFFLE:
-            raise UserError(f"scale must be 1, 2 or 4, got {scale}")
+        if scale not in SCALES:
+            raise UserError(f"scale must be 1, 2, 4 or 8, got {scale}")
         sizes = {"in_channels": in_channels, "out_channels": out_channels, "width": width, "blocks": blocks}
         for name, value in {**sizes, "growth": growth}.items():
             if value < 1:
                 raise UserError(f"{name} must be at least 1, got {value}")
         self.scale = scale
-        self.multiple = self.unshuffle = UNSHUFFLE[scale]
+        self.multiple = self.unshuffle = UNSHUFFLE.get(scale, 1) if fold else 1
+        self.enlargements = SCALES.index(scale * self.unshuffle)
         self.conv_first = nn.Conv2d(in_channels * self.unshuffle**2, width, 3, padding=1)
         self.body = nn.Sequential(*(ResidualInResidualBlock(width, growth) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(width, width, 3, padding=1)
-        self.conv_up1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv_up2 = nn.Conv2d(width, width, 3, padding=1)
+        for number in range(1, self.enlargements + 1):
+            self.add_module(f"conv_up{number}", nn.Conv2d(width, width, 3, padding=1))
         self.conv_hr = nn.Conv2d(width, width, 3, padding=1)
         self.conv_last = nn.Conv2d(width, out_channels, 3, padding=1)
 
@@ -59,9 +64,13 @@ class RRDBNet(Generator):
         """Enlarge images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W); the output may leave [0, 1]."""
         if self.unshuffle > 1:
             images = F.pixel_unshuffle(images, self.unshuffle)  # (B, C*u*u, H/u, W/u)
-        features = self.conv_first(images)  # (B, width, h, w), where h and w are a quarter of the output's
-        features = features + self.conv_body(self.body(features))
-        for conv in (self.conv_up1, self.conv_up2):
+        features = self.conv_first(images)  # (B, width, h, w); h and w are a quarter of the output's at x4
+        return self.enlarged(features + self.conv_body(self.body(features)))
+
+    def enlarged(self, features: Tensor) -> Tensor:
+        """Features (B, width, h, w) to the output, twice as large with each enlargement."""
+        for number in range(1, self.enlargements + 1):
+            conv = self.get_submodule(f"conv_up{number}")
             features = F.leaky_relu(conv(F.interpolate(features, scale_factor=2, mode="nearest")), 0.2)
         return self.conv_last(F.leaky_relu(self.conv_hr(features), 0.2))
 

@@ -6,7 +6,7 @@ from math import lcm
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, pad, pixel_unshuffle
+from torch.nn.functional import pad, pixel_unshuffle
 
 from toolbox import GradedGenerator, UserError
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
@@ -93,10 +93,7 @@ class StyleRRDBNet(GradedGenerator):
         first = features = net.conv_first(images)  # (B, width, h, w), where h and w are a quarter of the output's
         for block, film in zip(net.body, self.films, strict=True):
             features = film(block(features), share)
-        features = first + net.conv_body(features)
-        for conv in (net.conv_up1, net.conv_up2):
-            features = leaky_relu(conv(interpolate(features, scale_factor=2, mode="nearest")), 0.2)
-        return net.conv_last(leaky_relu(net.conv_hr(features), 0.2))
+        return net.enlarged(first + net.conv_body(features))
 
 
 class Film(nn.Module):
