@@ -39,6 +39,7 @@ _HOME = {
     "Judge": "toolbox.contracts.regularizer",
     "Regularizer": "toolbox.contracts.regularizer",
     "Augmentation": "toolbox.contracts.augmentation",
+    "constant": "toolbox.contracts.constant",
     "Degradation": "toolbox.contracts.degradation",
     "Loss": "toolbox.contracts.loss",
     "ImageDataset": "toolbox.contracts.dataset",
@@ -63,10 +64,10 @@ _HOME = {
 }
 __all__ = [
     "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "Condition", "ConfigError",
-    "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork", "frozen",
-    "GanVariant", "Generator", "GradedGenerator", "hookimpl", "ImageDataset", "Images", "images_at", "images_to_float",
-    "Judge", "Logits", "Loss", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register",
-    "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric", "State",
+    "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork",
+    "frozen", "GanVariant", "Generator", "GradedGenerator", "hookimpl", "ImageDataset", "Images", "images_at",
+    "images_to_float", "Judge", "Logits", "Loss", "Output", "PairedMetric", "Parts", "read_image",
+    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric", "State",
     "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
     "VariantWrapper",
 ]  # fmt: skip
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from toolbox.contracts.augmentation import Augmentation as Augmentation
     from toolbox.contracts.checkpoint_format import CheckpointFormat as CheckpointFormat
     from toolbox.contracts.checkpoint_format import State as State
+    from toolbox.contracts.constant import constant as constant
     from toolbox.contracts.dataset import ImageDataset as ImageDataset
     from toolbox.contracts.dataset import Images as Images
     from toolbox.contracts.dataset import Transform as Transform

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from toolbox import constant
+
 from .poisson import poisson_counts
 from .stage import Draws, Stage, check_bounds, check_probability, generators, per_sample, seeds, uniform
 
@@ -127,7 +129,7 @@ def _shot_noise(images: Tensor, seeds: Tensor) -> Tensor:
     exponent = _distinct(levels).double().log2().ceil().long()
     counts = poisson_counts(levels, exponent, generators(seeds, images.device))
     return torch.addcmul(
-        counts / per_sample(2.0**exponent, images), levels.to(images.dtype), images.new_tensor(-1 / 255)
+        counts / per_sample(2.0**exponent, images), levels.to(images.dtype), constant(-1 / 255, images)
     )
 
 
