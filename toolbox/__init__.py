@@ -66,9 +66,9 @@ __all__ = [
     "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "Condition", "ConfigError",
     "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork",
     "frozen", "GanVariant", "Generator", "GradedGenerator", "hookimpl", "ImageDataset", "Images", "images_at",
-    "images_to_float", "Judge", "Logits", "Loss", "Output", "PairedMetric", "Parts", "read_image",
-    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric", "State",
-    "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
+    "images_to_float", "Judge", "Logits", "Loss", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm",
+    "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric", "SingleMetric",
+    "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
     "VariantWrapper",
 ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from toolbox.assembly.shared_features import shared_features
 from toolbox.config import Config
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.default_hooks import DEFAULT_HOOKS
+from toolbox.engine.degrading import Degrading
 from toolbox.engine.determinism import check_deterministic, prepare_determinism
 from toolbox.engine.distributed import start_distributed
 from toolbox.engine.gathering import GatheringEvaluator
@@ -56,20 +57,27 @@ def build_runner(
     rank, world_size = start_distributed(launcher, env_cfg.get("dist_cfg"))
     sections: dict[str, Any] = {}
     if "train" in splits:
-        dataset = build_component("datasets", data["train_dataloader"]["dataset"], "train_dataloader.dataset")
-        loader = train_loader(data["train_dataloader"], dataset, seed_of(config), rank, world_size)
-        sections["train_dataloader"] = loader
         sections["train_cfg"] = {"type": TrainLoop, **data["train_cfg"], "stop_at": stop_at}
         sections["optim_wrapper"] = data["optim_wrapper"]
         sections["param_scheduler"] = data.get("param_scheduler")
-    for split in ("val", "test"):
-        if split in splits and data.get(f"{split}_dataloader"):
-            section = data[f"{split}_dataloader"]
-            dataset = build_component("datasets", section["dataset"], f"{split}_dataloader.dataset")
-            sections[f"{split}_dataloader"] = evaluation_loader(section, dataset, rank, world_size)
-            sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
+    datasets = {
+        split: build_component("datasets", data[f"{split}_dataloader"]["dataset"], f"{split}_dataloader.dataset")
+        for split in ("train", "val", "test")
+        if split in splits and data.get(f"{split}_dataloader")
+    }
     work_dir = work_dir_of(config)
     algorithm = seeded_algorithm(config)
+    degrading = None
+    if algorithm.parts.degradation is not None and not algorithm.parts.degradation.on_device:
+        degrading = Degrading(algorithm.parts.degradation, algorithm.derived)
+    for split, dataset in datasets.items():
+        section = data[f"{split}_dataloader"]
+        if split == "train":
+            loader = train_loader(section, dataset, seed_of(config), rank, world_size, degrading)
+        else:
+            loader = evaluation_loader(section, dataset, rank, world_size, degrading)
+            sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
+        sections[f"{split}_dataloader"] = loader
     for split in ("val", "test"):
         if f"{split}_dataloader" in sections:  # after the losses, whose feature networks are seeded
             sections[f"{split}_evaluator"] = _evaluator(data, split)
