@@ -39,6 +39,7 @@ _HOME = {
     "Judge": "toolbox.contracts.regularizer",
     "Regularizer": "toolbox.contracts.regularizer",
     "Augmentation": "toolbox.contracts.augmentation",
+    "constant": "toolbox.contracts.constant",
     "Degradation": "toolbox.contracts.degradation",
     "Loss": "toolbox.contracts.loss",
     "ImageDataset": "toolbox.contracts.dataset",
@@ -66,18 +67,19 @@ _HOME = {
 }
 __all__ = [
     "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "Condition", "ConfigError",
-    "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork", "frozen",
-    "GanVariant", "Generator", "GradedGenerator", "hookimpl", "image_size", "ImageDataset", "Images", "images_at",
-    "images_to_float", "Judge", "Logits", "Loss", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image",
-    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "SetMetric",
-    "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError",
-    "Values", "VariantError", "VariantWrapper",
+    "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork",
+    "frozen", "GanVariant", "Generator", "GradedGenerator", "hookimpl", "image_size", "ImageDataset", "Images",
+    "images_at", "images_to_float", "Judge", "Logits", "Loss", "MissingWeights", "Output", "PairedMetric", "Parts",
+    "read_image", "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED",
+    "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped",
+    "UserError", "Values", "VariantError", "VariantWrapper",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from toolbox.contracts.augmentation import Augmentation as Augmentation
     from toolbox.contracts.checkpoint_format import CheckpointFormat as CheckpointFormat
     from toolbox.contracts.checkpoint_format import State as State
+    from toolbox.contracts.constant import constant as constant
     from toolbox.contracts.dataset import ImageDataset as ImageDataset
     from toolbox.contracts.dataset import Images as Images
     from toolbox.contracts.dataset import Sizes as Sizes

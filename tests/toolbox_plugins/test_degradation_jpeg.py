@@ -13,7 +13,7 @@ from toolbox.config import find_config
 from toolbox.io.errors import UserError
 from toolbox.io.images import find_images, read_image
 from toolbox.testing import check_degradation
-from toolbox_plugins.degradations.jpeg import _cosines, jpeg, quality_tables
+from toolbox_plugins.degradations.jpeg import COSINES, jpeg, quality_tables
 from toolbox_plugins.degradations.jpeg_stage import JPEG, libjpeg
 
 PHOTO = read_image(find_images(find_config("demo/style.yaml").parent / "photos")[0])[20:269, 20:275]  # 249 x 255
@@ -59,7 +59,11 @@ def test_the_tables_are_libjpegs() -> None:
 
 
 def test_the_cosine_transform_is_orthonormal() -> None:
-    assert torch.allclose(_cosines() @ _cosines().T, torch.eye(8, dtype=torch.float64), atol=1e-12)
+    assert torch.allclose(
+        torch.tensor(COSINES, dtype=torch.float64) @ torch.tensor(COSINES, dtype=torch.float64).T,
+        torch.eye(8, dtype=torch.float64),
+        atol=1e-12,
+    )
 
 
 def test_each_sample_has_its_own_quality() -> None:

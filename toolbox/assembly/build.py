@@ -54,6 +54,13 @@ def _set_beside(built: Any, kind: str, config: Mapping[str, Any], key: str) -> N
     if kind == "gan_variants":
         for inner in ("regularizers", "augmentations"):
             getattr(built, inner).extend(_build_nested(inner, config.get(inner) or [], f"{key}.{inner}"))
+    if kind == "degradations" and config.get("crop") is not None:
+        side, scale = config["crop"], built.scale
+        if key != "model.degradation":
+            raise ConfigError("cuts whole samples: write it in model.degradation itself", key=f"{key}.crop")
+        if side < scale or side % scale:
+            raise ConfigError(f"must be a multiple of the scale, {scale}, got {side}", key=f"{key}.crop")
+        built.crop = side
     if kind == "regularizers":
         built.configure(weight=config.get("weight"), every=config.get("every"))
 

@@ -20,6 +20,7 @@ from toolbox.contracts.dataset import ImageDataset
 from toolbox.engine.continuing import lasting
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.default_hooks import DEFAULT_HOOKS
+from toolbox.engine.degrading import Degrading
 from toolbox.engine.determinism import check_deterministic, prepare_determinism
 from toolbox.engine.distributed import start_distributed
 from toolbox.engine.gathering import GatheringEvaluator
@@ -103,23 +104,24 @@ def checked_parts(
     looked: dict[str, tuple[ImageDataset, Looked]] = {}
     for split in ("train", "val", "test"):
         section = data.get(f"{split}_dataloader")
-        if split not in splits or not section:
-            continue
-        dataset = build_component("datasets", section["dataset"], f"{split}_dataloader.dataset")
-        if split == "train":
-            sections["train_dataloader"] = train_loader(section, dataset, seed_of(config), rank, world_size)
-            sections["train_cfg"] = {"type": TrainLoop, **data["train_cfg"]}
-            sections["optim_wrapper"] = data["optim_wrapper"]
-            sections["param_scheduler"] = data.get("param_scheduler")
-        else:
-            sections[f"{split}_dataloader"] = evaluation_loader(section, dataset, rank, world_size)
-            sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
-        looked[split] = dataset, look_at(dataset)
-        check_samples(split, section, looked[split][1])
+        if split in splits and section:
+            dataset = build_component("datasets", section["dataset"], f"{split}_dataloader.dataset")
+            looked[split] = dataset, look_at(dataset)
+            check_samples(split, section, looked[split][1])
     algorithm = seeded_algorithm(config)
-    for split in looked:
-        if split != "train":  # after the losses, whose feature networks are seeded
-            sections[f"{split}_evaluator"] = _evaluator(data, split)
+    degrading = None
+    if algorithm.parts.degradation is not None and not algorithm.parts.degradation.on_device:
+        degrading = Degrading(algorithm.parts.degradation, algorithm.derived)
+    for split, (dataset, _) in looked.items():
+        section = data[f"{split}_dataloader"]
+        if split == "train":
+            loader = train_loader(section, dataset, seed_of(config), rank, world_size, degrading)
+            sections |= {"train_dataloader": loader, "train_cfg": {"type": TrainLoop, **data["train_cfg"]}}
+            sections |= {key: data.get(key) for key in ("optim_wrapper", "param_scheduler")}
+        else:
+            sections[f"{split}_dataloader"] = evaluation_loader(section, dataset, rank, world_size, degrading)
+            sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}
+            sections[f"{split}_evaluator"] = _evaluator(data, split)  # after the losses, whose features are seeded
     if "train" in splits:
         check_combination(data, algorithm, quiet=rank > 0)
     samples = (data.get("default_hooks") or {}).get("samples") or {}

@@ -32,11 +32,13 @@ BESIDE: dict[str, dict[str, Any]] = {
     "metrics": {"type": str, "label": str | None},
     "gan_variants": {"type": str, "regularizers": list[dict[str, Any]], "augmentations": list[dict[str, Any]]},
     "regularizers": {"type": str, "weight": float, "every": int},
+    "degradations": {"type": str, "crop": int | None},
 }
 """Keys that may stand beside a component's arguments and belong to whoever uses it, with their types; elsewhere
 `type` alone does.
 
-`label` stands behind a metric's name, where an evaluation has two of a kind.
+`label` stands behind a metric's name, where an evaluation has two of a kind. `crop` is the side in pixels to which a
+training sample is cut after it was degraded; it stands in `model.degradation` alone, not in a stage of it.
 """
 
 PHASE_KEYS: dict[str, Any] = {

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from toolbox.contracts.dataset import ImageDataset
+from toolbox.engine.degrading import Degrading
 from toolbox.engine.sending import Sent
 from toolbox.io.errors import UserError
 
@@ -30,16 +31,26 @@ class EndlessSamples(Sent, Dataset[dict[str, Any]]):
     metainfo: dict[str, Any] = {}
     """mmengine warns where it is missing."""
 
-    def __init__(self, dataset: ImageDataset, seed: int, *, skip_damaged: bool = False) -> None:
-        """With `skip_damaged`, a sample that cannot be read is named once, and the one after it taken instead."""
+    def __init__(
+        self, dataset: ImageDataset, seed: int, *, skip_damaged: bool = False, degrading: Degrading | None = None
+    ) -> None:
+        """With `skip_damaged`, a sample that cannot be read is named once, and the one after it taken instead.
+
+        `degrading` makes the inputs that the dataset does not give.
+        """
         if len(dataset) == 0:
             raise UserError("train_dataloader.dataset: holds no images")
-        self.dataset, self.seed = dataset, seed
+        self.dataset, self.seed, self.degrading = dataset, seed, degrading
         self.tries = min(len(dataset), MOST_SKIPPED) if skip_damaged else 1
         self._epoch, self._order = -1, np.arange(0)
         self._named: set[str] = set()
 
     def __getitem__(self, position: int) -> dict[str, Any]:
+        sample = self.read(position)
+        return sample if self.degrading is None else self.degrading.train(sample, self.seed, position)
+
+    def read(self, position: int) -> dict[str, Any]:
+        """The sample at a position, as the dataset gives it."""
         epoch, place = divmod(position, len(self.dataset))
         if epoch != self._epoch:
             self._epoch = epoch
@@ -83,14 +94,15 @@ class EverySample(Sent, Dataset[dict[str, Any]]):
 
     metainfo: dict[str, Any] = {}
 
-    def __init__(self, dataset: ImageDataset) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: ImageDataset, degrading: Degrading | None = None) -> None:
+        self.dataset, self.degrading = dataset, degrading
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return as_tensors(self.dataset.sample(index, np.random.default_rng((0, 2, index))))
+        sample = as_tensors(self.dataset.sample(index, np.random.default_rng((0, 2, index))))
+        return sample if self.degrading is None else self.degrading.evaluate(sample)
 
     def examples(self) -> list[int]:
         """The dataset's own."""
@@ -113,15 +125,24 @@ class EveryNth(Sampler[int]):
         return iter([(self.rank + step * self.world_size) % self.length for step in range(len(self))])
 
 
-def train_loader(config: Mapping[str, Any], dataset: ImageDataset, seed: int, rank: int, world_size: int) -> DataLoader:
+def train_loader(
+    config: Mapping[str, Any],
+    dataset: ImageDataset,
+    seed: int,
+    rank: int,
+    world_size: int,
+    degrading: Degrading | None = None,
+) -> DataLoader:
     """The endless loader of `train_dataloader`."""
-    samples = EndlessSamples(dataset, seed, skip_damaged=config.get("skip_damaged", False))
+    samples = EndlessSamples(dataset, seed, skip_damaged=config.get("skip_damaged", False), degrading=degrading)
     return _loader(config, samples, Positions(rank, world_size), drop_last=True)
 
 
-def evaluation_loader(config: Mapping[str, Any], dataset: ImageDataset, rank: int, world_size: int) -> DataLoader:
+def evaluation_loader(
+    config: Mapping[str, Any], dataset: ImageDataset, rank: int, world_size: int, degrading: Degrading | None = None
+) -> DataLoader:
     """The loader of `val_dataloader` or `test_dataloader`: every sample once."""
-    return _loader(config, EverySample(dataset), EveryNth(len(dataset), rank, world_size), drop_last=False)
+    return _loader(config, EverySample(dataset, degrading), EveryNth(len(dataset), rank, world_size), drop_last=False)
 
 
 def _loader(config: Mapping[str, Any], dataset: Dataset, sampler: Sampler, *, drop_last: bool) -> DataLoader:

@@ -1,4 +1,4 @@
-"""From a batch of the data loader to named values on the device, degraded there if an input is to be made."""
+"""From a batch of the data loader to named values on the device, degraded there if no worker has done it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from toolbox.io.errors import UserError
 class Preprocessor(BaseDataPreprocessor):
     """Bytes (..., H, W, C) to float32 (..., C, H, W) in [0, 1]; missing inputs are degraded from what they derive from.
 
-    It owns the generator of all degradations: one seed per rank, saved with the model.
+    Loaders give the inputs already made, except by a degradation that is `on_device`. For what comes without, there is
+    a generator here: one seed per rank, saved with the model.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Preprocessor(BaseDataPreprocessor):
                 try:
                     names = None if training else data.get("name", [""] * len(values[source]))
                     values[name] = self.degrade(self.degradation, values[source], names)
+                    if training and self.degradation.crop is not None:
+                        values[source], values[name] = self.cut(values[source], values[name], self.degradation.crop)
                 except ValueError as error:  # images it cannot take, such as a size that the scale does not divide
                     raise UserError(f"model.degradation: '{source}': {error}") from error
         missing = [name for name in self.inputs if name not in values]
@@ -74,6 +77,25 @@ class Preprocessor(BaseDataPreprocessor):
             return degradation(images, self.rng)
         seeds = (torch.Generator().manual_seed(crc32(name.encode())) for name in names)
         return torch.cat([degradation(image[None], rng) for image, rng in zip(images, seeds, strict=True)])
+
+    def cut(self, images: Tensor, small: Tensor, side: int) -> tuple[Tensor, Tensor]:
+        """Cut images (B, ..., H, W) to `side` pixels and what was made of them alike, each sample at its own place.
+
+        Raises:
+            ValueError: the images are smaller.
+        """
+        (height, width), scale = images.shape[-2:], images.shape[-1] // small.shape[-1]
+        if min(height, width) < side:
+            raise ValueError(f"crop is {side}, and the images are {width} x {height}; crop them to more before")
+        results: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for pair in zip(images, small, strict=True):
+            top, left = (
+                int(torch.randint((length - side) // scale + 1, (), generator=self.rng)) for length in (height, width)
+            )
+            for result, each, factor in zip(results, pair, (scale, 1), strict=True):
+                y, x, length = top * factor, left * factor, side // scale * factor
+                result.append(each[..., y : y + length, x : x + length])
+        return torch.stack(results[0]), torch.stack(results[1])
 
     def to_float(self, value: Tensor) -> Tensor:
         """A value of the loader on the device; bytes become float32 in [0, 1].

@@ -7,13 +7,14 @@ kornia 0.9 differs by 0.8 to 2.2 and takes twice as long.
 
 from __future__ import annotations
 
-from functools import cache
 from math import cos, pi, sqrt
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from toolbox import constant
 
 Rounding = Literal["straight_through", "cubic"]
 
@@ -35,6 +36,10 @@ CHROMA_TABLE = (
 ) + ((99,) * 8,) * 4
 TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
+COSINES = tuple(
+    tuple(sqrt((1 if k == 0 else 2) / 8) * cos((2 * n + 1) * k * pi / 16) for n in range(8)) for k in range(8)
+)
+"""The orthonormal cosine transform of 8 numbers."""
 
 
 def jpeg(
@@ -56,8 +61,8 @@ def jpeg(
         gray = pixels.reshape(batch * channels, 1, height, width)
         decoded = _plane(gray, tables[:, :1].repeat_interleave(channels, 0), rounding)
         return decoded.view_as(images).clamp(0, 255) / 255
-    ycc = torch.einsum("ij,bjhw->bihw", images.new_tensor(TO_YCC), pixels)
-    ycc = _round(ycc + images.new_tensor([0.0, 128.0, 128.0]).view(3, 1, 1), rounding)
+    ycc = torch.einsum("ij,bjhw->bihw", constant(TO_YCC, images), pixels)
+    ycc = _round(ycc + constant((0.0, 128.0, 128.0), images).view(3, 1, 1), rounding)
     luma, chroma = ycc[:, :1], ycc[:, 1:]
     if subsampling == "4:2:0":
         chroma = _halved(chroma, rounding)
@@ -67,7 +72,7 @@ def jpeg(
         chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width]
         chroma = _round(chroma + _alternating(0.001, -0.001, chroma), rounding)  # halves up and down in turn
     centred = torch.cat([luma, chroma - 128], 1)
-    rgb = torch.einsum("ij,bjhw->bihw", images.new_tensor(TO_RGB), centred)
+    rgb = torch.einsum("ij,bjhw->bihw", constant(TO_RGB, images), centred)
     return _round(rgb, rounding).clamp(0, 255) / 255
 
 
@@ -75,7 +80,7 @@ def quality_tables(quality: Tensor) -> Tensor:
     """The quantisation tables (B, 2, 8, 8) of luma and chroma for whole qualities (B,), as libjpeg computes them."""
     quality = quality.long().clamp(1, 100)
     percent = torch.where(quality < 50, 5000 // quality, 200 - 2 * quality).view(-1, 1, 1, 1)
-    base = torch.tensor((LUMA_TABLE, CHROMA_TABLE), device=quality.device)
+    base = constant((LUMA_TABLE, CHROMA_TABLE), quality)
     return ((base * percent + 50) // 100).clamp(1, 255)
 
 
@@ -84,7 +89,7 @@ def _plane(plane: Tensor, table: Tensor, rounding: Rounding) -> Tensor:
     height, width = plane.shape[-2:]
     padded = F.pad(plane, (0, -width % 8, 0, -height % 8), mode="replicate") - 128
     blocks = padded.unflatten(-2, (-1, 8)).unflatten(-1, (-1, 8)).transpose(-3, -2)  # (B, C, H/8, W/8, 8, 8)
-    transform, table = _cosines().to(plane), table[:, :, None, None]
+    transform, table = constant(COSINES, plane), table[:, :, None, None]
     eighths = _round(transform @ blocks @ transform.T * 8, rounding)  # libjpeg keeps three bits of the fraction
     quantised = _round(eighths / (8 * table), rounding) * table
     decoded = (transform.T @ quantised @ transform).transpose(-3, -2).flatten(-2).flatten(-3, -2)
@@ -101,20 +106,13 @@ def _halved(chroma: Tensor, rounding: Rounding) -> Tensor:
 
 def _alternating(even: float, odd: float, like: Tensor) -> Tensor:
     """Two values in turn (W,), to be added to the columns of `like`."""
-    return like.new_tensor([even, odd]).repeat(-(-like.shape[-1] // 2))[: like.shape[-1]]
+    return constant((even, odd), like).repeat(-(-like.shape[-1] // 2))[: like.shape[-1]]
 
 
 def _round(x: Tensor, rounding: Rounding) -> Tensor:
     """Round to nearest, halves away from zero."""
     whole = x.detach()
-    whole = (whole + torch.copysign(whole.new_tensor(0.5), whole)).trunc_()
+    whole = (whole + torch.copysign(constant(0.5, whole), whole)).trunc_()
     if rounding == "cubic":
         return whole + (x - whole) ** 3
     return x + (whole - x).detach() if x.requires_grad else whole
-
-
-@cache
-def _cosines() -> Tensor:
-    """The orthonormal cosine transform of 8 numbers, (8, 8) float64."""
-    rows = [[sqrt((1 if k == 0 else 2) / 8) * cos((2 * n + 1) * k * pi / 16) for n in range(8)] for k in range(8)]
-    return torch.tensor(rows, dtype=torch.float64)

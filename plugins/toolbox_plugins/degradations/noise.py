@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
-from .poisson import poisson_counts
-from .stage import Draws, Stage, check_bounds, check_probability, generators, per_sample, seeds, uniform
+from toolbox import constant
+
+from .arrays import to_levels, with_channels
+from .poisson import poisson_array, poisson_counts
+from .stage import Draws, Size, Stage, check_bounds, check_probability, generators, per_sample, seeds, uniform
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -30,6 +37,14 @@ class GaussianNoise(Stage):
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
         noise = normal_fields(images, draws["seed"], draws["gray"])
         return torch.addcmul(images, noise, per_sample(draws["sigma"] / 255, images)).clamp_(0, 1)
+
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        deviation, gray = rng.uniform(*self.sigma) / 255, rng.random() < self.gray_probability
+        noise = np.empty((*image.shape[:2], 1 if gray else image.shape[2]), np.float32)
+        cv2.setRNGSeed(int(rng.integers(2**31)))
+        flat: Any = noise.reshape(len(noise), -1)  # any number of channels
+        cv2.randn(flat, 0, deviation)  # pyright: ignore[reportCallIssue, reportArgumentType] (three times numpy's speed)
+        return np.clip(image + noise, 0, 1)
 
     def extra_repr(self) -> str:
         return f"sigma={self.sigma}, gray_probability={self.gray_probability}, probability={self.probability}"
@@ -68,6 +83,16 @@ class PoissonNoise(Stage):
             noise = _shot_noise(luminance(found) if gray.any() else found, draws["seed"])
         return torch.addcmul(images, noise, per_sample(draws["strength"], images)).clamp_(0, 1)
 
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        strength, seen = np.float32(rng.uniform(*self.strength)), image
+        if rng.random() < self.gray_probability:
+            weights = LUMA if image.shape[2] == 3 else (1 / image.shape[2],) * image.shape[2]
+            seen = with_channels(cv2.transform(image, np.array([weights], np.float32)))
+        levels = to_levels(seen)
+        values = 2 ** int(np.ceil(np.log2(np.count_nonzero(np.bincount(levels.ravel(), minlength=256)))))
+        noise = poisson_array(levels, values, rng) * np.float32(strength / values)
+        return np.clip(image + (noise - levels * np.float32(strength / 255)), 0, 1)
+
     def extra_repr(self) -> str:
         return f"scale={self.strength}, gray_probability={self.gray_probability}, probability={self.probability}"
 
@@ -102,6 +127,9 @@ class Quantize(Stage):
         rounded = images.detach().mul(255).round_().clamp_(0, 255).div_(255)
         return images + (rounded - images).detach() if images.requires_grad else rounded
 
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        return to_levels(image) / np.float32(255)
+
 
 def normal_fields(images: Tensor, seeds: Tensor, gray: Tensor) -> Tensor:
     """Standard normal numbers like images (B, C, H, W), each sample from its seed, one for all channels where gray."""
@@ -127,7 +155,7 @@ def _shot_noise(images: Tensor, seeds: Tensor) -> Tensor:
     exponent = _distinct(levels).double().log2().ceil().long()
     counts = poisson_counts(levels, exponent, generators(seeds, images.device))
     return torch.addcmul(
-        counts / per_sample(2.0**exponent, images), levels.to(images.dtype), images.new_tensor(-1 / 255)
+        counts / per_sample(2.0**exponent, images), levels.to(images.dtype), constant(-1 / 255, images)
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import Loss, UserError
+from toolbox import Loss, UserError, constant
 
 from .style_files import check_size, mean_statistics
 
@@ -33,10 +33,10 @@ def to_lab(images: Tensor) -> Tensor:
     """
     if images.shape[1] != 3:
         raise UserError(f"the colours of a style are those of images with 3 channels, got {images.shape[1]}")
-    cones = torch.einsum("kc,bchw->bkhw", images.new_tensor(LMS), images)
+    cones = torch.einsum("kc,bchw->bkhw", constant(LMS, images), images)
     tangent = math.log10(DARKEST) + (cones - DARKEST) / (DARKEST * math.log(10))
     logs = torch.where(cones > DARKEST, cones.clamp(min=DARKEST).log10(), tangent)
-    return torch.einsum("kc,bchw->bkhw", images.new_tensor(AXES), logs)
+    return torch.einsum("kc,bchw->bkhw", constant(AXES, images), logs)
 
 
 class ColorStyleLoss(Loss, ABC):

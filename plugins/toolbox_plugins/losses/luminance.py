@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import Loss, UserError
+from toolbox import Loss, UserError, constant
 
 from .pixel import check_shapes
 
@@ -54,5 +53,4 @@ def luminance(images: Tensor) -> Tensor:
         return images
     if images.shape[1] != 3:
         raise UserError(f"luminance is that of images with 1 or 3 channels, got {images.shape[1]}")
-    weights = torch.tensor(REC601, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
-    return (images * weights).sum(1, keepdim=True)
+    return (images * constant(REC601, images).view(1, 3, 1, 1)).sum(1, keepdim=True)
