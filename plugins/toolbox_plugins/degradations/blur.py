@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from math import pi
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from toolbox import UserError
 
+from .arrays import filter_array, gaussian_kernel, pick_index, sinc_kernel
 from .filtering import filter_images
 from .kernels import (
     disk_kernels,
@@ -20,7 +22,7 @@ from .kernels import (
     plateau_kernels,
     sinc_kernels,
 )
-from .stage import Draws, Stage, check_bounds, check_probability, check_weights, choice, uniform
+from .stage import Draws, Size, Stage, check_bounds, check_probability, check_weights, choice, uniform
 
 SHAPES = ("isotropic", "anisotropic", "generalized_isotropic", "generalized_anisotropic")
 SHAPES += ("plateau_isotropic", "plateau_anisotropic")
@@ -101,6 +103,25 @@ class Blur(Stage):
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
         return filter_images(images, draws["kernel"].to(images.device))
 
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        return filter_array(image, self.kernel(rng))
+
+    def kernel(self, rng: np.random.Generator) -> np.ndarray:
+        """One random kernel (k, k), of the same distribution as `draw` gives."""
+        size = _draw_size(self.sizes, rng)
+        if rng.random() < self.sinc_probability:
+            return sinc_kernel(size, rng.uniform(pi / 3 if size < 13 else pi / 5, pi))
+        shape = pick_index(self.shapes, rng)
+        x, y = (value**0.5 if self.spread == "variance" else value for value in rng.uniform(*self.sigma, 2))
+        theta = rng.uniform(-pi, pi)
+        if shape % 2 == 0:
+            y, theta = x, 0.0
+        low, high = self.beta_plateau if shape // 2 == 2 else self.beta_gaussian
+        beta = rng.uniform(low, 1) if rng.random() < 0.5 else rng.uniform(1, high)
+        if shape // 2 == 2:
+            return gaussian_kernel(size, x, y, theta, lambda q: 1 / (1 + q**beta))
+        return gaussian_kernel(size, x, y, theta, lambda q: np.exp(-0.5 * (q if shape // 2 == 0 else q**beta)))
+
     def extra_repr(self) -> str:
         return f"sigma={self.sigma}, probability={self.probability}"
 
@@ -126,6 +147,9 @@ class SincFilter(Stage):
 
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
         return filter_images(images, draws["kernel"].to(images.device))
+
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        return filter_array(image, sinc_kernel(_draw_size(self.sizes, rng), rng.uniform(*self.cutoff)))
 
     def extra_repr(self) -> str:
         return f"cutoff={self.cutoff}, probability={self.probability}"
@@ -172,6 +196,10 @@ def _check_sizes(sizes: Sequence[int]) -> tuple[tuple[int, int], int]:
 
 def _draw_sizes(count: int, sizes: tuple[int, int], rng: torch.Generator) -> Tensor:
     return sizes[0] + 2 * torch.randint((sizes[1] - sizes[0]) // 2 + 1, (count,), generator=rng)
+
+
+def _draw_size(sizes: tuple[int, int], rng: np.random.Generator) -> int:
+    return sizes[0] + 2 * int(rng.integers((sizes[1] - sizes[0]) // 2 + 1))
 
 
 def _check_beta(name: str, bounds: Sequence[float]) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from toolbox import UserError
 
+from .arrays import to_levels
 from .jpeg import Rounding, jpeg
 from .stage import Draws, Size, Stage, in_batches
 
@@ -65,6 +66,11 @@ class JPEG(Stage):
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
         return jpeg(images, draws["quality"], subsampling=self.subsampling, rounding=self.rounding)
 
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        if self.codec == "torch" or self.rounding == "cubic":
+            return super().alter(image, rng, final)
+        return compressed(image, int(rng.integers(self.quality[0], self.quality[1] + 1)), self.subsampling)
+
     def real(self, samples: list[Tensor]) -> bool:
         """Whether libjpeg compresses these samples."""
         if self.codec != "auto":
@@ -78,15 +84,23 @@ class JPEG(Stage):
 
 def libjpeg(sample: Tensor, quality: int, subsampling: str) -> Tensor:
     """Compress one image (C, H, W) in [0, 1] with the real codec, of other than three channels each for itself."""
-    if len(sample) not in (1, 3):
-        return torch.cat([libjpeg(channel[None], quality, subsampling) for channel in sample])
-    array = sample.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    array = cv2.cvtColor(np.ascontiguousarray(array), cv2.COLOR_RGB2BGR) if len(sample) == 3 else array
+    decoded = compressed(np.ascontiguousarray(sample.permute(1, 2, 0).cpu().float().numpy()), quality, subsampling)
+    return torch.from_numpy(decoded).permute(2, 0, 1).to(sample, memory_format=torch.contiguous_format)
+
+
+def compressed(image: np.ndarray, quality: int, subsampling: str) -> np.ndarray:
+    """The same for an array (H, W, C), float32."""
+    channels = image.shape[-1]
+    if channels not in (1, 3):
+        planes = (np.ascontiguousarray(plane) for plane in np.split(image, channels, -1))
+        return np.concatenate([compressed(plane, quality, subsampling) for plane in planes], -1)
+    levels = to_levels(image)
+    levels = cv2.cvtColor(levels, cv2.COLOR_RGB2BGR) if channels == 3 else levels
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SAMPLING[subsampling]]
-    encoded = cv2.imencode(".jpg", array, options)[1]
-    decoded: Any = cv2.imdecode(encoded, cv2.IMREAD_COLOR if len(sample) == 3 else cv2.IMREAD_GRAYSCALE)
-    decoded = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB) if len(sample) == 3 else decoded[..., None]
-    return torch.from_numpy(decoded).permute(2, 0, 1).to(sample, memory_format=torch.contiguous_format).div_(255)
+    encoded = cv2.imencode(".jpg", levels, options)[1]
+    decoded: Any = cv2.imdecode(encoded, cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE)
+    decoded = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB) if channels == 3 else decoded[..., None]
+    return decoded / np.float32(255)
 
 
 @cache

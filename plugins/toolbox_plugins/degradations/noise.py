@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
 from toolbox import constant
 
-from .poisson import poisson_counts
-from .stage import Draws, Stage, check_bounds, check_probability, generators, per_sample, seeds, uniform
+from .arrays import to_levels, with_channels
+from .poisson import poisson_array, poisson_counts
+from .stage import Draws, Size, Stage, check_bounds, check_probability, generators, per_sample, seeds, uniform
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -32,6 +35,13 @@ class GaussianNoise(Stage):
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
         noise = normal_fields(images, draws["seed"], draws["gray"])
         return torch.addcmul(images, noise, per_sample(draws["sigma"] / 255, images)).clamp_(0, 1)
+
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        deviation, gray = rng.uniform(*self.sigma) / 255, rng.random() < self.gray_probability
+        noise = np.empty((*image.shape[:2], 1 if gray else image.shape[2]), np.float32)
+        cv2.setRNGSeed(int(rng.integers(2**31)))
+        cv2.randn(noise, (0, 0, 0, 0), (deviation,) * 4)  # three times as fast as numpy's
+        return np.clip(image + noise, 0, 1)
 
     def extra_repr(self) -> str:
         return f"sigma={self.sigma}, gray_probability={self.gray_probability}, probability={self.probability}"
@@ -70,6 +80,16 @@ class PoissonNoise(Stage):
             noise = _shot_noise(luminance(found) if gray.any() else found, draws["seed"])
         return torch.addcmul(images, noise, per_sample(draws["strength"], images)).clamp_(0, 1)
 
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        strength, seen = np.float32(rng.uniform(*self.strength)), image
+        if rng.random() < self.gray_probability:
+            weights = LUMA if image.shape[2] == 3 else (1 / image.shape[2],) * image.shape[2]
+            seen = with_channels(cv2.transform(image, np.array([weights], np.float32)))
+        levels = to_levels(seen)
+        values = 2 ** int(np.ceil(np.log2(np.count_nonzero(np.bincount(levels.ravel(), minlength=256)))))
+        noise = poisson_array(levels, values, rng) * np.float32(strength / values)
+        return np.clip(image + (noise - levels * np.float32(strength / 255)), 0, 1)
+
     def extra_repr(self) -> str:
         return f"scale={self.strength}, gray_probability={self.gray_probability}, probability={self.probability}"
 
@@ -103,6 +123,9 @@ class Quantize(Stage):
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
         rounded = images.detach().mul(255).round_().clamp_(0, 255).div_(255)
         return images + (rounded - images).detach() if images.requires_grad else rounded
+
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        return to_levels(image) / np.float32(255)
 
 
 def normal_fields(images: Tensor, seeds: Tensor, gray: Tensor) -> Tensor:

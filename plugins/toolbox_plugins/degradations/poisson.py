@@ -35,6 +35,19 @@ def poisson_counts(levels: Tensor, exponent: Tensor, generators: list[torch.Gene
     return torch.where(uniform < entry, column, entry & (COLUMNS - 1))
 
 
+def poisson_array(levels: np.ndarray, values: int, rng: np.random.Generator) -> np.ndarray:
+    """Poisson counts like levels (H, W, C) uint8, of rates level / 255 * values, a power of two from 1 to 256."""
+    start = (values.bit_length() - 1) * LEVELS * COLUMNS
+    table = _tables(torch.device("cpu")).numpy()[start : start + LEVELS * COLUMNS]
+    uniform = np.frombuffer(rng.bytes(4 * levels.size), np.int32).reshape(levels.shape) & 0x7FFFFFFF
+    column = uniform & (COLUMNS - 1)
+    at = levels.astype(np.intp)
+    at <<= SHIFT
+    at += column
+    entry = table.take(at, mode="clip")  # never out of range; "raise" would look twice
+    return np.where(uniform < entry, column, entry & (COLUMNS - 1))
+
+
 @cache
 def _tables(device: torch.device) -> Tensor:
     """Entries (9 * 256 * 512,), int32: a column's threshold in the upper 22 bits, its alias in the lower 9; 4.7 MB."""

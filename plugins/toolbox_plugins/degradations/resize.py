@@ -6,12 +6,14 @@ from functools import lru_cache
 from typing import Literal
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox import UserError, did_you_mean
 
+from .arrays import pick_index, with_channels
 from .stage import Draws, Size, Stage, check_bounds, check_weights, choice, uniform
 
 MODES = ("area", "bilinear", "bicubic", "lanczos")
@@ -42,6 +44,30 @@ def _by_opencv(images: Tensor, size: Size, interpolation: int) -> Tensor:
     for plane, result in planes:
         cv2.resize(plane, size[::-1], dst=result, interpolation=interpolation)
     return resized
+
+
+def resize_array(image: np.ndarray, size: Size, *, mode: str) -> np.ndarray:
+    """The same for one image (H, W, C), float32."""
+    if image.shape[:2] == tuple(size):
+        return image
+    if mode == "area":
+        return _window_means(image, size)
+    if mode in OPENCV:
+        return with_channels(cv2.resize(image, size[::-1], interpolation=OPENCV[mode]))
+    planes = torch.from_numpy(np.moveaxis(image, -1, 0)[None])
+    return np.ascontiguousarray(np.moveaxis(resize(planes, size, mode=mode)[0].numpy(), 0, -1))
+
+
+def _window_means(image: np.ndarray, size: Size) -> np.ndarray:
+    """torch's area filter: the mean of all pixels that a pixel of the result touches, by differences of sums."""
+    sums = cv2.integral(image, sdepth=cv2.CV_64F)  # (H + 1, W + 1, C)
+    sums = sums if sums.ndim == 3 else sums[..., None]
+    for axis, (old, new) in enumerate(zip(image.shape[:2], size, strict=True)):
+        start, end = np.arange(new) * old // new, -(-np.arange(1, new + 1) * old // new)
+        shape = [1, 1, 1]
+        shape[axis] = new
+        sums = (sums.take(end, axis) - sums.take(start, axis)) / (end - start).reshape(shape)
+    return sums.astype(np.float32)
 
 
 class RandomResize(Stage):
@@ -87,6 +113,14 @@ class RandomResize(Stage):
             results.append(resize(sample[None], size, mode=self.modes[mode])[0])
         return results
 
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        (low, high), direction = self.scale_range, pick_index(self.directions, rng)
+        up, share, mode = rng.uniform(1, high), rng.random(), self.modes[rng.integers(len(self.modes))]
+        down = 1 / (1 + (1 / low - 1) * share) if self.draw_inverse else low + (1 - low) * share
+        factor = (up, down, 1.0)[direction]
+        height, width = final if self.relative_to == "final" else image.shape[:2]
+        return resize_array(image, (max(1, int(height * factor)), max(1, int(width * factor))), mode=mode)
+
     def extra_repr(self) -> str:
         return f"scale_range={self.scale_range}, directions={self.directions}, relative_to={self.relative_to}"
 
@@ -104,6 +138,9 @@ class FinalResize(Stage):
     def treat(self, samples: list[Tensor], draws: Draws, final: Size) -> list[Tensor]:
         modes = [self.modes[i] for i in draws["mode"].tolist()]
         return [resize(sample[None], final, mode=mode)[0] for sample, mode in zip(samples, modes, strict=True)]
+
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        return resize_array(image, final, mode=self.modes[rng.integers(len(self.modes))])
 
 
 def _check_modes(modes: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
 from toolbox import UserError
 
+from .arrays import with_channels
 from .filtering import filter_separable
-from .stage import Draws, Stage
+from .stage import Draws, Size, Stage
 
 
 def usm_sharpen(images: Tensor, *, weight: float = 0.5, radius: int = 50, threshold: float = 10.0) -> Tensor:
@@ -46,6 +49,19 @@ class Sharpen(Stage):
 
     def damage(self, images: Tensor, draws: Draws) -> Tensor:
         return usm_sharpen(images, weight=self.weight, radius=self.radius, threshold=self.threshold)
+
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        line = _gaussian(self.radius + 1 - self.radius % 2).numpy()
+        residual = image - with_channels(cv2.sepFilter2D(image, -1, line, line))
+        mask = (np.abs(residual) > self.threshold / 255).astype(np.float32)
+        if not mask.any():
+            return image
+        soft = with_channels(cv2.sepFilter2D(mask, -1, line, line))
+        sharp = np.clip(image + self.weight * residual, 0, 1)
+        sharp -= image
+        sharp *= soft
+        sharp += image
+        return sharp
 
     def extra_repr(self) -> str:
         return f"weight={self.weight}, radius={self.radius}, threshold={self.threshold}"

@@ -6,11 +6,15 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox import Degradation, UserError
+
+from .arrays import with_channels
 
 Draws = dict[str, Any]
 """Parameters by name, each a tensor (B, ...) with one entry per sample, or the `Draws` of a stage inside."""
@@ -59,15 +63,43 @@ class Stage(Degradation):
         Samples whose size the stage changed come back at that size, resized bilinearly. Raises ValueError where H or
         W is no multiple of the scale.
         """
-        height, width = images.shape[-2:]
+        final = self.final_size(*images.shape[-2:])
+        samples = self.run(list(images), self.plan(len(images), rng), final)
+        return torch.stack([fit(sample, final) for sample in samples]).clamp(0, 1)
+
+    def final_size(self, height: int, width: int) -> Size:
+        """The size that an image ends with; ValueError where it is no whole one."""
         if height % self.scale or width % self.scale:
             raise ValueError(
                 f"height {height} and width {width} must be multiples of {self.scale}; "
                 f"crop to {height - height % self.scale}x{width - width % self.scale} first (ModCrop does)"
             )
-        final = (height // self.scale, width // self.scale)
-        samples = self.run(list(images), self.plan(len(images), rng), final)
-        return torch.stack([fit(sample, final) for sample in samples]).clamp(0, 1)
+        return height // self.scale, width // self.scale
+
+    # ------------------------------------------------------------------ one image in a loader's worker
+
+    def degrade(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Damage one image (H, W, C) as `forward` does, with other random numbers of the same distribution."""
+        if image.ndim != 3:  # a clip
+            return super().degrade(image, rng)
+        final = self.final_size(*image.shape[:2])
+        result = self.visit(image, rng, final)
+        if result.shape[:2] != final:
+            result = with_channels(cv2.resize(result, final[::-1], interpolation=cv2.INTER_LINEAR))
+        return np.clip(result, 0, 1)
+
+    def visit(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        """Damage an image with the stage's probability; all that it draws comes from one number of `rng`."""
+        own = np.random.Generator(np.random.SFC64(int(rng.integers(2**62))))
+        return self.alter(image, own, final) if own.random() < self.probability else image
+
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        """Damage one image (H, W, C), float32; by the batch's way unless a stage has a faster one."""
+        sample = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0)))
+        draws = self.draw(1, torch.Generator().manual_seed(int(rng.integers(2**62))))
+        with torch.no_grad():
+            damaged = self.treat([sample], draws, final)[0]
+        return np.ascontiguousarray(np.moveaxis(damaged.numpy(), 0, -1))
 
 
 def fit(sample: Tensor, size: Size) -> Tensor:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from toolbox import Degradation, UserError, did_you_mean
 
+from .arrays import pick_index
 from .stage import Draws, Size, Stage, check_weights, choice, on_some, pick, seeds
 
 
@@ -34,6 +36,11 @@ class Stages(Stage):
             samples = stage.run(samples, draws[name], final)
         return samples
 
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        for _, stage in named(self.stages):
+            image = stage.visit(image, rng, final)
+        return image
+
 
 class OneOf(Stage):
     """Applies to each sample one of the named stages; `weights` (by name, 1 unless given) say how often."""
@@ -56,6 +63,9 @@ class OneOf(Stage):
         for i, (name, stage) in enumerate(named(self.stages)):
             samples = run_on(samples, draws["which"] == i, stage, draws[f"of {name}"], final)
         return samples
+
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        return named(self.stages)[pick_index(self.weights, rng)][1].visit(image, rng, final)
 
 
 class Shuffle(Stage):
@@ -86,6 +96,13 @@ class Shuffle(Stage):
                 samples = run_on(samples, draws["order"][:, place] == i, stage, draws[f"of {name}"], final)
         return samples
 
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        stages, order = named(self.stages), rng.permutation(len(self.stages))
+        order[np.isin(order, self.ordered)] = self.ordered
+        for i in order:
+            image = stages[i][1].visit(image, rng, final)
+        return image
+
 
 class Foreign(Stage):
     """Any other degradation as a stage: each sample alone, with a generator seeded for it."""
@@ -100,6 +117,9 @@ class Foreign(Stage):
     def treat(self, samples: list[Tensor], draws: Draws, final: Size) -> list[Tensor]:
         generators = (torch.Generator().manual_seed(seed) for seed in draws["seed"].tolist())
         return [self.degradation(one[None], rng)[0] for one, rng in zip(samples, generators, strict=True)]
+
+    def alter(self, image: np.ndarray, rng: np.random.Generator, final: Size) -> np.ndarray:
+        return self.degradation.degrade(image, rng)
 
 
 def as_stages(stages: Mapping[str, Degradation]) -> nn.ModuleDict:
