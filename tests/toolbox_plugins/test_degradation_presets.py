@@ -96,6 +96,16 @@ def test_the_published_ranges_are_the_defaults_and_every_range_is_checked() -> N
         build_component("degradations", {"type": "BSRGANDegradation", "scale": 8})
 
 
+def test_a_crop_stands_beside_the_type_of_the_whole_degradation() -> None:
+    made = build_component("degradations", {"type": "RealESRGANDegradation", "crop": 256}, "model.degradation")
+    assert made.crop == 256 and RealESRGANDegradation().crop is None
+    with pytest.raises(ConfigError, match=r"must be a multiple of the scale, 4, got 30"):
+        build_component("degradations", {"type": "RealESRGANDegradation", "crop": 30}, "model.degradation")
+    inner = {"type": "Stages", "stages": {"jpeg": {"type": "JPEG", "crop": 8}}}
+    with pytest.raises(ConfigError, match=r"cuts whole samples: write it in model\.degradation itself"):
+        build_component("degradations", inner, "model.degradation")
+
+
 @pytest.mark.parametrize("name", registry("degradations").names())
 def test_every_degradation_that_needs_no_argument_keeps_the_contract(name: str) -> None:
     component = registry("degradations").get(name)
