@@ -22,7 +22,7 @@ from toolbox.engine.default_hooks import DEFAULT_HOOKS
 from toolbox.engine.distributed import start_distributed
 from toolbox.engine.guard import check_work_dir
 from toolbox.engine.loops import TrainLoop
-from toolbox.engine.memory import keep_freed_memory
+from toolbox.engine.memory import TRAINING, bound_kernels, keep_freed_memory
 from toolbox.engine.precision import set_tf32
 from toolbox.engine.runner import ToolboxRunner
 from toolbox.engine.samples import SamplesHook
@@ -42,6 +42,7 @@ def build_runner(
     """
     data = config.data
     keep_freed_memory()
+    bound_kernels(TRAINING)
     env_cfg = data.get("env_cfg") or {}
     set_tf32(env_cfg.get("tf32"))
     launcher = data.get("launcher") or "none"

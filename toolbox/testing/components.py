@@ -163,12 +163,15 @@ def check_features(network: nn.Module) -> None:
 
 
 def check_transform(transform: Transform, names: tuple[str, ...] = ("hr",)) -> None:
-    """uint8 images (H, W, C) in and out, and the same result from the same random numbers."""
+    """uint8 images (H, W, C) in and out, the sizes that it foretells, the same result from the same random numbers."""
     picture = (images(1, 3, 320, 320)[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     given = [picture.copy() for _ in names]
     first = transform(dict(zip(names, given, strict=True)), np.random.default_rng(0))
     kept = all(np.array_equal(image, picture) for image in given)
     require(kept, "it writes into the images it is given, which may be a cache's: make new arrays")
+    told = transform.sizes_after(dict.fromkeys(names, (320, 320)))
+    made = {name: image.shape[:2] for name, image in first.items()}
+    require(told is None or told == made, f"sizes_after says {told}, and the images have {made}")
     again = transform({name: picture.copy() for name in names}, np.random.default_rng(0))
     for name, image in first.items():
         require(image.dtype == np.uint8 and image.ndim == 3, f"{name} must stay (H, W, C) uint8")
