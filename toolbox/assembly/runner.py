@@ -26,7 +26,7 @@ from toolbox.engine.distributed import start_distributed
 from toolbox.engine.gathering import GatheringEvaluator
 from toolbox.engine.guard import check_work_dir
 from toolbox.engine.loops import TrainLoop
-from toolbox.engine.memory import keep_freed_memory
+from toolbox.engine.memory import TRAINING, bound_kernels, keep_freed_memory
 from toolbox.engine.precision import set_tf32
 from toolbox.engine.runner import ToolboxRunner
 from toolbox.engine.samples import SamplesHook
@@ -51,6 +51,7 @@ def build_runner(
     deterministic = bool((data.get("randomness") or {}).get("deterministic"))
     if deterministic:
         prepare_determinism()
+    bound_kernels(TRAINING)
     env_cfg = data.get("env_cfg") or {}
     set_tf32(env_cfg.get("tf32"))
     launcher = data.get("launcher") or "none"

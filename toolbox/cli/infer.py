@@ -35,11 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         TimeRemainingColumn,
     )
 
-    from toolbox.engine.memory import keep_freed_memory
+    from toolbox.engine.memory import APPLYING, bound_kernels, keep_freed_memory
     from toolbox.inference import Options, blend_of, chosen_of, jobs, load, translate, usable_device
     from toolbox.io.console import console, errors
 
     keep_freed_memory()
+    bound_kernels(APPLYING)
     how = Options(
         tile=options.tile,
         overlap=options.tile_overlap,

@@ -1,4 +1,4 @@
-"""Keeps freed memory in the process: glibc gives large tensors back to the system at once and fetches them anew."""
+"""How much memory a process keeps: freed tensors for the next ones, and oneDNN's kernels for sizes seen before."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ import platform
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _BYTES = 1 << 30
+_KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+TRAINING, APPLYING = 384, 128
+"""Kernels kept: a step of RRDBNet has 69, of a U-Net discriminator 76; fewer than a step has would make it slow."""
+
+
+def bound_kernels(count: int) -> None:
+    """Let oneDNN keep the kernels of so many layers and sizes (it would 1024), unless the environment says otherwise.
+
+    On a CPU each new image size makes kernels of its own, a few MB for each layer: a validation over images of many
+    sizes fills its cache. oneDNN reads the limit once, at its first kernel, so this comes before any network runs.
+    """
+    os.environ.setdefault(_KERNELS, str(count))
 
 
 def keep_freed_memory() -> bool:

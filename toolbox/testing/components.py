@@ -206,13 +206,17 @@ def check_features(network: nn.Module, *, inputs: Sequence[Any] | None = None) -
 def check_transform(
     transform: Transform, names: tuple[str, ...] = ("hr",), *, inputs: Sequence[Mapping[str, Any]] | None = None
 ) -> None:
-    """uint8 images (H, W, C) in and out, and the same result from the same random numbers."""
+    """uint8 images (H, W, C) in and out, the sizes that it foretells, the same result from the same random numbers."""
     picture = (images(1, 3, 320, 320)[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     sample = {name: picture for name in names} if inputs is None else dict(inputs[0])
     given = {name: np.copy(value) for name, value in sample.items()}
     first = transform(dict(given), np.random.default_rng(0))
     kept = all(np.array_equal(given[name], value) for name, value in sample.items())
     require(kept, "it writes into the images it is given, which may be a cache's: make new arrays")
+    if inputs is None:
+        told = transform.sizes_after(dict.fromkeys(names, (320, 320)))
+        made = {name: image.shape[:2] for name, image in first.items()}
+        require(told is None or told == made, f"sizes_after says {told}, and the images have {made}")
     again = transform({name: np.copy(value) for name, value in sample.items()}, np.random.default_rng(0))
     for name, image in first.items():
         pixels = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim >= 3
