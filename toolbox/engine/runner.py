@@ -24,7 +24,8 @@ from toolbox.engine.distributed import average_buffers, local_rank
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.rank_state import message_hub_state, rank_states
-from toolbox.engine.schedules import completed, restore_schedules
+from toolbox.engine.resuming import restore_optimizers
+from toolbox.engine.schedules import completed
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
@@ -51,6 +52,7 @@ class ToolboxRunner(Runner):
         self.amp, self.algorithm, self.lasting = amp, algorithm, lasting
         self.model_wrapper_cfg = model_wrapper_cfg
         self.schedules: dict[str, Any] = {}
+        self.optimizer_settings: Mapping[str, Any] = {}
         self.hooks_at: dict[str, list[Hook]] = {}
         self.hooks_known = 0
         super().__init__(model=algorithm, default_scope="mmengine", **arguments)
@@ -131,6 +133,7 @@ class ToolboxRunner(Runner):
         """One optimizer per group of networks."""
         if isinstance(optim_wrapper, OptimWrapperDict):
             return optim_wrapper
+        self.optimizer_settings = optim_wrapper
         device_type = get_device()
         return build_optimizers(self.algorithm, optim_wrapper, amp=self.amp, device_type=device_type)
 
@@ -164,6 +167,7 @@ class ToolboxRunner(Runner):
                 "batch_size": self.train_dataloader.batch_size,
                 "world_size": self.world_size,
                 "schedules": self.schedules,
+                "optimizers": self.optimizer_settings,
                 "algorithm": type(self.algorithm).__name__,
                 "lasting": self.lasting,
                 "plugins": manager().versions(),
@@ -283,7 +287,8 @@ class ToolboxRunner(Runner):
                     "%s was %s and is %s: the order of data differs from here on", name, meta[name], value
                 )
         self.message_hub.load_state_dict(message_hub_state(checkpoint["message_hub"]))
-        restore_schedules(self.running, self.optimizers, checkpoint, self.schedules, self.logger)
+        settings = {"optim_wrapper": self.optimizer_settings, "param_scheduler": self.schedules}
+        restore_optimizers(self.optimizers, self.running, checkpoint, settings, self.logger)
         if self.rank < len(ranks):
             loop.resumed_random_state = ranks[self.rank]["random"]
         self.logger.info("resumed %s at iteration %d", filename, loop._iter)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -38,49 +37,16 @@ def completed(config: Mapping[str, Any], groups: Iterable[str], max_iters: int) 
 def scale_rates(optimizers: Any, schedules: Mapping[str, list[Any]], factor: float) -> None:
     """Multiply every rate, now and in what the schedules still do; checkpoints and replayed schedules keep it."""
     for name in optimizers.keys():  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
-        for group in optimizers[name].param_groups:
-            for key in ("lr", "initial_lr"):
-                if key in group:
-                    group[key] *= factor
-            group[SCALED] = group.get(SCALED, 1.0) * factor
-    for schedule in (schedule for each in schedules.values() for schedule in each if schedule.param_name == "lr"):
+        scale_group(optimizers[name].param_groups, schedules.get(name, []), factor)
+
+
+def scale_group(groups: Iterable[dict[str, Any]], schedules: Iterable[Any], factor: float) -> None:
+    """Multiply the rates of one optimizer's groups and its schedules."""
+    for group in groups:
+        for key in ("lr", "initial_lr"):
+            if key in group:
+                group[key] *= factor
+        group[SCALED] = group.get(SCALED, 1.0) * factor
+    for schedule in (schedule for schedule in schedules if schedule.param_name == "lr"):
         schedule.base_values = [value * factor for value in schedule.base_values]
         schedule._last_value = [value * factor for value in schedule._last_value]
-
-
-def restore_schedules(
-    schedules: Mapping[str, list[Any]],
-    optimizers: Any,
-    checkpoint: Mapping[str, Any],
-    config: Mapping[str, Any],
-    logger: logging.Logger,
-) -> None:
-    """Restore optimizers and schedules; those that the config has changed are replayed up to here.
-
-    A run that is resumed with more iterations (or another schedule) goes on at the rate that a run with that schedule
-    from the beginning would have reached.
-    """
-    meta = checkpoint["meta"]
-    if meta["schedules"] == config:
-        optimizers.load_state_dict(checkpoint["optimizer"])
-        for name, each in schedules.items():
-            for schedule, state in zip(each, checkpoint["param_schedulers"][name], strict=True):
-                schedule.load_state_dict(state)
-        return
-    logger.warning("the schedules differ from the checkpoint's: replayed to iteration %d", meta["iter"])
-    for _ in range(meta["iter"]):
-        for each in schedules.values():
-            for schedule in each:
-                schedule.step()
-    settings = {
-        name: [{k: v for k, v in group.items() if k != "params"} for group in optimizers[name].param_groups]
-        for name in optimizers.keys()  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
-    }
-    optimizers.load_state_dict(checkpoint["optimizer"])
-    for name, groups in settings.items():
-        for group, replayed in zip(optimizers[name].param_groups, groups, strict=True):
-            group.update(replayed)
-    groups = [group for name in settings for group in optimizers[name].param_groups]
-    factor = min((group.pop(SCALED, 1.0) for group in groups), default=1.0)
-    if factor != 1:
-        scale_rates(optimizers, schedules, factor)
