@@ -22,8 +22,8 @@ class Options:
         overlap: input pixels that a tile sees around itself; None measures what the network needs.
         precision: fp32, bf16, or on a GPU fp16.
         alpha: transparency goes through the `network` as a gray picture, is `resize`d bicubically, or `drop`ped; None:
-            through a network that keeps colours, and resized beside one that paints. Colours under it go through
-            untouched, as straight (not multiplied) alpha.
+            through a network that keeps colours, and resized beside one that paints. Visible colours are continued
+            under it, so that nothing bleeds into them (`toolbox.inference.transparency`).
         outscale: size of the result over size of the input, whatever the network's scale; bicubic from there.
         tileable: borders wrap around, so that a texture that can be laid side by side still can be.
         white: the value that is 1.0 for the network, for types that are not used to the full: 4095 for 12 bits in 16.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import ceil, isqrt
@@ -18,6 +19,7 @@ from toolbox.inference.options import PRECISIONS, Options
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
 from toolbox.inference.tiling import SMALLEST, halving, tiled
+from toolbox.inference.transparency import Restore, under_transparency
 from toolbox.io.errors import UserError
 from toolbox.io.resize import resize_to
 from toolbox.training.finishing import channels_last
@@ -78,6 +80,26 @@ class Predictor:
             UserError: the network does not take that many channels.
             ValueError: the result holds NaN.
         """
+        prepared, restores = zip(*(self._prepared(picture) for picture in pictures), strict=True)
+        groups: dict[object, list[int]] = defaultdict(list)
+        for number, picture in enumerate(prepared):
+            groups[picture.array.shape, picture.alpha].append(number)
+        results: list[Picture] = [*prepared]
+        for numbers in groups.values():
+            for number, made in zip(numbers, self._compute([prepared[n] for n in numbers], done), strict=True):
+                results[number] = restores[number](made)
+        return results
+
+    def _prepared(self, picture: Picture) -> tuple[Picture, Restore]:
+        """A picture as the network should see it, and what makes its result whole."""
+        if self._takes_all(picture):
+            return picture, lambda made: made
+        self._way_in(picture)
+        changed = under_transparency(picture, self.alpha, lambda bare: self._compute([bare])[0])
+        return changed or (picture, lambda made: made)
+
+    def _compute(self, pictures: Sequence[Picture], done: Callable[[float], None] | None = None) -> list[Picture]:
+        """Pictures of one size and kind through the network, and no more."""
         first = pictures[0]
         gray, alpha = self._way_in(first)
         images = torch.from_numpy(np.stack([self._floats(picture, gray, alpha) for picture in pictures]))
