@@ -2,73 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from toolbox.inference.masks import with_masks
-from toolbox.inference.picture import FORMATS, Picture, read_picture
+from toolbox.inference.picture import Picture, read_picture
 from toolbox.inference.picture_write import write_picture
+from toolbox.inference.plan import Job
 from toolbox.inference.predictor import Predictor
-from toolbox.io.errors import UserError, did_you_mean
-from toolbox.io.images import find_images
+from toolbox.io.errors import UserError
+from toolbox.io.images import MAX_PIXELS
 
 _LARGE = 256 << 20
 """A result of more bytes is written before the next is computed, so that two are never held at once."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture to translate and where the result goes."""
-
-    source: Path
-    target: Path
-
-
-def jobs(inputs: list[Path], folder: Path, suffix: str = "", file_format: str = "auto") -> list[Job]:
-    """What to do for pictures and folders; the tree below an input folder is kept below `folder`, which is made.
-
-    `file_format` is one of `FORMATS`, or `auto`: each input's own.
-    """
-    if Path(suffix).name != suffix and suffix:
-        raise UserError(f"--suffix {suffix}: is added to a file's name, and a name holds no folder")
-    if file_format not in (*FORMATS, "auto"):
-        raise UserError(f"--format {file_format}: is unknown{did_you_mean(file_format, (*FORMATS, 'auto'))}")
-    made = []
-    for given in inputs:
-        if given.is_dir():
-            sources = [(path, path.relative_to(given)) for path in find_images(given)]
-        elif given.is_file():
-            sources = [(given, Path(given.name))]
-        else:
-            raise UserError(f"{given}: there is no such image or folder")
-        for path, name in sources:
-            ending = path.suffix if file_format == "auto" else f".{file_format}"
-            made.append(Job(path, folder / name.with_name(f"{name.stem}{suffix}{ending}")))
-    targets = {}
-    for job in made:
-        if job.target in targets:
-            raise UserError(
-                f"{job.source} and {targets[job.target]} would both be written to {job.target}; "
-                "give them folders or names of their own"
-            )
-        targets[job.target] = job.source
-    sources = {job.source.resolve() for job in made}
-    for target in targets:
-        if target.resolve() in sources:
-            raise UserError(f"{target}: the result would replace an input; choose another folder, or add --suffix")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"-o {folder}: no folder can be made there ({error.strerror})") from None
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"-o {folder}: cannot be written to; choose another folder")
-    return made
 
 
 def translate(
@@ -78,6 +28,7 @@ def translate(
     masks: Mapping[str, str] | None = None,
     batch: int = 1,
     quality: int = 95,
+    max_pixels: int = MAX_PIXELS,
     done: Callable[[float], None] | None = None,
 ) -> Iterator[tuple[Job, str | None]]:
     """Translate pictures, up to `batch` of one size and kind together; yields each job with its problem, or None.
@@ -95,7 +46,7 @@ def translate(
         writing: list[tuple[Job, Future[None]]] = []
 
         def read(file: Path) -> Picture:
-            picture = read_picture(file)
+            picture = read_picture(file, max_pixels=max_pixels)
             return with_masks(picture, file, masks, predictor.channels) if masks else picture
 
         for group, problem in _groups(todo, reader, batch, read):
