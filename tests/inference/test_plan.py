@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from runs import command
-from toolbox.inference.plan import plan, refuse
+from toolbox.inference.planning import plan, refuse
 from toolbox.inference.sizes import described_scale, note_of_disk, problem_of_size
 from toolbox.io.errors import UserError
 

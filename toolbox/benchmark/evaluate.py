@@ -18,7 +18,7 @@ from toolbox.config import check_arguments
 from toolbox.contracts.metric import ImageMetric, SetMetric, SingleMetric
 from toolbox.contracts.nested import nested_components
 from toolbox.io.errors import ConfigError, UserError
-from toolbox.io.images import find_images, images_at, images_to_float, read_image
+from toolbox.io.images import MAX_PIXELS, find_images, images_at, images_to_float, read_image
 from toolbox.plugins.registry import registry
 
 DEFAULTS: tuple[dict[str, Any], ...] = ({"type": "PSNR"}, {"type": "SSIM"})
@@ -120,7 +120,12 @@ def _build(wanted: Mapping[str, Any] | str, shared: Mapping[str, Any], key: str)
 
 
 def evaluate(
-    pairs: Iterable[Pair], metrics: Sequence[Metric], *, cut: bool = False, missing: Sequence[str] = ()
+    pairs: Iterable[Pair],
+    metrics: Sequence[Metric],
+    *,
+    cut: bool = False,
+    missing: Sequence[str] = (),
+    max_pixels: int = MAX_PIXELS,
 ) -> Prices:
     """Measure every pair with every metric; `cut` cuts the larger of two images at its right and bottom.
 
@@ -135,7 +140,7 @@ def evaluate(
     prices = Prices({name: metric.protocol for name, metric in columns.items()}, missing=list(missing))
     alone = all(isinstance(metric, SingleMetric | SetMetric) for metric in metrics)
     for pair in pairs:
-        images = [read_image(pair.prediction), read_image(pair.reference)]
+        images = [_read(each, max_pixels) for each in (pair.prediction, pair.reference)]
         images = images if alone else _of_one_size(pair, images, cut)
         sample: dict[str, Any] = {"prediction": as_tensor(images[0]), "reference": as_tensor(images[1])}
         try:
@@ -149,7 +154,12 @@ def evaluate(
 
 
 def evaluate_sets(
-    predictions: Path, references: Path, metrics: Sequence[Metric], prices: Prices | None = None
+    predictions: Path,
+    references: Path,
+    metrics: Sequence[Metric],
+    prices: Prices | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> Prices:
     """Compare all images of two folders as sets, whatever their names, numbers and sizes.
 
@@ -163,11 +173,19 @@ def evaluate_sets(
     prices = prices or Prices({name: "" for name in sets})
     for part, folder in (("prediction", predictions), ("reference", references)):
         for path in images_at(folder) if sets else ():
-            sample = {part: as_tensor(read_image(path)), "name": str(path)}
+            sample = {part: as_tensor(_read(path, max_pixels)), "name": str(path)}
             for metric in sets.values():
                 metric.process(None, [sample])
     finish_sets(prices, sets)
     return prices
+
+
+def _read(path: Path, max_pixels: int) -> np.ndarray:
+    try:
+        return read_image(path, max_pixels=max_pixels)
+    except UserError as error:
+        more = "; --max-pixels N allows more" if "more than the limit" in str(error) else ""
+        raise UserError(f"{error}{more}") from None
 
 
 def finish_sets(prices: Prices, sets: Mapping[str, SetMetric]) -> None:

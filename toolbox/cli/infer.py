@@ -9,7 +9,7 @@ from pathlib import Path
 from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
 from toolbox.config import naming_the_file
 from toolbox.inference.formats import NAMES
-from toolbox.inference.plan import Plan, make_folder, plan, refuse
+from toolbox.inference.planning import Plan, make_folder, plan, refuse
 from toolbox.inference.sizes import described_scale, problem_of_size
 from toolbox.io.console import console, errors
 from toolbox.io.errors import UserError
@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outscale=options.outscale,
         tileable=options.tileable,
         white=options.white,
+        nodata=options.nodata,
     )
     chosen = chosen_of(options.style, options.strength, options.seed, options.set)
     device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -188,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--alpha", metavar="network|resize|drop", help="how transparency is enlarged (network; of a painter, resize)")
     add("--tileable", action="store_true", help="borders wrap around: a texture that tiles still does")
     add("--white", type=float, metavar="V", help="the value that is white: 4095 for 12 bits in 16; the type's highest")
+    add("--nodata", type=float, metavar="V", help="the value that stands for no data; NaN, and what a GeoTIFF declares")
     speed = made.add_argument_group("memory and speed")
     add = speed.add_argument
     add("--tile", type=_tile, default=None, metavar="N|auto|0", help="side of a tile; 0: never; auto: as memory allows")

@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
-    "Job": "toolbox.inference.plan",
+    "Job": "toolbox.inference.planning",
     "Options": "toolbox.inference.options",
-    "Plan": "toolbox.inference.plan",
+    "Plan": "toolbox.inference.planning",
     "Predictor": "toolbox.inference.predictor",
     "chosen_of": "toolbox.inference.chosen",
     "load": "toolbox.inference.loading",
     "load_algorithm": "toolbox.assembly.loading",
-    "plan": "toolbox.inference.plan",
+    "plan": "toolbox.inference.planning",
     "translate": "toolbox.inference.files",
     "usable_device": "toolbox.assembly.loading",
 }
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from toolbox.inference.files import translate as translate
     from toolbox.inference.loading import load as load
     from toolbox.inference.options import Options as Options
-    from toolbox.inference.plan import Job as Job
-    from toolbox.inference.plan import Plan as Plan
-    from toolbox.inference.plan import plan as plan
+    from toolbox.inference.planning import Job as Job
+    from toolbox.inference.planning import Plan as Plan
+    from toolbox.inference.planning import plan as plan
     from toolbox.inference.predictor import Predictor as Predictor

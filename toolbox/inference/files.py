@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
 
 import numpy as np
 
+from toolbox.inference.frames import Frames, read_frames, write_frames
 from toolbox.inference.masks import with_masks
 from toolbox.inference.picture import Picture, read_picture
-from toolbox.inference.picture_write import write_picture
-from toolbox.inference.plan import Job
+from toolbox.inference.picture_write import check_values, write_picture
+from toolbox.inference.planning import Job
 from toolbox.inference.predictor import Predictor
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
@@ -45,17 +45,24 @@ def translate(
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         writing: list[tuple[Job, Future[None]]] = []
 
-        def read(file: Path) -> Picture:
-            picture = read_picture(file, max_pixels=max_pixels)
-            return with_masks(picture, file, masks, predictor.channels) if masks else picture
+        def read(job: Job) -> Picture | Frames:
+            if job.header and job.header.frames > 1:
+                if masks:
+                    raise UserError(f"{job.source}: holds several frames, and masks go with single pictures")
+                return read_frames(job.source, max_pixels=max_pixels)
+            picture = read_picture(job.source, max_pixels=max_pixels)
+            check_values(job.target, picture)
+            for line in picture.notes:
+                predictor.note(line)
+            return with_masks(picture, job.source, masks, predictor.channels) if masks else picture
 
         for group, problem in _groups(todo, reader, batch, read):
-            results: list[Picture] = []
+            results: list[Picture | Frames] = []
             if problem is None:
                 before, share = finished, len(group) / len(todo)
                 tell = None if done is None else lambda part, a=before, b=share: done(a / len(todo) + part * b)
                 try:
-                    results = predictor.translate([picture for _, picture in group], done=tell)
+                    results = _computed(predictor, [picture for _, picture in group], tell)
                 except (UserError, RuntimeError, ValueError, MemoryError) as error:  # memory, impossible sizes, NaN
                     problem = (str(error) or type(error).__name__).splitlines()[0]
             for job, future in writing:
@@ -63,11 +70,11 @@ def translate(
             writing = []
             finished += len(group)
             for (job, _), result in zip(group, results, strict=False):
-                writing.append((job, writer.submit(write_picture, job.target, result, quality=quality)))
+                writing.append((job, writer.submit(_write, job, result, quality)))
             if problem is not None:
                 for job, _ in group:
                     yield job, problem if problem.startswith(str(job.source)) else f"{job.source}: {problem}"
-            if sum(result.array.nbytes for result in results) > _LARGE:
+            if sum(result.nbytes for result in results) > _LARGE:
                 for job, future in writing:
                     yield job, _problem_of(job, future)
                 writing = []
@@ -75,24 +82,52 @@ def translate(
             yield job, _problem_of(job, future)
 
 
+def _computed(
+    predictor: Predictor, group: list[Picture | Frames], tell: Callable[[float], None] | None
+) -> list[Picture | Frames]:
+    """A batch of pictures, or the frames of one file, each by itself."""
+    pictures = [each for each in group if isinstance(each, Picture)]
+    if pictures:
+        return [*predictor.translate(pictures, done=tell)]
+    made: list[Picture | Frames] = []
+    for frames in (each for each in group if isinstance(each, Frames)):
+        results: list[Picture] = []
+        for number, picture in enumerate(frames.pictures):
+            results += predictor.translate([picture])
+            if tell:
+                tell((number + 1) / len(frames.pictures))
+        made.append(frames.with_pictures(results))
+    return made
+
+
+def _write(job: Job, result: Picture | Frames, quality: int) -> None:
+    if isinstance(result, Frames):
+        write_frames(job.target, result, quality=quality)
+    else:
+        write_picture(job.target, result, quality=quality)
+
+
 def _groups(
-    todo: Sequence[Job], reader: ThreadPoolExecutor, batch: int, read: Callable[[Path], Picture]
-) -> Iterator[tuple[list[tuple[Job, Picture]], str | None]]:
+    todo: Sequence[Job], reader: ThreadPoolExecutor, batch: int, read: Callable[[Job], Picture | Frames]
+) -> Iterator[tuple[list[tuple[Job, Picture | Frames]], str | None]]:
     """Pictures that can be computed together; or one that cannot be read, with the reason."""
-    waiting: dict[object, list[tuple[Job, Picture]]] = defaultdict(list)
+    waiting: dict[object, list[tuple[Job, Picture | Frames]]] = defaultdict(list)
     nothing = Picture(np.empty((0, 0, 0), np.uint8))
-    coming = reader.submit(read, todo[0].source) if todo else None
+    coming = reader.submit(read, todo[0]) if todo else None
     for number, job in enumerate(todo):
         assert coming is not None
         reading = coming
         wait([reading])
         if number + 1 < len(todo):
-            coming = reader.submit(read, todo[number + 1].source)
+            coming = reader.submit(read, todo[number + 1])
         try:
             picture = reading.result()
         except UserError as error:
             yield [(job, nothing)], str(error)
         else:
+            if isinstance(picture, Frames):
+                yield [(job, picture)], None
+                continue
             kind = (picture.array.shape, picture.array.dtype, picture.alpha)
             waiting[kind].append((job, picture))
         full = [kind for kind, group in waiting.items() if len(group) >= batch]

@@ -16,7 +16,7 @@ def filled(array: np.ndarray, known: np.ndarray) -> np.ndarray:
     coarser grids fill the gaps of the finer ones, each from its nearest.
     """
     weights = torch.from_numpy(np.ascontiguousarray(np.moveaxis(known, -1, 0), dtype=np.float32))[None]
-    values = np.ascontiguousarray(np.moveaxis(array, -1, 0), dtype=np.float32)
+    values = np.array(np.moveaxis(array, -1, 0), np.float32, order="C")  # a copy, which is written to
     values[np.broadcast_to(np.moveaxis(known, -1, 0) <= 0, values.shape) & ~np.isfinite(values)] = 0
     made = _continued(torch.from_numpy(values)[None], weights)[0]
     return np.moveaxis(made.numpy(), 0, -1)

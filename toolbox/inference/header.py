@@ -59,14 +59,23 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
             alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             depth = 32 if image.mode == "F" else declared_depth(path, image)
+            shown = image.format
             frames = len(pillow_pages(image)) if image.format == "TIFF" else int(getattr(image, "n_frames", 1))
+            if shown == "PNG" and depth == 16 and frames > 1:
+                raise UserError(
+                    f"{path}: an animation of 16 bits would be cut to 8; make it of 8 bits, or pictures of it"
+                )
+            if shown == "WEBP" and frames > 1:  # Pillow gives transparency to every animation
+                file.seek(0)
+                start = file.read(21)
+                alpha = start[12:16] != b"VP8X" or bool(start[20] & 0x10)
             return Header(
-                image.format or "",
+                shown or "",
                 *(image.size[::-1] if turned else image.size),
                 colours=1 if gray else 3,
-                alpha=0 if not alpha else 1 if image.format == "GIF" else 8,
+                alpha=0 if not alpha else 1 if shown == "GIF" else 8,
                 depth=depth,
-                frames=frames if image.format in FRAMES else 1,
+                frames=frames if shown in FRAMES else 1,
             )
 
 

@@ -27,6 +27,7 @@ class Options:
         outscale: size of the result over size of the input, whatever the network's scale; bicubic from there.
         tileable: borders wrap around, so that a texture that can be laid side by side still can be.
         white: the value that is 1.0 for the network, for types that are not used to the full: 4095 for 12 bits in 16.
+        nodata: the value that stands for no data, beside NaN; None: what a GeoTIFF declares.
     """
 
     tile: int | None = None
@@ -36,6 +37,7 @@ class Options:
     outscale: float | None = None
     tileable: bool = False
     white: float | None = None
+    nodata: float | None = None
 
     def __post_init__(self) -> None:
         if self.tile is not None and self.tile != 0 and self.tile < SMALLEST:

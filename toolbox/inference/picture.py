@@ -54,6 +54,11 @@ class Picture:
     notes: tuple[str, ...] = ()
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the pixels."""
+        return self.array.nbytes
+
+    @property
     def nodata(self) -> float | None:
         """The value that GDAL declares to stand for no data, or None."""
         try:

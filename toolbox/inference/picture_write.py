@@ -73,6 +73,14 @@ def check(path: Path, picture: Picture, kind: Format) -> None:
     problem = problem_of_result(kind, size=(width, height), colours=picture.colours, alpha=alpha)
     if problem:
         raise UserError(f"{path}: {problem}")
+    check_values(path, picture)
+
+
+def check_values(path: Path, picture: Picture) -> None:
+    """Raises UserError where the format cannot say what the numbers are: another gamma, or that they are no data."""
+    kind = written_format(path)
+    if picture.array.dtype.kind == "f" and kind.depth < 32 and not np.isfinite(picture.array).all():
+        raise UserError(f"{path}: the picture holds NaN, for which {kind.name} has no number; choose --format tif")
     gamma = picture.about.gamma
     if gamma and kind.name != "PNG" and not picture.icc_profile:
         raise UserError(f"{path}: the picture has gamma {gamma:g}, which {kind.name} cannot say; choose --format png")

@@ -6,6 +6,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import reduce
 from math import ceil, isqrt
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from toolbox.assembly.loading import TrainedOutput
+from toolbox.inference.nodata import tell_range, without_gaps
 from toolbox.inference.options import PRECISIONS, Options
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
@@ -91,12 +93,23 @@ class Predictor:
         return results
 
     def _prepared(self, picture: Picture) -> tuple[Picture, Restore]:
-        """A picture as the network should see it, and what makes its result whole."""
-        if self._takes_all(picture):
-            return picture, lambda made: made
+        """A picture as the network should see it, and what makes its result whole, the last change first."""
         self._way_in(picture)
-        changed = under_transparency(picture, self.alpha, lambda bare: self._compute([bare])[0])
-        return changed or (picture, lambda made: made)
+        restores: list[Restore] = []
+        whole = without_gaps(picture, self.options.nodata, self.note)
+        if whole:
+            picture = whole.picture
+            restores.append(whole.put_back)
+        tell_range(picture, self.options.white or _LEVELS[picture.array.dtype], self.note)
+        seen = (
+            None
+            if self._takes_all(picture)
+            else under_transparency(picture, self.alpha, lambda bare: self._compute([bare])[0])
+        )
+        if seen:
+            picture = seen[0]
+            restores.append(seen[1])
+        return picture, lambda made: reduce(lambda result, restore: restore(result), reversed(restores), made)
 
     def _compute(self, pictures: Sequence[Picture], done: Callable[[float], None] | None = None) -> list[Picture]:
         """Pictures of one size and kind through the network, and no more."""

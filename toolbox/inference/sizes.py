@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolbox.inference.formats import format_of, problem_of_result
-from toolbox.inference.plan import Job
+from toolbox.inference.planning import Job
 from toolbox.weights.shipped import shipped_model, shipped_models
 
 _UNCOMPRESSED = ("BMP", "TGA", "DDS")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from toolbox.inference.formats import NAMES, Format, format_named, format_of, problem_of_result
 from toolbox.inference.header import Header, read_header
+from toolbox.inference.tiff import require_tifffile
 from toolbox.io.errors import UserError, did_you_mean
 from toolbox.io.images import MAX_PIXELS
 from toolbox.io.search import Found, nothing_in, search
@@ -183,8 +184,17 @@ def _problem_of(job: Job, sources: set[Path], drops_alpha: bool) -> str | None:
         return f"{job.target}: the result would replace an input; choose another folder, or add --suffix"
     if size > LONGEST_NAME:
         return f"{job.source}: the result's name would have {size} bytes, and {LONGEST_NAME} are the most; rename it"
-    reason = kind and job.header and _problem(kind, job.header, 1, 1, drops_alpha)
-    return f"{job.source}: {reason}" if reason else None
+    if kind is None or job.header is None:
+        return None
+    reason = _problem(kind, job.header, 1, 1, drops_alpha)
+    if reason:
+        return f"{job.source}: {reason}"
+    if kind.name == "TIFF" and (job.header.depth > 8 or job.header.colours not in (1, 3) or job.header.frames > 1):
+        try:
+            require_tifffile(job.source)
+        except UserError as error:
+            return str(error)
+    return None
 
 
 def make_folder(folder: Path) -> None:
