@@ -19,7 +19,10 @@ def declared_depth(path: Path, image: Image.Image) -> int:
     Raises:
         UserError: more than 8 bits in a format of which only 8 would be read.
     """
-    deep = image.mode.startswith("I") or ";16" in str([tile[-1] for tile in getattr(image, "tile", [])])
+    tiles = str(
+        [(tile[0], tile[-1]) for tile in getattr(image, "tile", [])]
+    )  # such as ("raw", "RGB;16B"), ("SGI16", …)
+    deep = image.mode.startswith("I") or ";16" in tiles or "SGI16" in tiles
     with path.open("rb") as file:
         start = file.read(4096)
     if image.format == "PNG":

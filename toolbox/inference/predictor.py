@@ -20,10 +20,10 @@ from toolbox.inference.nodata import tell_range, without_gaps
 from toolbox.inference.options import PRECISIONS, Options
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
-from toolbox.inference.tiling import SMALLEST, halving, tiled
+from toolbox.inference.tiling import SMALLEST, halving, is_out_of_memory, tiled
 from toolbox.inference.transparency import Restore, under_transparency
 from toolbox.io.errors import UserError
-from toolbox.io.resize import resize_to
+from toolbox.io.resize import mirrored_to, resize_to
 from toolbox.training.finishing import channels_last
 from toolbox.training.network_call import call_padded
 from toolbox.training.precision import at_precision, networks_in
@@ -140,7 +140,7 @@ class Predictor:
     def _channels(self) -> int:
         """How many channels the network takes: 3 if it can, else 1 or 4, or what its first convolution has."""
         convolutions = [m.in_channels for m in self.network.modules() if isinstance(m, nn.Conv2d)]
-        side = ceil(24 / self.multiple) * self.multiple * (2 if self.multiple > 12 else 1)
+        side = self._safe_side()
         for channels in dict.fromkeys([3, 1, 4, *convolutions[:1]]):
             try:
                 with torch.inference_mode():
@@ -149,6 +149,10 @@ class Predictor:
                 continue
             return channels
         raise UserError("the network takes neither 1, 3 nor 4 channels; it cannot be applied to pictures")
+
+    def _safe_side(self) -> int:
+        """A side that every network takes: the padding and the normalisation of some want more than a pixel or two."""
+        return ceil(24 / self.multiple) * self.multiple * (2 if self.multiple > 12 else 1)
 
     def _takes_all(self, picture: Picture) -> bool:
         """Whether transparency is simply one of the network's channels."""
@@ -211,6 +215,15 @@ class Predictor:
             there[...] = pixels[:, : there.shape[1], : there.shape[2]]
 
         def work(tile: int) -> None:
+            try:
+                compute(tile, images)
+            except (RuntimeError, ValueError) as error:
+                side = self._safe_side()
+                if min(images.shape[-2:]) >= side or is_out_of_memory(error):
+                    raise
+                compute(0, mirrored_to(images, side))  # too small for the network: the result is cut back by `store`
+
+        def compute(tile: int, images: Tensor) -> None:
             halo, feather = self._overlap(known) if tile else (0, False)
             with torch.inference_mode(), self._precision():
                 tiled(

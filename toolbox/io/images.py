@@ -172,5 +172,5 @@ def problem_of(image: Image.Image, size: int, max_pixels: int, *, deep: bool = F
 
 def _is_beyond_8_bit(image: Image.Image) -> bool:
     """Tell 16-bit and float images, which Pillow would silently cut to 8 bits where they have colour."""
-    raw_modes = str([tile[-1] for tile in getattr(image, "tile", [])])  # such as "RGB;16B" of a 16-bit PNG
-    return image.mode.startswith(("I", "F")) or ";16" in raw_modes
+    tiles = str([(tile[0], tile[-1]) for tile in getattr(image, "tile", [])])  # such as ("zip", "RGB;16B") of a PNG
+    return image.mode.startswith(("I", "F")) or ";16" in tiles or "SGI16" in tiles
