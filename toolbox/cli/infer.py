@@ -60,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tileable=options.tileable,
         white=options.white,
         nodata=options.nodata,
+        palette=options.palette,
+        grid=options.grid,
+        normals=options.normals,
     )
     chosen = chosen_of(options.style, options.strength, options.seed, options.set)
     device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -190,6 +193,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--tileable", action="store_true", help="borders wrap around: a texture that tiles still does")
     add("--white", type=float, metavar="V", help="the value that is white: 4095 for 12 bits in 16; the type's highest")
     add("--nodata", type=float, metavar="V", help="the value that stands for no data; NaN, and what a GeoTIFF declares")
+    add(
+        "--palette",
+        default="auto",
+        metavar="auto|keep|free",
+        help="keep the input's colours: auto does for palette pictures of 64 at most",
+    )
+    add("--grid", type=int, metavar="N", help="enlarge cells of N pixels each for itself: sprite sheets, tile sets")
+    add("--normals", action="store_true", help="the inputs are normal maps: vectors, which keep their length")
     speed = made.add_argument_group("memory and speed")
     add = speed.add_argument
     add("--tile", type=_tile, default=None, metavar="N|auto|0", help="side of a tile; 0: never; auto: as memory allows")

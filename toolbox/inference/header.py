@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from toolbox.inference.deep import declared_depth
-from toolbox.inference.picture import RAISE, check_header
+from toolbox.inference.picture import RAISE, check_header, is_bilevel
 from toolbox.inference.tiff import check_limit, open_tiff, pages_of, pillow_pages, pillow_reads, refuse_system
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS, naming, open_safely
@@ -59,7 +59,7 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
             alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             depth = 32 if image.mode == "F" else declared_depth(path, image)
-            shown = image.format
+            shown, one_bit = image.format, is_bilevel(image)
             frames = len(pillow_pages(image)) if image.format == "TIFF" else int(getattr(image, "n_frames", 1))
             if shown == "PNG" and depth == 16 and frames > 1:
                 raise UserError(
@@ -73,7 +73,7 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
                 shown or "",
                 *(image.size[::-1] if turned else image.size),
                 colours=1 if gray else 3,
-                alpha=0 if not alpha else 1 if shown == "GIF" else 8,
+                alpha=0 if not alpha else 1 if one_bit else 8,
                 depth=depth,
                 frames=frames if shown in FRAMES else 1,
             )

@@ -10,6 +10,14 @@ FEW = 64
 _AT_ONCE = 1 << 20
 
 
+def colours_of(array: np.ndarray) -> np.ndarray | None:
+    """The colours (N, C) of pixels (H, W, C) uint8, or None for more than 256."""
+    found = np.unique(_keys(array))
+    if len(found) > 256:
+        return None
+    return (found[:, None] >> (8 * np.arange(array.shape[2])) & 255).astype(np.uint8)
+
+
 def in_colours(array: np.ndarray, colours: np.ndarray) -> np.ndarray:
     """Pixels (H, W, C) uint8 in the nearest of `colours` (N, C), by distance with colours weighed by transparency."""
     flat, made = array.reshape(-1, array.shape[2]), np.empty((array.shape[0] * array.shape[1]), np.uint8)
@@ -21,8 +29,11 @@ def in_colours(array: np.ndarray, colours: np.ndarray) -> np.ndarray:
     return colours[made].reshape(array.shape)
 
 
-def as_palette(array: np.ndarray, colours: np.ndarray) -> Image.Image | None:
-    """Pixels of these colours alone as a palette picture; None where there are others, or more than 256."""
+def as_palette(array: np.ndarray, colours: np.ndarray, *, one_clear: bool = False) -> Image.Image | None:
+    """Pixels of these colours alone as a palette picture; None where there are others, or more than 256.
+
+    `one_clear`: what is transparent has one number, as GIF wants it; else each has its transparency, as PNG does.
+    """
     if len(colours) > 256 or array.shape[2] != colours.shape[1]:
         return None
     keys = _keys(colours)
@@ -33,8 +44,13 @@ def as_palette(array: np.ndarray, colours: np.ndarray) -> Image.Image | None:
         return None
     image = Image.fromarray(numbers, "P")
     image.putpalette(np.ascontiguousarray(colours[:, :3]).tobytes())
-    if colours.shape[1] == 4:
+    if colours.shape[1] == 4 and not one_clear:
         image.info["transparency"] = colours[:, 3].tobytes()
+    clear = np.flatnonzero(colours[:, 3] == 0) if colours.shape[1] == 4 else []
+    if one_clear and len(clear):
+        image = Image.fromarray(np.where(np.isin(numbers, clear), clear[0], numbers).astype(np.uint8), "P")
+        image.putpalette(np.ascontiguousarray(colours[:, :3]).tobytes())
+        image.info["transparency"] = int(clear[0])
     return image
 
 

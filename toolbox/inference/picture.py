@@ -81,6 +81,10 @@ class Picture:
             self, array=array, alpha=alpha, icc_profile=self.icc_profile if same else None, about=about, geo=geo
         )
 
+    def keeping(self, other: Picture) -> Picture:
+        """This picture with another's palette."""
+        return replace(self, palette=other.palette)
+
     def _scaled_geo(self, shape: tuple[int, ...]) -> dict[int, Any]:
         """The place on Earth of an enlarged raster: more and smaller pixels on the same ground."""
         y, x = (new / old for new, old in zip(shape[:2], self.array.shape[:2], strict=True))
@@ -177,7 +181,7 @@ def picture_of(image: Image.Image, path: Path) -> Picture:
         geo=_geo(getattr(image, "tag_v2", {})),
         about=read_metadata(image, path),
         palette=_palette(image),
-        bilevel=alpha and image.format == "GIF",
+        bilevel=alpha and is_bilevel(image),
         name=str(path),
         notes=(f"{path}: {note}",) if note else (),
     )
@@ -204,6 +208,11 @@ def _pixels(image: Image.Image, path: Path) -> tuple[np.ndarray, bool, bool, str
         return (array[..., [0, 3]] if gray else array), True, kept, ""
     array = np.array(image.convert("L" if gray else "RGB"))
     return (array[..., None] if gray else array), False, kept, ""
+
+
+def is_bilevel(image: Image.Image) -> bool:
+    """Whether an opened picture's transparency is one colour of its palette, as of GIF."""
+    return image.format == "GIF" or (image.mode == "P" and isinstance(image.info.get("transparency"), int))
 
 
 def _palette(image: Image.Image) -> np.ndarray | None:

@@ -114,7 +114,7 @@ def as_image(array: np.ndarray, picture: Picture, kind: Format) -> Image.Image:
         array = array.copy()
         array[..., -1] = np.where(array[..., -1] >= _BILEVEL, 255, 0)
     if picture.palette is not None and kind.name in ("PNG", "GIF", "TIFF", "BMP", "TGA"):
-        made = as_palette(array, picture.palette)
+        made = as_palette(array, picture.palette, one_clear=kind.name != "PNG")
         if made is not None:
             return made
     image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
