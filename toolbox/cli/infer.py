@@ -14,6 +14,7 @@ from toolbox.inference.sizes import described_scale, problem_of_size
 from toolbox.io.console import console, errors
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
+from toolbox.io.progress import ProgressLines
 from toolbox.weights.shipped import DEFAULT
 
 
@@ -83,12 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     times = (TextColumn("done"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     problems = list(todo.refused)
+    lines = ProgressLines("infer", lambda line: console.print(line, markup=False, soft_wrap=True))
     with Progress(*columns, *times, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("translating", total=1.0)
         steps = translate(
             predictor, todo.jobs, masks=predictor.masks, batch=options.batch, quality=options.quality,
             max_pixels=options.max_pixels,
-            done=lambda part: progress.update(task, completed=part),
+            done=lambda part: progress.update(task, completed=part) if console.is_terminal else lines(part),
         )  # fmt: skip
         for _, problem in steps:
             if problem:
