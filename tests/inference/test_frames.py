@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from known_networks import Smooth
 from PIL import Image
-from test_transparency import Smooth
 
 from toolbox.inference import Predictor, plan, translate
 from toolbox.inference.frames import read_frames, write_frames

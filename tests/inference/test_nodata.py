@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_transparency import Painter, Smooth
+from known_networks import Painter, Smooth
 
 from toolbox.inference import Options, Predictor
 from toolbox.inference.picture import Picture, read_picture

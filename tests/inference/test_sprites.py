@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from known_networks import Painter, Smooth
 from PIL import Image
-from test_transparency import Painter, Smooth
 
 from toolbox.inference import Options, Predictor, plan, translate
 from toolbox.inference.normals import unit

@@ -24,6 +24,9 @@ _JPEG_EXIF = 65_500
 _HOLD_EXIF = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF")
 _HOLD_PROFILE = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "GIF")
 _HOLD_DPI = ("PNG", "JPEG", "TIFF", "BMP")
+_CLEAR_PALETTES = ("PNG", "GIF")
+"""Formats whose palettes have transparency."""
+_PALETTES = (*_CLEAR_PALETTES, "TIFF", "BMP", "TGA")
 _BILEVEL = 128
 """Of a transparency that holds one bit: this and more is seen."""
 
@@ -113,7 +116,7 @@ def as_image(array: np.ndarray, picture: Picture, kind: Format) -> Image.Image:
     if picture.alpha and kind.alpha == 1:
         array = array.copy()
         array[..., -1] = np.where(array[..., -1] >= _BILEVEL, 255, 0)
-    if picture.palette is not None and kind.name in ("PNG", "GIF", "TIFF", "BMP", "TGA"):
+    if picture.palette is not None and kind.name in (_CLEAR_PALETTES if picture.alpha else _PALETTES):
         made = as_palette(array, picture.palette, one_clear=kind.name != "PNG")
         if made is not None:
             return made
