@@ -11,7 +11,7 @@ from PIL import Image
 
 from toolbox.inference import Options, Predictor, plan, translate
 from toolbox.inference.normals import unit
-from toolbox.inference.palette import as_palette, in_colours
+from toolbox.inference.palette import as_palette, in_colours_of
 from toolbox.inference.picture import Picture, read_picture
 from toolbox.io.errors import UserError
 
@@ -76,11 +76,12 @@ def test_few_colours_are_kept_of_any_picture_where_that_is_asked_for(tmp_path: P
     assert mode_of(target) == "RGB", "a picture that is no palette's is free"
 
 
-def test_the_nearest_colour_is_found_and_what_is_clear_is_alike() -> None:
-    colours = np.array([[0, 0, 0, 255], [255, 0, 0, 255], [9, 9, 9, 0]], np.uint8)
-    array = np.array([[[100, 10, 10, 255], [200, 10, 10, 255], [255, 255, 255, 3]]], np.uint8)
-    assert in_colours(array, colours).tolist() == [[[0, 0, 0, 255], [255, 0, 0, 255], [9, 9, 9, 0]]]
-    assert as_palette(array, colours) is None
+def test_a_pixel_takes_the_nearest_colour_of_those_around_it_and_what_is_clear_is_alike() -> None:
+    source = np.array([[[0, 0, 0, 255], [240, 0, 0, 255], [9, 9, 9, 0], [120, 0, 0, 255]]], np.uint8)
+    array = np.array([[[110, 0, 0, 255], [130, 0, 0, 255], [255, 255, 255, 3], [110, 0, 0, 255]]], np.uint8)
+    wanted = [[[0, 0, 0, 255], [240, 0, 0, 255], [9, 9, 9, 0], [120, 0, 0, 255]]]
+    assert in_colours_of(array, source).tolist() == wanted, "the last colour is too far for the first two pixels"
+    assert as_palette(array, source[0]) is None
 
 
 @pytest.mark.parametrize("outscale", [None, 1.5])

@@ -7,7 +7,6 @@ from PIL import Image
 
 FEW = 64
 """A palette of up to so many colours is taken for a drawing's, which are kept; more are a photograph's."""
-_AT_ONCE = 1 << 20
 
 
 def colours_of(array: np.ndarray) -> np.ndarray | None:
@@ -18,15 +17,23 @@ def colours_of(array: np.ndarray) -> np.ndarray | None:
     return (found[:, None] >> (8 * np.arange(array.shape[2])) & 255).astype(np.uint8)
 
 
-def in_colours(array: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Pixels (H, W, C) uint8 in the nearest of `colours` (N, C), by distance with colours weighed by transparency."""
-    flat, made = array.reshape(-1, array.shape[2]), np.empty((array.shape[0] * array.shape[1]), np.uint8)
-    wanted = _weighed(colours)
-    for start in range(0, len(flat), _AT_ONCE // max(1, len(colours) // 16)):
-        part = _weighed(flat[start : start + _AT_ONCE // max(1, len(colours) // 16)])  # (M, C)
-        far = (part**2).sum(1, keepdims=True) - 2 * part @ wanted.T + (wanted**2).sum(1)
-        made[start : start + len(part)] = far.argmin(1)
-    return colours[made].reshape(array.shape)
+def in_colours_of(array: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Pixels (H', W', C) uint8 in colours that `source` (h, w, C) has there or beside it: each takes the nearest.
+
+    Distance weighs colours by transparency. Of the nine pixels around its place alone, so that between yellow and blue
+    no gray appears that another corner of the picture happens to have.
+    """
+    rows = np.arange(array.shape[0]) * source.shape[0] // array.shape[0]
+    columns = np.arange(array.shape[1]) * source.shape[1] // array.shape[1]
+    around = np.pad(source, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    wanted = _weighed(array)
+    best, least = np.empty_like(array), np.full(array.shape[:2], np.inf, np.float32)
+    for y, x in sorted(np.ndindex(3, 3), key=lambda at: abs(at[0] - 1) + abs(at[1] - 1)):  # its own place first
+        colours = around[rows + y][:, columns + x]
+        far = ((_weighed(colours) - wanted) ** 2).sum(-1)
+        nearer = far < least
+        best[nearer], least[nearer] = colours[nearer], far[nearer]
+    return best
 
 
 def as_palette(array: np.ndarray, colours: np.ndarray, *, one_clear: bool = False) -> Image.Image | None:
@@ -62,6 +69,6 @@ def _keys(array: np.ndarray) -> np.ndarray:
 def _weighed(array: np.ndarray) -> np.ndarray:
     """Colours as distances are measured between them: what is transparent is alike, whatever its colour."""
     values = array.astype(np.float32)
-    if array.shape[1] == 4:
-        values[:, :3] *= values[:, 3:] / 255
+    if array.shape[-1] in (2, 4):
+        values[..., :-1] *= values[..., -1:] / 255
     return values

@@ -13,7 +13,7 @@ from toolbox.inference.grid import cells, joined
 from toolbox.inference.nodata import tell_range, without_gaps
 from toolbox.inference.normals import enlarged_normals
 from toolbox.inference.options import Options
-from toolbox.inference.palette import FEW, colours_of, in_colours
+from toolbox.inference.palette import FEW, colours_of, in_colours_of
 from toolbox.inference.picture import Picture
 from toolbox.inference.transparency import Restore, under_transparency
 
@@ -104,10 +104,11 @@ class Passage:
             self._tell(f"{called}: keeps its {len(colours)} colours; --palette free lets new ones in")
 
         def restore(made: Picture) -> Picture:
-            wanted = colours if colours.shape[1] == made.array.shape[2] else colours[:, : made.array.shape[2]]
-            if wanted.shape[1] != made.array.shape[2] or made.array.dtype != np.uint8:
+            channels = made.array.shape[2]
+            if made.array.dtype != np.uint8 or channels > picture.array.shape[2]:
                 return replace(made, palette=None)
-            return replace(made, array=in_colours(made.array, wanted), palette=wanted)
+            array = in_colours_of(made.array, picture.array[..., :channels])
+            return replace(made, array=array, palette=colours_of(array))
 
         return restore
 
