@@ -151,3 +151,19 @@ def test_a_tga_of_16_bits_is_read(tmp_path: Path) -> None:
     header = bytes([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 8, 0, 16, 0x20])
     (tmp_path / "x.tga").write_bytes(header + np.array([0x7C00, 0x03E0] * 8, "<u2").tobytes())
     assert read_picture(tmp_path / "x.tga").array[..., :3].tolist() == [[[255, 0, 0], [0, 255, 0]]] * 8
+
+
+def test_a_cube_map_is_refused_and_a_photograph_with_a_preview_is_told(tmp_path: Path) -> None:
+    write_picture(tmp_path / "x.dds", Picture(np.zeros((8, 8, 3), np.uint8)))
+    data = bytearray((tmp_path / "x.dds").read_bytes())
+    data[113] |= 0x02
+    (tmp_path / "x.dds").write_bytes(data)
+    with pytest.raises(UserError, match=r"x\.dds: is a cube map, of which one side would be read"):
+        read_picture(tmp_path / "x.dds")
+    photograph = Image.new("RGB", (16, 16), (9, 99, 199))
+    photograph.save(tmp_path / "x.jpg", format="MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    found = read_picture(tmp_path / "x.jpg")
+    assert found.array.shape == (16, 16, 3)
+    assert found.notes == (
+        f"{tmp_path / 'x.jpg'}: MPO with 2 pictures (previews, sizes or layers); the main one is taken",
+    )

@@ -9,13 +9,10 @@ from pathlib import Path
 from PIL import Image
 
 from toolbox.inference.deep import declared_depth
-from toolbox.inference.picture import RAISE, check_header, is_bilevel
+from toolbox.inference.picture import FRAMES, RAISE, check_header, is_bilevel
 from toolbox.inference.tiff import check_limit, open_tiff, pages_of, pillow_pages, pillow_reads, refuse_system
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS, naming, open_safely
-
-FRAMES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF", "FLI", "DCX")
-"""Formats whose frames and pages are of equal standing. Others hold previews, sizes or layers beside the picture."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,11 @@ from toolbox.inference.tiff import pillow_pages, pillow_reads, read_page
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS, naming, open_safely, problem_of
 
+FRAMES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF", "FLI", "DCX")
+"""Formats whose frames and pages are of equal standing. Others hold previews, sizes or layers beside the picture."""
 RAISE = "; --max-pixels N allows more"
+_DDS_KINDS = {0x200: "a cube map", 0x200000: "a volume"}
+"""Of DDS's second word of capabilities."""
 _TEXT_TAGS = (269, 270, 271, 272, 305, 306, 315, 33432)  # title, description, camera, program, time, artist, rights
 GEO_TAGS = {33550: "d", 33922: "d", 34264: "d", 34735: "H", 34736: "d", 34737: "s", 42112: "s", 42113: "s"}
 """GeoTIFF: pixel size, tie points, transformation, keys and their values; GDAL's metadata and no-data value."""
@@ -138,7 +142,16 @@ def check_header(path: Path, image: Image.Image, size: int, max_pixels: int) -> 
         raise UserError(f"{path}: {problem}{RAISE if 'more than the limit' in problem else ''}")
     if image.mode == "I" and image.format != "PPM":
         raise UserError(f"{path}: 32-bit integers are not kept; convert it to 16 bits or to floats")
+    if image.format == "DDS":
+        kind = _DDS_KINDS.get(_dds_caps(path) & 0x200200)
+        if kind:
+            raise UserError(f"{path}: is {kind}, of which one side would be read; save each side by itself")
     declared_depth(path, image)
+
+
+def _dds_caps(path: Path) -> int:
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(116)[112:], "little")
 
 
 def tiff_picture(path: Path, number: int, max_pixels: int) -> Picture:
@@ -172,6 +185,10 @@ def picture_of(image: Image.Image, path: Path) -> Picture:
     image.load()  # complains of what is cut short; OpenCV does not
     exif, orientation = exif_of(image)
     array, alpha, kept, note = _pixels(image, path)
+    notes = [f"{path}: {note}"] if note else []
+    count = int(getattr(image, "n_frames", 1))
+    if count > 1 and image.format not in FRAMES:
+        notes.append(f"{path}: {image.format} with {count} pictures (previews, sizes or layers); the main one is taken")
     return Picture(
         array=upright(array, orientation),
         alpha=alpha,
@@ -183,7 +200,7 @@ def picture_of(image: Image.Image, path: Path) -> Picture:
         palette=_palette(image),
         bilevel=alpha and is_bilevel(image),
         name=str(path),
-        notes=(f"{path}: {note}",) if note else (),
+        notes=tuple(notes),
     )
 
 
