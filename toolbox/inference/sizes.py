@@ -28,7 +28,7 @@ def described_scale(weights: Path | None, output: str | None) -> int | None:
         chosen: Any = description["outputs"][output or next(iter(description["outputs"]))]
         networks = chosen["networks"] if isinstance(chosen, dict) else chosen[1:]
         return int(description["scale"]) if networks == [description["slot"]] else None
-    except (OSError, ValueError, LookupError, TypeError, StopIteration):
+    except (OSError, ValueError, LookupError, TypeError, StopIteration, RecursionError):
         return None  # another kind of file, or what loading it will tell
 
 
