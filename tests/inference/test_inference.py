@@ -131,8 +131,12 @@ def test_a_picture_that_does_not_fit_the_network_or_the_format_is_named(
     write_picture(folder / "clear.webp", Picture(np.zeros((8, 8, 4), np.uint8), alpha=True))
     assert infer(trained, folder, "-o", tmp_path / "out", "--format", "jpg") == 1
     shown = capsys.readouterr().err
+    assert "bands.tif: JPEG cannot hold 5 channels; choose --format tif" in shown
+    assert "clear.webp: JPEG holds no transparency; choose --format png, or --alpha drop" in shown
+    assert infer(trained, folder, "-o", tmp_path / "auto") == 1
+    shown = capsys.readouterr().err
     assert "bands.tif: the picture has 5 channels, and the network takes 3" in shown
-    assert "clear.jpg: JPEG holds no transparency" in shown
+    assert sorted(path.name for path in (tmp_path / "auto").iterdir()) == ["00.png", "clear.webp"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["00.jpg"]
 
 
@@ -196,7 +200,7 @@ def test_weights_published_elsewhere_need_nothing_beside_them(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--format", "gif"], "--format gif: is unknown"),
+        (["--format", "xyz"], "--format xyz: is unknown"),
         (["--tile", "big"], "--tile big: must be auto, 0"),
         (["--batch", 0], "--batch 0: must be 1 or more"),
         (["--quality", 101], "--quality 101: must be from 1 to 100"),

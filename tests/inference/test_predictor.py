@@ -71,7 +71,7 @@ def test_many_channels_pass_a_network_of_as_many(tile: int) -> None:
 @pytest.mark.parametrize("channels", [2, 4])
 @pytest.mark.parametrize("alpha", ["network", "resize", "drop"])
 def test_transparency_goes_through_the_network_or_is_resized_or_dropped(alpha: str, channels: int) -> None:
-    array = NOISE[..., :channels]
+    array = NOISE[..., :channels].clip(1)  # all of it seen
     (made,) = Predictor(Twice(), options=Options(alpha=alpha)).translate([Picture(array, alpha=True)])
     assert np.array_equal(made.array[..., : channels - 1], twice(array[..., :-1]))
     assert made.alpha == (alpha != "drop") and made.array.shape[2] == channels - (alpha == "drop")
@@ -217,3 +217,14 @@ def test_the_value_that_is_white_can_be_named() -> None:
 def test_an_impossible_option_is_refused_in_one_line(options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         Options(**options)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 3), (9, 2)], ids=str)
+def test_a_picture_too_small_for_a_network_is_continued_and_cut_back(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    predictor = Predictor(ResnetGenerator(width=8, blocks=1).eval())
+    array = np.full((*size, 3), 99, np.uint8)
+    made = predictor(array)
+    assert made.shape == (*size, 3)
+    whole = predictor(np.full((max(24, size[0]), max(24, size[1]), 3), 99, np.uint8))
+    assert np.abs(made.astype(int) - whole[: size[0], : size[1]]).max() <= 1

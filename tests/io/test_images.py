@@ -15,6 +15,7 @@ from PIL import Image, ImageFile
 
 from toolbox.io.errors import UserError
 from toolbox.io.images import find_images, images_to_float, read_image, tensor_to_image, write_image
+from toolbox.io.search import SUFFIXES, search
 
 NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 
@@ -172,16 +173,54 @@ def test_images_are_found_nested_sorted_and_without_hidden_files(tmp_path):
     assert found == ["a/B/y.Tiff", "a/z.jpg", "a.webp", "b.PNG"]
 
 
-def test_links_that_leave_the_folder_are_not_followed(tmp_path):
+def test_links_to_files_and_folders_are_followed_unless_they_loop(tmp_path):
     root, outside = tmp_path / "root", tmp_path / "outside"
-    root.mkdir()
+    (root / "deep").mkdir(parents=True)
     outside.mkdir()
-    (outside / "secret.png").touch()
-    (root / "a.png").touch()
-    (root / "link.png").symlink_to(outside / "secret.png")
-    (root / "folder").symlink_to(outside)
-    (root / "inner.png").symlink_to(root / "a.png")
-    assert [path.name for path in find_images(root)] == ["a.png", "inner.png"]
+    for file in (outside / "x.png", root / "a.png"):
+        file.touch()
+    for link, target in (
+        ("link.png", outside / "x.png"), ("inner.png", root / "a.png"), ("folder", outside), ("again", outside),
+        ("deep/back", root), ("self", root / "self"), ("gone.png", tmp_path / "nowhere.png"),
+    ):  # fmt: skip
+        (root / link).symlink_to(target)
+    found = search(root)
+    names = [path.relative_to(root).as_posix() for path in found.images]
+    assert names == ["a.png", "again/x.png", "folder/x.png", "inner.png", "link.png"]
+    assert find_images(root) == found.images
+    note = "3 links lead nowhere or back to a folder above, passed over: deep/back, gone.png, self"
+    assert found.notes() == [f"{root}: {note}"]
+
+
+def test_what_is_no_image_is_counted_and_named_with_the_way_to_make_one(tmp_path):
+    for name in ("a.png", "b.jfif", "c.HEIC", "d.dds", "notes.txt", "page.pdf", "x.json", "y.json"):
+        (tmp_path / name).touch()
+    found = search(tmp_path)
+    assert [path.name for path in found.images] == ["a.png", "b.jfif", "c.HEIC", "d.dds"]
+    (note,) = found.notes()
+    assert "4 files are no image and passed over: notes.txt, page.pdf, x.json and 1 more" in note
+    assert "pdftoppm -r 300 -png page.pdf page" in note
+    (tmp_path / "apart").mkdir()
+    (tmp_path / "apart" / "made.png").touch()
+    assert len(search(tmp_path).images) == 5 and len(search(tmp_path, without=[tmp_path / "apart"]).images) == 4
+
+
+def test_every_suffix_of_what_pillow_decodes_by_itself_is_searched_for():
+    Image.init()
+    programs_and_stubs = {"EPS", "WMF", "MPEG", "HDF5", "GRIB", "BUFR", "IPTC"}
+    known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    left_out = {suffix for suffix, kind in Image.registered_extensions().items() if kind in programs_and_stubs}
+    assert known - left_out <= set(SUFFIXES)
+
+
+def test_heic_without_its_package_is_named_with_the_way_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(20))
+    with pytest.raises(UserError, match=r"x\.heic: HEIC needs another package: pip install 'gan-toolbox\[heif\]'"):
+        read_image(tmp_path / "x.heic")
+    (tmp_path / "page.pdf").write_bytes(b"%PDF-1.7")
+    with pytest.raises(UserError, match=r"page\.pdf: a PDF page is drawn, .* pdftoppm -r 300 -png page\.pdf page"):
+        read_image(tmp_path / "page.pdf")
 
 
 def test_a_missing_or_empty_folder_or_a_file_is_named(tmp_path):

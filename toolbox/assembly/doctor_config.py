@@ -18,6 +18,7 @@ from toolbox.config import Config
 from toolbox.config.shipped import shown
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.images import SUFFIXES, images_at, read_image
+from toolbox.io.search import search
 
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 EVALUATIONS = ("val_evaluator", "test_evaluator")
@@ -119,8 +120,9 @@ def data_folders(value: Any, key: str) -> Iterator[tuple[str, str]]:
 
 def folder_of_images(key: str, root: str, seconds: float) -> Iterator[Finding]:
     """Whether a folder is there, how many images it holds, and the first of them that cannot be read."""
+    place = Path(root).expanduser()
     try:
-        images = images_at(Path(root).expanduser())
+        images = images_at(place)
     except UserError as error:
         yield Finding(key, "bad", str(error), "mend the path in the config, or fetch the data")
         return
@@ -136,6 +138,8 @@ def folder_of_images(key: str, root: str, seconds: float) -> Iterator[Finding]:
         done += 1
     read = "all readable" if done == len(images) else f"the first {done:,} readable, the others not looked at"
     yield Finding(key, "ok", f"{root}: {len(images):,} images, {read}")
+    for note in search(place).notes() if place.is_dir() else ():
+        yield Finding(key, "ok", note)
 
 
 def starting_point(config: Config) -> Iterator[Finding]:

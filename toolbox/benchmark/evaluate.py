@@ -20,7 +20,7 @@ from toolbox.contracts.metric import ImageMetric, SetMetric, SingleMetric
 from toolbox.contracts.nested import nested_components
 from toolbox.engine.precision import without_tf32
 from toolbox.io.errors import ConfigError, MissingWeights, UserError
-from toolbox.io.images import find_images, images_at, images_to_float, read_image
+from toolbox.io.images import MAX_PIXELS, find_images, images_at, images_to_float, read_image
 from toolbox.plugins.registry import registry
 
 DEFAULTS: tuple[dict[str, Any], ...] = ({"type": "PSNR"}, {"type": "SSIM"})
@@ -146,6 +146,7 @@ def evaluate(
     cut: bool = False,
     missing: Sequence[str] = (),
     device: str | torch.device = "cpu",
+    max_pixels: int = MAX_PIXELS,
 ) -> Prices:
     """Measure every pair with every metric; `cut` cuts the larger of two images at its right and bottom.
 
@@ -162,7 +163,7 @@ def evaluate(
     prices = Prices({name: metric.protocol for name, metric in columns.items()}, missing=list(missing))
     alone = all(isinstance(metric, SingleMetric | SetMetric) for metric in metrics)
     for pair in pairs:
-        images = [read_image(pair.prediction), read_image(pair.reference)]
+        images = [_read(each, max_pixels) for each in (pair.prediction, pair.reference)]
         images = images if alone else _of_one_size(pair, images, cut)
         prediction, reference = (as_tensor(image).to(device) for image in images)
         sample: dict[str, Any] = {"prediction": prediction, "reference": reference}
@@ -184,6 +185,7 @@ def evaluate_sets(
     prices: Prices | None = None,
     *,
     device: str | torch.device = "cpu",
+    max_pixels: int = MAX_PIXELS,
 ) -> Prices:
     """Compare all images of two folders as sets, whatever their names, numbers and sizes.
 
@@ -198,11 +200,19 @@ def evaluate_sets(
     prices = prices or Prices({name: "" for name in sets})
     for part, folder in (("prediction", predictions), ("reference", references)):
         for path in images_at(folder) if sets else ():
-            sample = {part: as_tensor(read_image(path)).to(device), "name": str(path)}
+            sample = {part: as_tensor(_read(path, max_pixels)).to(device), "name": str(path)}
             for metric in sets.values():
                 metric.process(None, [sample])
     finish_sets(prices, sets)
     return prices
+
+
+def _read(path: Path, max_pixels: int) -> np.ndarray:
+    try:
+        return read_image(path, max_pixels=max_pixels)
+    except UserError as error:
+        more = "; --max-pixels N allows more" if "more than the limit" in str(error) else ""
+        raise UserError(f"{error}{more}") from None
 
 
 def finish_sets(prices: Prices, sets: Mapping[str, SetMetric]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from toolbox.cli.arguments import parser, use_plugins
 from toolbox.io.errors import RunFailed, UserError
+from toolbox.io.images import MAX_PIXELS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,9 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="cpu, cuda, cuda:1: where it is measured; the figures are a CPU's within rounding (default: cpu)",
     )  # fmt: skip
     made.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write the table: .csv, .json or .md")
+    made.add_argument(
+        "--max-pixels", type=int, default=MAX_PIXELS, metavar="N",
+        help=f"refuse larger images, which may be files made to fill memory ({MAX_PIXELS:,})",
+    )  # fmt: skip
     options = made.parse_args(arguments)
     if options.crop is not None and options.crop < 0:
         raise UserError(f"--crop: must be 0 or more, got {options.crop}")
+    if options.max_pixels < 1:
+        raise UserError(f"--max-pixels: must be 1 or more, got {options.max_pixels}")
     if options.output and options.output.suffix.lower() not in (".csv", ".json", ".md"):
         raise UserError(f"-o: {options.output}: name a .csv, .json or .md file")
     use_plugins(options.plugins)
@@ -60,8 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if missing and not options.partial:
             raise UserError(f"without a partner: {named(missing)}; --partial leaves them out of the means")
-        prices = evaluate(pairs, metrics, cut=options.mod_crop, missing=missing, device=device)
-    prices = evaluate_sets(options.predictions, options.references, metrics, prices, device=device)
+        prices = evaluate(
+            pairs, metrics, cut=options.mod_crop, missing=missing, device=device, max_pixels=options.max_pixels
+        )
+    limits = {"device": device, "max_pixels": options.max_pixels}
+    prices = evaluate_sets(options.predictions, options.references, metrics, prices, **limits)
     prices.print()
     for note in notes:
         console.print(note, style="quiet", soft_wrap=True)

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
 from toolbox.config import naming_the_file
+from toolbox.inference.formats import NAMES
+from toolbox.inference.planning import Plan, make_folder, plan, refuse
+from toolbox.inference.sizes import described_scale, problem_of_size
+from toolbox.io.console import console, errors
 from toolbox.io.errors import UserError
+from toolbox.io.images import MAX_PIXELS
+from toolbox.io.progress import ProgressLines
 from toolbox.weights.shipped import DEFAULT
 
 
@@ -16,7 +22,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Translate every picture; returns 0, or 1 if some could not be translated."""
     options = _parser().parse_args(arguments)
     _one_of_two_ways(options)
+    if not 1 <= options.quality <= 100:
+        raise UserError(f"--quality {options.quality}: must be from 1 to 100")
     config = read_config(options) if options.config else None
+    todo = _todo(options)
+    if not todo.jobs:
+        return 2 if todo.refused else 0
     use_plugins(options.plugins, config)
     if config:
         from toolbox.assembly.check import check
@@ -36,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
     from toolbox.engine.memory import APPLYING, bound_kernels, keep_freed_memory
-    from toolbox.inference import Options, blend_of, chosen_of, jobs, load, translate, usable_device
-    from toolbox.io.console import console, errors
+    from toolbox.inference import Options, blend_of, chosen_of, load, translate, usable_device
+    from toolbox.inference.reach import free_memory
+    from toolbox.inference.sizes import note_of_disk
 
     keep_freed_memory()
     bound_kernels(APPLYING)
@@ -49,18 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outscale=options.outscale,
         tileable=options.tileable,
         white=options.white,
+        nodata=options.nodata,
+        palette=options.palette,
+        grid=options.grid,
+        normals=options.normals,
     )
-    if not 1 <= options.quality <= 100:
-        raise UserError(f"--quality {options.quality}: must be from 1 to 100")
     blended = blend_of(options.blend) if options.blend else None
     chosen = chosen_of(options.style, options.strength, options.seed, options.set)
-    found = jobs(options.inputs, options.folder, options.suffix, options.format)
-    todo = [job for job in found if not (options.skip_existing and job.target.exists())]
     device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
-    def note(line: str) -> None:
-        errors.print(f"note: {line}", markup=False, soft_wrap=True)
-
+    make_folder(options.folder)
     if not options.weights and not config:
         options.weights = Path(DEFAULT)
         note(f"nobody named a network: this is {DEFAULT}, which comes with the toolbox (models list --long)")
@@ -69,23 +79,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,
             chosen=chosen, blended=blended, device=device, options=how, note=note,
         )  # fmt: skip
+    scale, before = options.outscale or predictor.scale, len(todo.refused)
+    free = free_memory(torch.device("cpu"))
+    refuse(todo, lambda job: problem_of_size(job, scale, free))
+    _tell(todo.refused[before:], note_of_disk(todo.jobs, scale, options.folder))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     times = (TextColumn("done"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    problems = []
+    problems = list(todo.refused)
+    lines = ProgressLines("infer", lambda line: console.print(line, markup=False, soft_wrap=True))
     with Progress(*columns, *times, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("translating", total=1.0)
         steps = translate(
-            predictor, todo, masks=predictor.masks, batch=options.batch, quality=options.quality,
-            done=lambda part: progress.update(task, completed=part),
+            predictor, todo.jobs, masks=predictor.masks, batch=options.batch, quality=options.quality,
+            max_pixels=options.max_pixels,
+            done=lambda part: progress.update(task, completed=part) if console.is_terminal else lines(part),
         )  # fmt: skip
         for _, problem in steps:
             if problem:
                 problems.append(problem)
                 errors.print(f"error: {problem}", markup=False, soft_wrap=True)
-    console.print(f"{len(todo) - len(problems)} of {len(found)} images written to {options.folder}")
-    if len(found) > len(todo):
-        console.print(f"{len(found) - len(todo)} were there already")
+    made = len(todo.jobs) + len(todo.refused) - len(problems)
+    console.print(f"{made} of {todo.count} images written to {options.folder}")
+    if todo.there:
+        console.print(f"{todo.there} were there already")
     return 1 if problems else 0
+
+
+def _todo(options: argparse.Namespace) -> Plan:
+    """What is to be done, as far as headers, names and a known scale tell; what is not is said at once."""
+    if options.max_pixels < 1:
+        raise UserError(f"--max-pixels {options.max_pixels}: must be 1 or more")
+    made = plan(
+        options.inputs, options.folder, options.suffix, options.format,
+        drops_alpha=options.alpha == "drop", max_pixels=options.max_pixels,
+    )  # fmt: skip
+    scale = options.outscale or (None if options.config else described_scale(options.weights, options.output))
+    if scale is None and not options.config and not options.weights:
+        scale = described_scale(Path(DEFAULT), options.output)
+    if scale:
+        refuse(made, lambda job: problem_of_size(job, scale))
+    if options.skip_existing:
+        made.pass_over_existing()
+    _tell(made.refused, *made.notes)
+    if not made.jobs and not made.refused:
+        console.print(f"0 of {made.count} images written to {options.folder}")
+        if made.there:
+            console.print(f"{made.there} were there already")
+    return made
+
+
+def _tell(problems: Sequence[str], *notes: str | None) -> None:
+    for problem in problems:
+        errors.print(f"error: {problem}", markup=False, soft_wrap=True)
+    for line in notes:
+        if line:
+            note(line)
+
+
+def note(line: str) -> None:
+    """Say on standard error what a user should know."""
+    errors.print(f"note: {line}", markup=False, soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,8 +181,13 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     files = made.add_argument_group("files")
     add = files.add_argument
-    add("--format", default="auto", metavar="auto|png|jpg|webp|tif", help="of the results; auto: as each input's")
-    add("--quality", type=int, default=95, metavar="N", help="of JPEG and WebP, 1 to 100 (95)")
+    known = ", ".join(NAMES)
+    add("--format", default="auto", metavar="auto|NAME", help=f"of the results: {known}; auto: as each input's")
+    add("--quality", type=int, default=95, metavar="N", help="of JPEG, WebP and AVIF, 1 to 100 (95)")
+    add(
+        "--max-pixels", type=int, default=MAX_PIXELS, metavar="N",
+        help=f"refuse larger inputs, which may be files made to fill memory ({MAX_PIXELS:,})",
+    )  # fmt: skip
     add("--suffix", default="", help="added to each file's name")
     add("--skip-existing", action="store_true", help="pass over results that are there already")
     pixels = made.add_argument_group("pixels")
@@ -143,6 +201,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--alpha", metavar="network|resize|drop", help="how transparency is enlarged (network; of a painter, resize)")
     add("--tileable", action="store_true", help="borders wrap around: a texture that tiles still does")
     add("--white", type=float, metavar="V", help="the value that is white: 4095 for 12 bits in 16; the type's highest")
+    add("--nodata", type=float, metavar="V", help="the value that stands for no data; NaN, and what a GeoTIFF declares")
+    add(
+        "--palette",
+        default="auto",
+        metavar="auto|keep|free",
+        help="keep the input's colours: auto does for palette pictures of 64 at most",
+    )
+    add("--grid", type=int, metavar="N", help="enlarge cells of N pixels each for itself: sprite sheets, tile sets")
+    add("--normals", action="store_true", help="the inputs are normal maps: vectors, which keep their length")
     speed = made.add_argument_group("memory and speed")
     add = speed.add_argument
     add("--tile", type=_tile, default=None, metavar="N|auto|0", help="side of a tile; 0: never; auto: as memory allows")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from toolbox.inference.frames import Frames, read_frames, write_frames
 from toolbox.inference.masks import with_masks
-from toolbox.inference.picture import FORMATS, Picture, read_picture
-from toolbox.inference.picture_write import write_picture
+from toolbox.inference.picture import Picture, read_picture
+from toolbox.inference.picture_write import check_values, write_picture
+from toolbox.inference.planning import Job
 from toolbox.inference.predictor import Predictor
-from toolbox.io.errors import UserError, did_you_mean
-from toolbox.io.files import refuse_special
-from toolbox.io.images import find_images
+from toolbox.io.errors import UserError
+from toolbox.io.images import MAX_PIXELS
 
 _LARGE = 256 << 20
 """A result of more bytes is written before the next is computed, so that two are never held at once."""
@@ -27,56 +25,6 @@ CLIP = 8
 """Frames of a clip, where nobody says."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One picture to translate and where the result goes."""
-
-    source: Path
-    target: Path
-
-
-def jobs(inputs: list[Path], folder: Path, suffix: str = "", file_format: str = "auto") -> list[Job]:
-    """What to do for pictures and folders; the tree below an input folder is kept below `folder`, which is made.
-
-    `file_format` is one of `FORMATS`, or `auto`: each input's own.
-    """
-    if Path(suffix).name != suffix and suffix:
-        raise UserError(f"--suffix {suffix}: is added to a file's name, and a name holds no folder")
-    if file_format not in (*FORMATS, "auto"):
-        raise UserError(f"--format {file_format}: is unknown{did_you_mean(file_format, (*FORMATS, 'auto'))}")
-    made = []
-    for given in inputs:
-        if given.is_dir():
-            sources = [(path, path.relative_to(given)) for path in find_images(given)]
-        elif given.is_file():
-            sources = [(given, Path(given.name))]
-        else:
-            refuse_special(given)
-            raise UserError(f"{given}: there is no such image or folder")
-        for path, name in sources:
-            ending = path.suffix if file_format == "auto" else f".{file_format}"
-            made.append(Job(path, folder / name.with_name(f"{name.stem}{suffix}{ending}")))
-    targets = {}
-    for job in made:
-        if job.target in targets:
-            raise UserError(
-                f"{job.source} and {targets[job.target]} would both be written to {job.target}; "
-                "give them folders or names of their own"
-            )
-        targets[job.target] = job.source
-    sources = {job.source.resolve() for job in made}
-    for target in targets:
-        if target.resolve() in sources:
-            raise UserError(f"{target}: the result would replace an input; choose another folder, or add --suffix")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"-o {folder}: no folder can be made there ({error.strerror})") from None
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"-o {folder}: cannot be written to; choose another folder")
-    return made
-
-
 def translate(
     predictor: Predictor,
     todo: Sequence[Job],
@@ -84,6 +32,7 @@ def translate(
     masks: Mapping[str, str] | None = None,
     batch: int | None = None,
     quality: int = 95,
+    max_pixels: int = MAX_PIXELS,
     done: Callable[[float], None] | None = None,
 ) -> Iterator[tuple[Job, str | None]]:
     """Translate pictures, up to `batch` of one size and kind together; yields each job with its problem, or None.
@@ -110,17 +59,24 @@ def translate(
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         writing: list[tuple[Job, Future[None]]] = []
 
-        def read(file: Path) -> Picture:
-            picture = read_picture(file)
-            return with_masks(picture, file, masks, predictor.channels) if masks else picture
+        def read(job: Job) -> Picture | Frames:
+            if job.header and job.header.frames > 1:
+                if masks:
+                    raise UserError(f"{job.source}: holds several frames, and masks go with single pictures")
+                return read_frames(job.source, max_pixels=max_pixels)
+            picture = read_picture(job.source, max_pixels=max_pixels)
+            check_values(job.target, picture)
+            for line in picture.notes:
+                predictor.note(line)
+            return with_masks(picture, job.source, masks, predictor.channels) if masks else picture
 
         for group, problem in _groups(todo, reader, batch, read, by_folder=predictor.clip):
-            results: list[Picture] = []
+            results: list[Picture | Frames] = []
             if problem is None:
                 before, share = finished, len(group) / len(todo)
                 tell = None if done is None else lambda part, a=before, b=share: done(a / len(todo) + part * b)
                 try:
-                    results = predictor.translate([picture for _, picture in group], done=tell)
+                    results = _computed(predictor, [picture for _, picture in group], tell)
                 except (UserError, RuntimeError, ValueError, MemoryError) as error:  # memory, impossible sizes, NaN
                     problem = (str(error) or type(error).__name__).splitlines()[0]
             for job, future in writing:
@@ -128,11 +84,11 @@ def translate(
             writing = []
             finished += len(group)
             for (job, _), result in zip(group, results, strict=False):
-                writing.append((job, writer.submit(write_picture, job.target, result, quality=quality)))
+                writing.append((job, writer.submit(_write, job, result, quality)))
             if problem is not None:
                 for job, _ in group:
                     yield job, problem if problem.startswith(str(job.source)) else f"{job.source}: {problem}"
-            if sum(result.array.nbytes for result in results) > _LARGE:
+            if sum(result.nbytes for result in results) > _LARGE:
                 for job, future in writing:
                     yield job, _problem_of(job, future)
                 writing = []
@@ -140,29 +96,57 @@ def translate(
             yield job, _problem_of(job, future)
 
 
+def _computed(
+    predictor: Predictor, group: list[Picture | Frames], tell: Callable[[float], None] | None
+) -> list[Picture | Frames]:
+    """A batch of pictures, or the frames of one file, each by itself."""
+    pictures = [each for each in group if isinstance(each, Picture)]
+    if pictures:
+        return [*predictor.translate(pictures, done=tell)]
+    made: list[Picture | Frames] = []
+    for frames in (each for each in group if isinstance(each, Frames)):
+        results: list[Picture] = []
+        for number, picture in enumerate(frames.pictures):
+            results += predictor.translate([picture])
+            if tell:
+                tell((number + 1) / len(frames.pictures))
+        made.append(frames.with_pictures(results))
+    return made
+
+
+def _write(job: Job, result: Picture | Frames, quality: int) -> None:
+    if isinstance(result, Frames):
+        write_frames(job.target, result, quality=quality)
+    else:
+        write_picture(job.target, result, quality=quality)
+
+
 def _groups(
     todo: Sequence[Job],
     reader: ThreadPoolExecutor,
     batch: int,
-    read: Callable[[Path], Picture],
+    read: Callable[[Job], Picture | Frames],
     *,
     by_folder: bool,
-) -> Iterator[tuple[list[tuple[Job, Picture]], str | None]]:
+) -> Iterator[tuple[list[tuple[Job, Picture | Frames]], str | None]]:
     """Pictures that can be computed together; or one that cannot be read, with the reason."""
-    waiting: dict[object, list[tuple[Job, Picture]]] = defaultdict(list)
+    waiting: dict[object, list[tuple[Job, Picture | Frames]]] = defaultdict(list)
     nothing = Picture(np.empty((0, 0, 0), np.uint8))
-    coming = reader.submit(read, todo[0].source) if todo else None
+    coming = reader.submit(read, todo[0]) if todo else None
     for number, job in enumerate(todo):
         assert coming is not None
         reading = coming
         wait([reading])
         if number + 1 < len(todo):
-            coming = reader.submit(read, todo[number + 1].source)
+            coming = reader.submit(read, todo[number + 1])
         try:
             picture = reading.result()
         except UserError as error:
             yield [(job, nothing)], str(error)
         else:
+            if isinstance(picture, Frames):
+                yield [(job, picture)], None
+                continue
             kind = (picture.array.shape, picture.array.dtype, picture.alpha, job.source.parent if by_folder else None)
             waiting[kind].append((job, picture))
         full = [kind for kind, group in waiting.items() if len(group) >= batch]

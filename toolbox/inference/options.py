@@ -10,6 +10,7 @@ from toolbox.inference.tiling import SMALLEST
 from toolbox.io.errors import UserError, did_you_mean
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+PALETTES = ("auto", "keep", "free")
 ALPHAS = ("network", "resize", "drop")
 
 
@@ -22,11 +23,16 @@ class Options:
         overlap: input pixels that a tile sees around itself; None measures what the network needs.
         precision: fp32, bf16, or on a GPU fp16.
         alpha: transparency goes through the `network` as a gray picture, is `resize`d bicubically, or `drop`ped; None:
-            through a network that keeps colours, and resized beside one that paints. Colours under it go through
-            untouched, as straight (not multiplied) alpha.
+            through a network that keeps colours, and resized beside one that paints. Visible colours are continued
+            under it, so that nothing bleeds into them (`toolbox.inference.transparency`).
         outscale: size of the result over size of the input, whatever the network's scale; bicubic from there.
         tileable: borders wrap around, so that a texture that can be laid side by side still can be.
         white: the value that is 1.0 for the network, for types that are not used to the full: 4095 for 12 bits in 16.
+        nodata: the value that stands for no data, beside NaN; None: what a GeoTIFF declares.
+        palette: whether a result has its input's colours alone: `keep` and `free` say so, `auto` keeps those of a
+            palette picture of 64 colours at most, through a network that keeps colours.
+        grid: side of cells that are enlarged each for itself, as of a sprite sheet.
+        normals: the pictures are normal maps: vectors, which keep their length of 1.
     """
 
     tile: int | None = None
@@ -36,6 +42,10 @@ class Options:
     outscale: float | None = None
     tileable: bool = False
     white: float | None = None
+    nodata: float | None = None
+    palette: str = "auto"
+    grid: int | None = None
+    normals: bool = False
 
     def __post_init__(self) -> None:
         if self.tile is not None and self.tile != 0 and self.tile < SMALLEST:
@@ -46,6 +56,10 @@ class Options:
             raise UserError(f"--precision {self.precision}: is unknown{did_you_mean(self.precision, PRECISIONS)}")
         if self.alpha is not None and self.alpha not in ALPHAS:
             raise UserError(f"--alpha {self.alpha}: is unknown{did_you_mean(self.alpha, ALPHAS)}")
+        if self.palette not in PALETTES:
+            raise UserError(f"--palette {self.palette}: is unknown{did_you_mean(self.palette, PALETTES)}")
+        if self.grid is not None and self.grid < 1:
+            raise UserError(f"--grid {self.grid}: must be 1 pixel or more")
         if self.outscale is not None and not 0 < self.outscale <= 64:
             raise UserError(f"--outscale {self.outscale:g}: must be more than 0, and 64 at most")
         if self.white is not None and not 0 < self.white < float("inf"):

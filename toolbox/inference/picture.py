@@ -13,21 +13,25 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from toolbox.inference.colour_systems import cmyk_to_rgb, lab_to_srgb
+from toolbox.inference.deep import declared_depth, read_deep
+from toolbox.inference.exif import dpi_of, exif_of, tiff_dpi, upright
+from toolbox.inference.metadata import NOTHING, Metadata, read_metadata
+from toolbox.inference.tiff import pillow_pages, pillow_reads, read_page
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
 from toolbox.io.images import MAX_PIXELS, naming, open_safely, problem_of
 
-FORMATS = ("png", "jpg", "webp", "tif")
-"""What can be asked for by name; BMP is kept where it comes in."""
-
-_ORIENTATION, _EXIF_IFD = 0x0112, 0x8769
-_PIXEL_SIZES = (0xA002, 0xA003)  # true of the input alone
-_OF_THE_FILE = {254, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 282, 283, 284, 296, 317, 320, 322, 323, 324}
-_OF_THE_FILE |= {325, 330, 338, 339, 347, 700, 34675}  # TIFF's own layout, and what is kept elsewhere
+FRAMES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF", "FLI", "DCX")
+"""Formats whose frames and pages are of equal standing. Others hold previews, sizes or layers beside the picture."""
+RAISE = "; --max-pixels N allows more"
+_DDS_KINDS = {0x200: "a cube map", 0x200000: "a volume"}
+"""Of DDS's second word of capabilities."""
+_TEXT_TAGS = (269, 270, 271, 272, 305, 306, 315, 33432)  # title, description, camera, program, time, artist, rights
 GEO_TAGS = {33550: "d", 33922: "d", 34264: "d", 34735: "H", 34736: "d", 34737: "s", 42112: "s", 42113: "s"}
 """GeoTIFF: pixel size, tie points, transformation, keys and their values; GDAL's metadata and no-data value."""
 
-_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
+NO_DATA = 42113
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,10 @@ class Picture:
     """Pixels (H, W, C) of type uint8, uint16 or float32 (nominally in [0, 1]), and what the file says of them.
 
     `alpha`: the last channel is transparency, not multiplied into the colours. EXIF's orientation is applied to the
-    pixels and reset; the ICC profile is kept byte for byte; `geo` holds a GeoTIFF's tags.
+    pixels and reset; the ICC profile is kept byte for byte; `geo` holds a GeoTIFF's tags, `about` what else the file
+    says. `associated`: the file had transparency multiplied in; `bilevel`: it was of one bit. `palette`: the colours
+    (N, 3 or 4) uint8 of a file that numbers them. `name` is what messages call the picture, and `notes` what was found
+    while reading that a user should know.
     """
 
     array: np.ndarray
@@ -44,6 +51,25 @@ class Picture:
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
     geo: dict[int, Any] = field(default_factory=dict)
+    about: Metadata = NOTHING
+    associated: bool = False
+    palette: np.ndarray | None = None
+    bilevel: bool = False
+    name: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the pixels."""
+        return self.array.nbytes
+
+    @property
+    def nodata(self) -> float | None:
+        """The value that GDAL declares to stand for no data, or None."""
+        try:
+            return float(str(self.geo.get(NO_DATA, "")).strip("\0 "))
+        except ValueError:
+            return None
 
     @property
     def colours(self) -> int:
@@ -53,8 +79,16 @@ class Picture:
     def with_pixels(self, array: np.ndarray, *, alpha: bool) -> Picture:
         """Other pixels of the same scene: a profile that does not fit their colours is left out, places scale."""
         colours = array.shape[2] - alpha
-        profile = self.icc_profile if colours == self.colours else None
-        return replace(self, array=array, alpha=alpha, icc_profile=profile, geo=self._scaled_geo(array.shape))
+        same = colours == self.colours
+        about = self.about if same else replace(self.about, colour=())
+        geo = self._scaled_geo(array.shape)
+        return replace(
+            self, array=array, alpha=alpha, icc_profile=self.icc_profile if same else None, about=about, geo=geo
+        )
+
+    def keeping(self, other: Picture) -> Picture:
+        """This picture with another's palette."""
+        return replace(self, palette=other.palette)
 
     def _scaled_geo(self, shape: tuple[int, ...]) -> dict[int, Any]:
         """The place on Earth of an enlarged raster: more and smaller pixels on the same ground."""
@@ -70,10 +104,10 @@ class Picture:
 
 
 def read_picture(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a picture in its own type, upright. Palettes, CMYK and other colour systems become RGB.
+    """Read a picture in its own type, upright. Palettes, CMYK, Lab and other colour systems become RGB.
 
     A type is what the file declares: a dark 16-bit image is a 16-bit image. 1-bit images become 8-bit gray. Of
-    several pages or frames the first is read.
+    several pages or frames the first is read (`toolbox.inference.frames` reads all).
 
     Raises:
         UserError: naming the file that is missing, damaged, too large, or of a type that is not kept; or a package
@@ -88,166 +122,125 @@ def read_picture(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) 
         except Image.UnidentifiedImageError:
             if start[:2] not in (b"II", b"MM"):
                 raise
-            return _read_tiff(path, max_pixels)  # more channels than Pillow knows
+            return tiff_picture(path, 0, max_pixels)  # more channels than Pillow knows
         with opened as image:
-            problem = problem_of(image, os.fstat(file.fileno()).st_size, max_pixels, deep=True)
-            if problem:
-                raise UserError(f"{path}: {problem}")
-            if image.format == "TIFF" and not _pillow_reads_tiff(image):
-                return _read_tiff(path, max_pixels)
+            check_header(path, image, os.fstat(file.fileno()).st_size, max_pixels)
+            number = pillow_pages(image)[0] if image.format == "TIFF" else 0
+            if image.format == "TIFF" and not pillow_reads(image):
+                return tiff_picture(path, 0, max_pixels)
             image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
         file.seek(0)
         with open_safely(file) as image:
-            info, (exif, orientation) = dict(image.info), _exif(image)
-            geo = _geo(getattr(image, "tag_v2", {}))
-            array, alpha, kept = _pixels(image, path)
+            if number:
+                image.seek(number)
+            return picture_of(image, path)
+
+
+def check_header(path: Path, image: Image.Image, size: int, max_pixels: int) -> None:
+    """Raises UserError for an opened file of `size` bytes that should not be decoded."""
+    problem = problem_of(image, size, max_pixels, deep=True)
+    if problem:
+        raise UserError(f"{path}: {problem}{RAISE if 'more than the limit' in problem else ''}")
+    if image.mode == "I" and image.format != "PPM":
+        raise UserError(f"{path}: 32-bit integers are not kept; convert it to 16 bits or to floats")
+    if image.format == "DDS":
+        kind = _DDS_KINDS.get(_dds_caps(path) & 0x200200)
+        if kind:
+            raise UserError(f"{path}: is {kind}, of which one side would be read; save each side by itself")
+    declared_depth(path, image)
+
+
+def _dds_caps(path: Path) -> int:
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(116)[112:], "little")
+
+
+def tiff_picture(path: Path, number: int, max_pixels: int) -> Picture:
+    """A page of a TIFF that Pillow cannot read."""
+    try:
+        page = read_page(path, number, max_pixels)
+    except UserError as error:
+        raise UserError(f"{error}{RAISE}") if "more than the limit" in str(error) else error from None
+    orientation, tags = int(page.tags.get(274, 1) or 1), page.tags
+    exif = Image.Exif()
+    for code in _TEXT_TAGS:
+        if isinstance(tags.get(code), str) and tags[code]:
+            exif[code] = tags[code]
+    xmp = tags.get(700)
     return Picture(
-        array=_upright(array, orientation),
-        alpha=alpha,
-        icc_profile=info.get("icc_profile") if kept else None,
-        exif=exif,
-        dpi=_dpi(info.get("dpi"), orientation),
-        geo=geo,
+        array=upright(page.array, orientation),
+        alpha=page.alpha,
+        icc_profile=None if page.lab else tags.get(34675),
+        exif=exif.tobytes() if len(exif) else None,
+        dpi=tiff_dpi(tags, orientation),
+        geo=_geo(tags),
+        about=Metadata(xmp=xmp if isinstance(xmp, bytes) else None),
+        associated=page.associated,
+        name=str(path),
+        notes=(f"{path}: Lab becomes sRGB",) if page.lab else (),
     )
 
 
-def _pixels(image: Image.Image, path: Path) -> tuple[np.ndarray, bool, bool]:
-    """Pixels, whether the last channel is transparency, and whether the profile is still that of these colours."""
-    image.load()  # complains of what is cut short; OpenCV, below, does not
-    if image.format == "PNG" and image.mode in ("RGB", "RGBA", "LA") and _png_depth(path) == 16:
-        return *_read_deep_png(path), True
-    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N"):
-        return np.array(image).astype(np.uint16)[..., None], False, True
+def picture_of(image: Image.Image, path: Path) -> Picture:
+    """The picture, frame or page that Pillow stands at."""
+    image.load()  # complains of what is cut short; OpenCV does not
+    exif, orientation = exif_of(image)
+    array, alpha, kept, note = _pixels(image, path)
+    notes = [f"{path}: {note}"] if note else []
+    count = int(getattr(image, "n_frames", 1))
+    if count > 1 and image.format not in FRAMES:
+        notes.append(f"{path}: {image.format} with {count} pictures (previews, sizes or layers); the main one is taken")
+    return Picture(
+        array=upright(array, orientation),
+        alpha=alpha,
+        icc_profile=image.info.get("icc_profile") if kept else None,
+        exif=exif,
+        dpi=dpi_of(image.info.get("dpi"), orientation),
+        geo=_geo(getattr(image, "tag_v2", {})),
+        about=read_metadata(image, path),
+        palette=_palette(image),
+        bilevel=alpha and is_bilevel(image),
+        name=str(path),
+        notes=tuple(notes),
+    )
+
+
+def _pixels(image: Image.Image, path: Path) -> tuple[np.ndarray, bool, bool, str]:
+    """Pixels, whether the last channel is transparency, whether the profile is still that of these colours, a note."""
     if image.mode == "F":
-        return np.array(image)[..., None], False, True
-    if image.mode.startswith("I"):
-        raise UserError(f"{path}: 32-bit integers are not kept; convert it to 16 bits or to floats")
+        return np.array(image)[..., None], False, True, ""
+    if image.format != "TIFF" and declared_depth(path, image) == 16:
+        return *read_deep(path, image), True, ""
+    if image.mode.startswith("I;16"):
+        return np.array(image).astype(np.uint16)[..., None], False, True, ""
+    if image.mode == "LAB":
+        lab = np.array(image).astype(np.float32) * [100 / 255, 1, 1] - [0, 128, 128]
+        return np.rint(lab_to_srgb(lab) * 255).astype(np.uint8), False, False, "Lab becomes sRGB"
+    if image.mode == "CMYK":
+        return np.array(cmyk_to_rgb(image)), False, False, "CMYK becomes sRGB"
     gray = image.mode in ("1", "L", "LA", "La")
     alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
-    kept = gray or image.mode in ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX")
+    kept = gray or image.mode in ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr")
     if alpha:
         array = np.array(image.convert("RGBA"))
-        return (array[..., [0, 3]] if gray else array), True, kept
+        return (array[..., [0, 3]] if gray else array), True, kept, ""
     array = np.array(image.convert("L" if gray else "RGB"))
-    return (array[..., None] if gray else array), False, kept
+    return (array[..., None] if gray else array), False, kept, ""
 
 
-def _png_depth(path: Path) -> int:
-    with open_regular(path) as file:
-        return file.read(25)[24]
+def is_bilevel(image: Image.Image) -> bool:
+    """Whether an opened picture's transparency is one colour of its palette, as of GIF."""
+    return image.format == "GIF" or (image.mode == "P" and isinstance(image.info.get("transparency"), int))
 
 
-def _read_deep_png(path: Path) -> tuple[np.ndarray, bool]:
-    """16-bit colour, which Pillow would cut to 8 bits."""
-    array = _decode(path)
-    if array.dtype != np.uint16:
-        raise UserError(f"{path}: 16 bits per channel are declared, and {array.dtype} is found")
-    with open_regular(path) as file:
-        gray = file.read(26)[25] == 4
-    return (array[..., [0, 3]] if gray else array), array.shape[2] == 4
-
-
-def _decode(path: Path) -> np.ndarray:
-    """What OpenCV reads: (H, W, 1, 3 or 4), red first."""
-    import cv2
-
-    array = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    if array is None:
-        raise UserError(f"{path}: damaged image (its pixels cannot be decoded); replace or remove the file")
-    return array[..., None] if array.ndim == 2 else array[..., [2, 1, 0, 3][: array.shape[2]]]
-
-
-def _pillow_reads_tiff(image: Image.Image) -> bool:
-    """Whether Pillow gives all channels of a TIFF in all their bits."""
-    tags = getattr(image, "tag_v2", {})
-    deep = max(tags.get(258, (1,))) > 8
-    if deep:
-        return image.mode in ("I;16", "F") and tags.get(277, 1) == 1
-    return tags.get(277, 1) == len(image.getbands())
-
-
-def _read_tiff(path: Path, max_pixels: int) -> Picture:
-    """What Pillow cannot read: 16 bits or floats in colour, and more than four channels."""
-    tifffile = require_tifffile(path)
-    try:
-        with tifffile.TiffFile(path) as file:
-            page = file.pages[0]
-            height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
-            if height * width * max(1, samples / 4) > max_pixels:
-                raise UserError(f"{path}: {width}x{height} pixels of {samples} channels are more than the limit allows")
-            try:
-                array = page.asarray()
-            except ValueError as error:  # a compression such as LZW, which tifffile leaves to imagecodecs
-                if "imagecodecs" not in str(error):
-                    raise
-                if samples not in (1, 3, 4):
-                    raise UserError(f"{path}: its compression needs another package: pip install imagecodecs") from None
-                array = _decode(path)
-            extra, photometric = tuple(page.extrasamples or ()), int(page.photometric)
-            tags = {tag.code: tag.value for tag in page.tags.values()}
-            separate = int(page.planarconfig) == 2 and array.shape[:1] == (samples,) != array.shape[-1:]
-    except UserError:
-        raise
-    except Exception as error:  # of many kinds: tifffile lets through what struct, zlib and its dicts raise
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UserError(f"{path}: cannot be read as TIFF ({reason})") from None
-    array = np.moveaxis(array, 0, -1) if separate and array.ndim == 3 else array
-    array = array[..., None] if array.ndim == 2 else array
-    if array.dtype in (np.float16, np.float64):
-        array = array.astype(np.float32)
-    if array.ndim != 3 or array.dtype not in (np.uint8, np.uint16, np.float32):
-        raise UserError(f"{path}: {array.dtype} {array.shape} is not kept; convert it to uint8, uint16 or float32")
-    if photometric == 0 and array.dtype != np.float32:
-        array = np.invert(array)  # pyright: ignore[reportArgumentType]  # white is zero
-    orientation = int(tags.get(274, 1) or 1)
-    return Picture(
-        array=_upright(np.ascontiguousarray(array), orientation),
-        alpha=array.shape[2] in (2, 4) and len(extra) == 1 and int(extra[0]) in (1, 2),
-        icc_profile=tags.get(34675),
-        geo=_geo(tags),
-    )
-
-
-def require_tifffile(path: Path) -> Any:
-    """tifffile, which the extra `images` brings; `path` is what needs it."""
-    try:
-        import tifffile
-    except ImportError:
-        raise UserError(f"{path}: TIFF of this kind needs another package: pip install tifffile") from None
-    return tifffile
+def _palette(image: Image.Image) -> np.ndarray | None:
+    """The colours that a palette picture uses, (N, 3) or with transparency (N, 4)."""
+    if image.mode not in ("P", "PA"):
+        return None
+    alpha = "transparency" in image.info or image.mode == "PA"
+    array = np.array(image.convert("RGBA" if alpha else "RGB"))
+    return np.unique(array.reshape(-1, array.shape[2]), axis=0)
 
 
 def _geo(tags: Any) -> dict[int, Any]:
     return {code: tags[code] for code in GEO_TAGS if code in tags}
-
-
-def _exif(image: Image.Image) -> tuple[bytes | None, int]:
-    """EXIF with its orientation reset and without what holds of the input's file alone; and that orientation."""
-    exif = image.getexif()
-    orientation = exif.get(_ORIENTATION, 1)
-    if _ORIENTATION in exif:
-        exif[_ORIENTATION] = 1
-    for tag in [tag for tag in exif if tag in _OF_THE_FILE or tag in GEO_TAGS]:
-        if image.format == "TIFF":
-            del exif[tag]
-    if _EXIF_IFD in exif:
-        inner = exif.get_ifd(_EXIF_IFD)
-        for tag in _PIXEL_SIZES:
-            inner.pop(tag, None)
-    return (exif.tobytes() if len(exif) else None), orientation if isinstance(orientation, int) else 1
-
-
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    turns, mirrored = _TURNS.get(orientation, (0, False))
-    array = np.rot90(array, turns) if turns else array
-    return np.ascontiguousarray(array[:, ::-1] if mirrored else array)
-
-
-def _dpi(dpi: Any, orientation: int) -> tuple[float, float] | None:
-    try:
-        x, y = (float(value) for value in dpi)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    if not (0 < x < 1e6 and 0 < y < 1e6):
-        return None
-    return (y, x) if orientation >= 5 else (x, y)

@@ -12,21 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from toolbox.assembly.loading import TrainedOutput
-from toolbox.inference.failures import cause, speaks_of_shapes
+from toolbox.inference.channels import as_gray, channels_of, safe_side
+from toolbox.inference.levels import LEVELS, outscaled, typed
 from toolbox.inference.options import PRECISIONS, Options
+from toolbox.inference.passage import Passage
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
-from toolbox.inference.tiling import SMALLEST, halving, tiled
+from toolbox.inference.tiling import SMALLEST, halving, is_out_of_memory, tiled
 from toolbox.io.errors import UserError
-from toolbox.io.resize import resize_to
+from toolbox.io.resize import mirrored_to, resize_to
 from toolbox.training.finishing import channels_last
-from toolbox.training.network_call import call_padded
+from toolbox.training.network_call import padded
 from toolbox.training.precision import at_precision, networks_in
-
-_LEVELS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65_535.0, np.dtype(np.float32): 1.0}
 
 
 class Predictor:
@@ -65,9 +64,12 @@ class Predictor:
         """Whether the pictures of one batch are the frames of a clip, in order."""
         self.alpha = self.options.alpha or ("network" if self.keeps_colors else "resize")
         self.multiple = int(getattr(network, "multiple", 1))
-        self.channels = self._channels()
+        self.channels = channels_of(self.network, self.device, self.multiple, len(self.beside))
         self.tile = self.options.tile
         """The side of a tile; smaller than asked for once memory has run out."""
+        self._passage = Passage(
+            self.options, self.alpha, self.keeps_colors, self._takes_all, self._white, self._compute, note
+        )
         self._noted = False
         self._bytes: float | None = None
 
@@ -86,24 +88,32 @@ class Predictor:
             UserError: the network does not take that many channels.
             ValueError: the result holds NaN.
         """
-        pictures = [self._as_gray(picture) for picture in pictures]
+        if self.channels == 1:
+            pictures = [as_gray(picture, self._white(picture.array.dtype)) for picture in pictures]
+        for picture in pictures:
+            self._way_in(picture)
+        return self._passage.translate(pictures, done)
+
+    def _compute(self, pictures: Sequence[Picture], done: Callable[[float], None] | None = None) -> list[Picture]:
+        """Pictures of one size and kind through the network, and no more."""
         first = pictures[0]
         gray, alpha = self._way_in(first)
         images = torch.from_numpy(np.stack([self._floats(picture, gray, alpha) for picture in pictures]))
         images = images.flatten(0, 1)  # colours, and transparency as further images
-        dtype, white = first.array.dtype, self.options.white or _LEVELS[first.array.dtype]
+        dtype, white = first.array.dtype, self._white(first.array.dtype)
         resized = self.options.outscale not in (None, self.scale)
         kept = np.dtype(np.uint16) if resized and dtype != np.float32 else dtype
-        levels = _LEVELS[kept] if kept != dtype else white
+        levels = LEVELS[kept] if kept != dtype else white
         made = self._run(images, len(pictures), gray, kept, levels, done)
         if resized:
-            made = [self._outscaled(each, first.array.shape, levels, dtype, white) for each in made]
+            height, width = (max(1, round(side * (self.options.outscale or 1))) for side in first.array.shape[:2])
+            made = [outscaled(each, (height, width), levels, dtype, white) for each in made]
         results = []
         for picture, array in zip(pictures, made, strict=True):
             if picture.alpha and self.alpha == "resize" and not self._takes_all(picture):
                 plane = torch.from_numpy(picture.array[..., -1].astype(np.float32) / white)
                 plane = resize_to(plane[None, None], array.shape[:2]).clamp(0, 1)[0, 0].numpy()
-                array = np.concatenate([array, _typed(plane[..., None], white, dtype)], axis=2)
+                array = np.concatenate([array, typed(plane[..., None], white, dtype)], axis=2)
             kept_alpha = self.alpha != "drop" or self._takes_all(picture)
             has_alpha = picture.alpha and kept_alpha and array.shape[2] in (2, 4)
             results.append(picture.with_pixels(array, alpha=has_alpha))
@@ -111,21 +121,11 @@ class Predictor:
 
     # ------------------------------------------------------------------ channels
 
-    def _channels(self) -> int:
-        """How many channels the network takes: 3 if it can, else 1 or 4, or what its first convolution has."""
-        convolutions = [m.in_channels for m in self.network.modules() if isinstance(m, nn.Conv2d)]
-        side = ceil(24 / self.multiple) * self.multiple * (2 if self.multiple > 12 else 1)
-        beside = len(self.beside)  # a channel for each mask
-        for channels in dict.fromkeys([3 + beside, 1 + beside, 4 + beside, *convolutions[:1]]):
-            try:
-                with torch.inference_mode():
-                    call_padded(self.network, torch.zeros(1, channels, side, side, device=self.device))
-            except (RuntimeError, ValueError) as error:
-                if not speaks_of_shapes(error):
-                    raise UserError(cause(error, self.device)) from error
-                continue
-            return channels
-        raise UserError("the network takes neither 1, 3 nor 4 channels; it cannot be applied to pictures")
+    def _safe_side(self) -> int:
+        return safe_side(self.multiple)
+
+    def _white(self, dtype: np.dtype) -> float:
+        return self.options.white or LEVELS[dtype]
 
     def _takes_all(self, picture: Picture) -> bool:
         """Whether transparency is simply one of the network's channels."""
@@ -142,20 +142,9 @@ class Predictor:
             raise UserError(f"the picture has {has}, and the network takes {self.channels}{way}")
         return gray and self.channels != 1, picture.alpha and self.alpha == "network"
 
-    def _as_gray(self, picture: Picture) -> Picture:
-        """A picture of three equal channels, as scanners save gray ones, as its gray where the network takes one."""
-        if self.channels != 1 or picture.colours != 3:
-            return picture
-        colours = picture.array[..., :3].astype(np.float32)
-        level = (self.options.white or _LEVELS[picture.array.dtype]) / 255
-        if float((colours.max(-1) - colours.min(-1)).max()) > level:
-            return picture  # refused as coloured
-        kept = [1, *range(3, picture.array.shape[2])]  # green, the middle one, and transparency
-        return picture.with_pixels(np.ascontiguousarray(picture.array[..., kept]), alpha=picture.alpha)
-
     def _floats(self, picture: Picture, gray: bool, alpha: bool) -> np.ndarray:
         """(1 or 2, C, H, W) float32 in [0, 1]: the colours, and the transparency in every channel."""
-        white = self.options.white or _LEVELS[picture.array.dtype]
+        white = self._white(picture.array.dtype)
         planes = np.moveaxis(picture.array, -1, 0)
         colours = planes if self._takes_all(picture) else planes[: picture.colours]
         parts = [colours.repeat(self.channels, 0) if gray else colours]
@@ -181,7 +170,7 @@ class Predictor:
         each = len(images) // count  # 1, or 2 with transparency
         known = self._reach(count) if self._may_tile(images) or self.options.tileable else None
         margin = known.halo if known and self.options.tileable else 0
-        images = _aligned(_wrapped(images, margin), self.multiple)
+        images = padded(_wrapped(images, margin), self.multiple)
         result: list[np.ndarray] = []
 
         def store(y: int, x: int, part: Tensor) -> None:
@@ -195,11 +184,20 @@ class Predictor:
                 result.append(np.empty(shape, dtype))
             y, x = y - margin * self.scale, x - margin * self.scale
             top, left = max(0, -y), max(0, -x)
-            pixels = _typed(planes[..., top:, left:].permute(0, 2, 3, 1).numpy(), levels, dtype)
+            pixels = typed(planes[..., top:, left:].permute(0, 2, 3, 1).numpy(), levels, dtype)
             there = result[0][:, y + top : y + top + pixels.shape[1], x + left : x + left + pixels.shape[2]]
             there[...] = pixels[:, : there.shape[1], : there.shape[2]]
 
         def work(tile: int) -> None:
+            try:
+                compute(tile, images)
+            except (RuntimeError, ValueError) as error:
+                side = self._safe_side()
+                if min(images.shape[-2:]) >= side or is_out_of_memory(error):
+                    raise
+                compute(0, mirrored_to(images, side))  # too small for the network: the result is cut back by `store`
+
+        def compute(tile: int, images: Tensor) -> None:
             halo, feather = self._overlap(known or self._reach(count)) if tile else (0, False)
             with torch.inference_mode(), self._precision():
                 tiled(
@@ -286,24 +284,6 @@ class Predictor:
             )
         return halo, not exact
 
-    def _outscaled(
-        self, array: np.ndarray, shape: tuple[int, ...], levels: float, dtype: np.dtype, white: float
-    ) -> np.ndarray:
-        """The network's result resized to `outscale` times the input, a channel at a time to spare memory."""
-        size = tuple(max(1, round(side * (self.options.outscale or 1))) for side in shape[:2])
-        made = np.empty((*size, array.shape[2]), dtype)
-        for channel in range(array.shape[2]):
-            plane = torch.from_numpy(array[..., channel].astype(np.float32)).div_(levels)
-            plane = resize_to(plane[None, None], (size[0], size[1])).clamp_(0, 1)[0, 0].numpy()
-            made[..., channel] = _typed(plane, white, dtype)
-        return made
-
-
-def _typed(floats: np.ndarray, levels: float, dtype: np.dtype) -> np.ndarray:
-    """Values in [0, 1] as levels of a type: clamped, and rounded to the nearest where it holds integers."""
-    values = np.clip(floats, 0, 1) * np.float32(levels)
-    return values if dtype == np.float32 else np.rint(values, out=values).astype(dtype)
-
 
 def _wrapped(images: Tensor, margin: int) -> Tensor:
     """Continue images on every side by their opposite side, however small they are."""
@@ -311,12 +291,3 @@ def _wrapped(images: Tensor, margin: int) -> Tensor:
         length = images.shape[dim]
         images = images.index_select(dim, torch.arange(-margin, length + margin) % length)
     return images
-
-
-def _aligned(images: Tensor, multiple: int) -> Tensor:
-    """Pad right and below to multiples, as a call of the whole image does."""
-    height, width = images.shape[-2:]
-    right, below = -width % multiple, -height % multiple
-    if not (right or below):
-        return images
-    return pad(images, (0, right, 0, below), mode="reflect" if right < width and below < height else "replicate")

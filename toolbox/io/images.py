@@ -1,4 +1,4 @@
-"""Reading, writing and finding image files, and the step between 8-bit arrays and float tensors."""
+"""Reading and writing image files, and the step between 8-bit arrays and float tensors."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import open_regular, refuse_special, special_kind
+from toolbox.io.files import open_regular
+from toolbox.io.heif import know_heif
+from toolbox.io.search import SUFFIXES as SUFFIXES
+from toolbox.io.search import find_images as find_images
+from toolbox.io.search import images_at as images_at
+from toolbox.io.search import way_to_convert
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-"""The image files that folders are searched for, whatever the case of the letters."""
+WRITTEN = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""What `write_image` writes."""
 
 MAX_PIXELS = 178_956_970
 """Pillow's own limit of what may be an honest image: 0.5 GiB of RGB."""
@@ -97,9 +102,9 @@ def write_image(path: str | os.PathLike[str], array: np.ndarray, *, quality: int
     path = Path(path)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(f"an image to write must be (H, W, 3) uint8, got {array.shape} {array.dtype}")
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in WRITTEN:
         raise UserError(
-            f"{path}: cannot write {path.suffix or 'a file without suffix'}; use one of {' '.join(SUFFIXES)}"
+            f"{path}: cannot write {path.suffix or 'a file without suffix'}; use one of {' '.join(WRITTEN)}"
         )
     file_format = Image.registered_extensions()[path.suffix.lower()]
     options = {"quality": quality} if file_format in ("JPEG", "WEBP") else {}
@@ -113,47 +118,6 @@ def write_image(path: str | os.PathLike[str], array: np.ndarray, *, quality: int
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-
-
-def find_images(root: str | os.PathLike[str]) -> list[Path]:
-    """Find every image below `root`, sorted by path, hidden ones left out.
-
-    A link is followed only to a file that is itself below `root`, so a data set cannot reach out of its folder.
-    Pipes, sockets, devices and links that lead back to themselves are passed over with a warning.
-    Raises UserError where `root` is no folder or holds no image.
-    """
-    root = Path(root)
-    refuse_special(root)
-    if not root.is_dir():
-        raise UserError(f"{root}: {'is a file, not a folder' if root.exists() else 'no such folder'}")
-    inside = root.resolve()
-    found = []
-    for folder, names, files in os.walk(root, onerror=_refuse):
-        names[:] = [name for name in names if not name.startswith(".")]
-        for path in (Path(folder, name) for name in files if not name.startswith(".")):
-            if path.suffix.lower() not in SUFFIXES:
-                continue
-            if kind := special_kind(path):
-                logger.warning("%s: is %s, no image; it is passed over", path, kind)
-            elif not path.is_symlink() or path.resolve().is_relative_to(inside):
-                found.append(path)
-    if not found:
-        raise UserError(f"{root}: holds no image ({' '.join(SUFFIXES)})")
-    return sorted(found, key=lambda path: path.relative_to(root).parts)
-
-
-def images_at(root: str | os.PathLike[str]) -> list[Path]:
-    """The images below a folder, or the one image that `root` itself is. Raises UserError as `find_images` does."""
-    root = Path(root)
-    if not root.is_file():
-        return find_images(root)
-    if root.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{root}: is neither a folder nor an image ({' '.join(SUFFIXES)})")
-    return [root]
-
-
-def _refuse(error: OSError) -> None:
-    raise UserError(f"{error.filename}: cannot be searched for images: {error.strerror}") from None
 
 
 def images_to_float(images: Tensor) -> Tensor:
@@ -183,8 +147,11 @@ def naming(path: Path) -> Iterator[None]:
     """Turn whatever Pillow and the disk raise into one line that names the file."""
     try:
         yield
+    except UserError as error:
+        raise error if str(error).startswith(f"{path}: ") else UserError(f"{path}: {error}") from None
     except UnidentifiedImageError:
-        raise UserError(f"{path}: not an image, or one that Pillow does not know") from None
+        way = way_to_convert(path)
+        raise UserError(f"{path}: {way or 'not an image, or one that Pillow does not know'}") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except _DAMAGED as error:
@@ -192,12 +159,13 @@ def naming(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: damaged image ({reason}); replace or remove the file") from error
 
 
-def open_safely(file: object) -> Image.Image:
+def open_safely(file: BinaryIO) -> Image.Image:
     """Open without Pillow's own pixel limit, which at one size warns and at twice the size raises: ours does both."""
+    know_heif(file)
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(file)  # pyright: ignore[reportArgumentType]
+            return Image.open(file)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
@@ -206,7 +174,7 @@ def problem_of(image: Image.Image, size: int, max_pixels: int, *, deep: bool = F
     """Why an opened file of `size` bytes should not be decoded, by its header alone. `deep`: 16 bits are welcome."""
     pixels = image.width * image.height
     if pixels > max_pixels:
-        return f"{pixels:,} pixels are more than the limit of {max_pixels:,} (max_pixels)"
+        return f"{pixels:,} pixels are more than the limit of {max_pixels:,}"
     if max(image.size) > _MAX_SIDE:
         return f"a side of {max(image.size):,} pixels is longer than {_MAX_SIDE:,}; cut it into pieces"
     if not deep and _is_beyond_8_bit(image):
@@ -220,5 +188,5 @@ def problem_of(image: Image.Image, size: int, max_pixels: int, *, deep: bool = F
 
 def _is_beyond_8_bit(image: Image.Image) -> bool:
     """Tell 16-bit and float images, which Pillow would silently cut to 8 bits where they have colour."""
-    raw_modes = str([tile[-1] for tile in getattr(image, "tile", [])])  # such as "RGB;16B" of a 16-bit PNG
-    return image.mode.startswith(("I", "F")) or ";16" in raw_modes
+    tiles = str([(tile[0], tile[-1]) for tile in getattr(image, "tile", [])])  # such as ("zip", "RGB;16B") of a PNG
+    return image.mode.startswith(("I", "F")) or ";16" in tiles or "SGI16" in tiles

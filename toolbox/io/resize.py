@@ -65,3 +65,13 @@ def _mirror(images: Tensor, pad: int) -> Tensor:
         index = torch.arange(-pad, length + pad, device=images.device) % (2 * length)
         images = images.index_select(dim, torch.minimum(index, 2 * length - 1 - index))
     return images
+
+
+def mirrored_to(images: Tensor, side: int) -> Tensor:
+    """Continue images (B, C, H, W) right and below to `side` at least, mirrored with the edge repeated."""
+    for dim in (-2, -1):
+        length = images.shape[dim]
+        if length < side:
+            index = torch.arange(side, device=images.device) % (2 * length)
+            images = images.index_select(dim, torch.minimum(index, 2 * length - 1 - index))
+    return images

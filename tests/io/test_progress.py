@@ -1,0 +1,22 @@
+"""A log shows that long work goes on."""
+
+from __future__ import annotations
+
+from toolbox.io.progress import ProgressLines
+
+
+def test_a_line_comes_every_so_often_and_says_what_is_left() -> None:
+    now, said = [0.0], []
+    tell = ProgressLines("infer", said.append, lambda: now[0])
+    for now[0], part in ((1, 0.01), (10, 0.1), (20, 0.2), (39, 0.3), (40, 0.4), (90, 0.5), (7_200, 0.51)):
+        tell(part)
+    lines = ["10%, 2 min", "40%, 60 s", "50%, 2 min", "51%, 1.9 h"]
+    assert said == [f"infer: {line} left" for line in lines]
+
+
+def test_short_work_says_nothing() -> None:
+    now, said = [0.0], []
+    tell = ProgressLines("infer", said.append, lambda: now[0])
+    for now[0] in range(10):
+        tell(now[0] / 10)
+    assert not said

@@ -1,0 +1,141 @@
+"""TIFF that Pillow cannot read: 16 bits or floats in colour, Lab, and more than four channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from toolbox.inference.colour_systems import lab_of_tiff, lab_to_srgb, straightened
+from toolbox.inference.deep import decoded_tiff
+from toolbox.io.errors import UserError
+
+_LAB = (8, 9)
+_SYSTEMS = {
+    3: "a palette of 16 bits",
+    4: "a mask",
+    5: "CMYK",
+    6: "YCbCr",
+    10: "ITU Lab",
+    32_803: "a camera's raw data",
+    34_892: "a camera's linear raw data",
+}
+"""Colours that are refused by name, as TIFF numbers them (tag 262)."""
+
+
+@dataclass(frozen=True)
+class TiffPage:
+    """Pixels (H, W, C), whether the last channel is transparency, whether it was multiplied in, the tags by number."""
+
+    array: np.ndarray
+    alpha: bool
+    associated: bool
+    tags: dict[int, Any]
+    lab: bool = False
+
+
+def require_tifffile(path: Path) -> Any:
+    """tifffile, which the extra `images` brings; `path` is what needs it."""
+    try:
+        import tifffile
+    except ImportError:
+        raise UserError(f"{path}: TIFF of this kind needs another package: pip install tifffile") from None
+    return tifffile
+
+
+@contextmanager
+def open_tiff(path: Path) -> Iterator[Any]:
+    """The file as tifffile opens it; what it raises becomes one line that names the file."""
+    tifffile = require_tifffile(path)
+    try:
+        with tifffile.TiffFile(path) as file:
+            yield file
+    except UserError:
+        raise
+    except Exception as error:  # of many kinds: tifffile lets through what struct, zlib and its dicts raise
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"{path}: cannot be read as TIFF ({reason})") from None
+
+
+def pages_of(file: Any) -> list[Any]:
+    """The pages of equal standing: smaller copies and masks left out."""
+    whole = [page for page in file.pages if not int(page.subfiletype or 0) & 5]
+    return whole or [file.pages[0]]
+
+
+def pillow_pages(image: Image.Image) -> list[int]:
+    """The same of a TIFF that Pillow opened, by number."""
+    numbers = []
+    for number in range(getattr(image, "n_frames", 1)):
+        image.seek(number)
+        if not int(getattr(image, "tag_v2", {}).get(254, 0)) & 5:
+            numbers.append(number)
+    image.seek(numbers[0] if numbers else 0)
+    return numbers or [0]
+
+
+def pillow_reads(image: Image.Image) -> bool:
+    """Whether Pillow gives all channels of an opened TIFF in all their bits, and transparency not multiplied in."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(262) in _LAB or 1 in tuple(tags.get(338, ())):
+        return False
+    if max(tags.get(258, (1,))) > 8:
+        return image.mode in ("I;16", "F") and tags.get(277, 1) == 1
+    return tags.get(277, 1) == len(image.getbands())
+
+
+def check_limit(path: Path, page: Any, max_pixels: int) -> None:
+    """Raises UserError for a page of more pixels than allowed, where four channels count as one pixel."""
+    height, width, samples = page.imagelength, page.imagewidth, page.samplesperpixel
+    if height * width * max(1, samples / 4) > max_pixels:
+        shown = f"{width}x{height} pixels of {samples} channels are more than the limit of {max_pixels:,}"
+        raise UserError(f"{path}: {shown}")
+
+
+def refuse_system(path: Path, photometric: int) -> None:
+    """Raises UserError for colours that are not converted."""
+    if photometric in _SYSTEMS:
+        raise UserError(f"{path}: its colours are {_SYSTEMS[photometric]}, which is not converted; save it as RGB")
+
+
+def read_page(path: Path, number: int, max_pixels: int) -> TiffPage:
+    """One page of equal standing in its own type, not turned upright."""
+    with open_tiff(path) as file:
+        page = pages_of(file)[number]
+        check_limit(path, page, max_pixels)
+        photometric, samples = int(page.photometric), page.samplesperpixel
+        refuse_system(path, photometric)
+        try:
+            array = page.asarray()
+        except ValueError as error:  # a compression such as LZW, which tifffile leaves to imagecodecs
+            if "imagecodecs" not in str(error):
+                raise
+            if samples not in (1, 3, 4) or number:
+                raise UserError(f"{path}: its compression needs another package: pip install imagecodecs") from None
+            array = decoded_tiff(path)
+        extra = tuple(int(each) for each in page.extrasamples or ())
+        tags = {tag.code: tag.value for tag in page.tags.values()}
+        separate = int(page.planarconfig) == 2 and array.shape[:1] == (samples,) != array.shape[-1:]
+    array = np.moveaxis(array, 0, -1) if separate and array.ndim == 3 else array
+    array = array[..., None] if array.ndim == 2 else array
+    if array.dtype in (np.float16, np.float64):
+        array = array.astype(np.float32)
+    if array.ndim != 3 or array.dtype not in (np.uint8, np.uint16, np.float32):
+        raise UserError(f"{path}: {array.dtype} {array.shape} is not kept; convert it to uint8, uint16 or float32")
+    if photometric == 0 and array.dtype != np.float32:
+        array = np.invert(array)  # white is zero
+    lab = photometric in _LAB
+    if lab:
+        if array.dtype == np.float32 or array.shape[2] != 3:
+            raise UserError(f"{path}: its colours are Lab of floats or with more channels; save it as RGB")
+        highest, kind = (255, np.uint8) if array.dtype == np.uint8 else (65_535, np.uint16)
+        array = np.rint(lab_to_srgb(lab_of_tiff(array, photometric)) * highest).astype(kind)
+    alpha = array.shape[2] in (2, 4) and len(extra) == 1 and extra[0] in (1, 2)
+    associated = alpha and extra[0] == 1
+    array = straightened(array) if associated else array
+    return TiffPage(np.ascontiguousarray(array), alpha, associated, tags, lab)

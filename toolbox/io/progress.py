@@ -1,0 +1,28 @@
+"""Progress of long work where no bar can be drawn: a line every so often, so that a log shows that it goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+FIRST, EVERY = 10.0, 30.0
+"""Seconds until the first line, and between two."""
+
+
+class ProgressLines:
+    """Says `infer: 12%, 3 min left` through `say` when it is time."""
+
+    def __init__(self, name: str, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self.name, self.say, self.clock = name, say, clock
+        self.started = clock()
+        self.next = self.started + FIRST
+
+    def __call__(self, part: float) -> None:
+        """`part` of the work is done, in [0, 1]."""
+        now = self.clock()
+        if now < self.next or part <= 0:
+            return
+        self.next = now + EVERY
+        left = (now - self.started) * (1 - part) / part
+        shown = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min" if left < 5400 else f"{left / 3600:.1f} h"
+        self.say(f"{self.name}: {part:.0%}, {shown} left")

@@ -1,0 +1,149 @@
+"""Finding the image files below a folder: links are followed, and what is passed over is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toolbox.io.errors import UserError
+
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".avifs", ".heic", ".heif", ".hif"),
+    *(".tif", ".tiff", ".gif", ".bmp", ".dib", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+    *(".tga", ".icb", ".vda", ".vst", ".dds", ".psd", ".ico", ".cur", ".icns", ".pcx", ".dcx", ".qoi"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".xbm", ".xpm"),
+    *(".fit", ".fits", ".blp", ".ftc", ".ftu", ".msp", ".pcd", ".pxr", ".im", ".gbr", ".fli", ".flc"),
+)
+"""The image files that folders are searched for, whatever the case of the letters: all that Pillow decodes by itself,
+TIFF of every kind (tifffile), and HEIC (pillow-heif)."""
+
+COMMON = "png, jpg, webp, avif, heic, tif, gif, bmp, jp2, tga, dds, psd and more"
+"""The best known of them, for messages."""
+
+_WAYS = {
+    (".pdf", ".ai"): "a PDF page is drawn, not decoded; make pictures of its pages: pdftoppm -r 300 -png {name} {stem}",
+    (".eps", ".ps"): "is drawn by a program; make a picture of it: gs -dSAFER -dEPSCrop -r300 -sDEVICE=png16m "
+    "-o {stem}.png {name}",
+    (".svg",): "is drawn, not decoded; make a picture of it: rsvg-convert -o {stem}.png {name}",
+    (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"): "is a camera's raw data; make a 16-bit TIFF of "
+    "it: dcraw -T -6 {name}",
+    (".exr", ".hdr"): "is not read; make a TIFF of floats of it: oiiotool {name} -o {stem}.tif",
+}
+_SHOWN = 3
+
+
+@dataclass
+class Found:
+    """What lies below a folder: images sorted by path, and what was passed over, hidden files aside."""
+
+    root: Path
+    images: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    """Files of no suffix that is known as an image's."""
+    links: list[Path] = field(default_factory=list)
+    """Links that lead nowhere, or back to a folder they lie in."""
+
+    def notes(self) -> list[str]:
+        """One line for each kind of file that was passed over, with its count and its first names."""
+        lines = []
+        if self.others:
+            what = "file is" if len(self.others) == 1 else "files are"
+            line = f"{self.root}: {len(self.others)} {what} no image and passed over: {named(self.others, self.root)}"
+            ways = [way for way in map(way_to_convert, self.others) if way]
+            lines.append(f"{line} ({ways[0]})" if ways else line)
+        if self.links:
+            what = "link leads" if len(self.links) == 1 else "links lead"
+            where = "nowhere or back to a folder above, passed over"
+            lines.append(f"{self.root}: {len(self.links)} {what} {where}: {named(self.links, self.root)}")
+        return lines
+
+
+def search(root: str | os.PathLike[str], without: Sequence[Path] = ()) -> Found:
+    """Find every image below `root`, through links to files and folders too.
+
+    Args:
+        without: folders below `root` that are not searched.
+
+    Raises:
+        UserError: `root` is no folder, or a folder below it cannot be read.
+    """
+    found = Found(Path(root))
+    if not found.root.is_dir():
+        raise UserError(f"{root}: {'is a file, not a folder' if found.root.exists() else 'no such folder'}")
+    apart = {each.resolve() for each in without}
+    _walk(found, found.root, frozenset(), apart)
+    for paths in (found.images, found.others, found.links):
+        paths.sort(key=lambda path: path.relative_to(found.root).parts)
+    return found
+
+
+def find_images(root: str | os.PathLike[str]) -> list[Path]:
+    """Find every image below `root` as `search` does, sorted by path.
+
+    Raises UserError where `root` is no folder or holds no image.
+    """
+    found = search(root)
+    if not found.images:
+        raise nothing_in(found)
+    return found.images
+
+
+def nothing_in(found: Found) -> UserError:
+    """That a folder holds no image, and what it holds instead."""
+    told = "".join(f"; {note.partition(': ')[2]}" for note in found.notes())
+    return UserError(f"{found.root}: holds no image ({COMMON}){told}")
+
+
+def images_at(root: str | os.PathLike[str]) -> list[Path]:
+    """The images below a folder, or the one image that `root` itself is. Raises UserError as `find_images` does."""
+    root = Path(root)
+    if not root.is_file():
+        return find_images(root)
+    if root.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{root}: is neither a folder nor an image ({COMMON})")
+    return [root]
+
+
+def way_to_convert(path: Path) -> str | None:
+    """What makes a picture of a file that only another program can read: `page.pdf` is drawn by pdftoppm."""
+    for suffixes, way in _WAYS.items():
+        if path.suffix.lower() in suffixes:
+            return way.format(name=path.name, stem=path.stem)
+    return None
+
+
+def named(paths: Sequence[Path], root: Path) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(path.relative_to(root).as_posix() for path in paths[:_SHOWN])
+    return shown + f" and {len(paths) - _SHOWN} more" * (len(paths) > _SHOWN)
+
+
+def _walk(found: Found, folder: Path, above: frozenset[tuple[int, int]], apart: set[Path]) -> None:
+    """Search one folder; `above` are the folders that lead to it, so that a link back is seen."""
+    try:
+        about = folder.stat()
+        here = above | {(about.st_dev, about.st_ino)}
+        with os.scandir(folder) as listed:
+            entries = [entry for entry in listed if not entry.name.startswith(".")]
+    except OSError as error:
+        raise UserError(f"{error.filename}: cannot be searched for images: {error.strerror}") from None
+    for entry in entries:
+        path = folder / entry.name
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:  # a link to itself
+            is_folder = is_file = False
+        if is_folder:
+            inside = path.stat() if entry.is_symlink() else None
+            if inside and (inside.st_dev, inside.st_ino) in here:
+                found.links.append(path)
+            elif not apart or path.resolve() not in apart:
+                _walk(found, path, here, apart)
+        elif not is_file and entry.is_symlink():
+            found.links.append(path)
+        elif is_file and path.suffix.lower() in SUFFIXES:
+            found.images.append(path)
+        else:
+            found.others.append(path)
