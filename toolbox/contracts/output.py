@@ -146,13 +146,13 @@ class Output:
     def described(self) -> dict[str, Any]:
         """As plain values, for descriptions of exported networks."""
         conditions = {each.name: each.kind for each in self.conditions}
-        return {
+        described = {
             "sources": list(self.sources),
             "networks": list(self.networks),
             "keeps_colors": self.keeps_colors,
             "conditions": conditions,
-            "clip": self.clip,
         }
+        return described | ({"clip": True} if self.clip else {})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Output) and vars(self) == vars(other)

@@ -57,11 +57,9 @@ class Predictor:
         self.keeps_colors = self.scale > 1 if keeps is None else keeps
         """Whether colours are the picture's own: then gray stays gray, and transparency may pass the network."""
         self.beside: Sequence[str] = getattr(network, "sources", ("picture",))[1:]
-        """Names of the masks that the network takes beside a picture."""
         self.masks: dict[str, Any] = getattr(network, "masks", {})
-        """Their files or folders, by name."""
-        self.clip: bool = getattr(network, "clip", False)
-        """Whether the pictures of one batch are the frames of a clip, in order."""
+        """Files or folders of the masks that the network takes beside a picture, by name; `beside` has all names."""
+        self.clip: bool = getattr(network, "clip", False)  # whether pictures of one batch are frames, in order
         self.alpha = self.options.alpha or ("network" if self.keeps_colors else "resize")
         self.multiple = int(getattr(network, "multiple", 1))
         self.channels = channels_of(self.network, self.device, self.multiple, len(self.beside))
@@ -70,7 +68,7 @@ class Predictor:
         self._passage = Passage(
             self.options, self.alpha, self.keeps_colors, self._takes_all, self._white, self._compute, note
         )
-        self._noted = False
+        self._largest, self._noted = 512 if self.device.type == "cpu" else 1024, False
         self._bytes: float | None = None
 
     def __call__(self, array: np.ndarray, *, alpha: bool = False) -> np.ndarray:
@@ -233,17 +231,13 @@ class Predictor:
         frames = count if self.clip else 1
         return reach(self.network, channels=self.channels, scale=self.scale, multiple=self.multiple, frames=frames)
 
-    def _largest(self) -> int:
-        return 512 if self.device.type == "cpu" else 1024
-
     def _may_tile(self, images: Tensor) -> bool:
         """Whether the reach is worth measuring: an image that is small for its tiles is computed whole."""
         if self.options.tile == 0:
             return False
-        side = self.tile if self.tile else self._largest()
-        return max(images.shape[-2:]) > side or len(images) * self._memory() * images[0, 0].numel() > self._budget(
-            images
-        )
+        side = self.tile or self._largest
+        needed = len(images) * self._memory() * images[0, 0].numel()
+        return max(images.shape[-2:]) > side or needed > self._budget(images)
 
     def _memory(self) -> float:
         """Bytes for each input pixel."""
@@ -268,7 +262,7 @@ class Predictor:
         if not known.local and images[0, 0].numel() <= pixels:
             return 0
         halo, _ = self._overlap(known)
-        side = min(self._largest(), isqrt(int(pixels)) - 2 * halo) // self.multiple * self.multiple
+        side = min(self._largest, isqrt(int(pixels)) - 2 * halo) // self.multiple * self.multiple
         side = max(side, SMALLEST, 4 * self.multiple)
         return 0 if max(images.shape[-2:]) <= side else side
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy, deepcopy
-from typing import Any, ClassVar
+from typing import Any
 
 from mmengine.model import BaseModel
 from torch import nn
@@ -21,7 +21,7 @@ from toolbox.training.preprocessor import Preprocessor
 class Averages(BaseModel):
     """Base of `Outputs`: holds the networks that are not discriminators, and with `ema` averages, `<slot>_ema`."""
 
-    outputs: ClassVar[Mapping[str, Output]] = {}
+    outputs: Mapping[str, Output] = {}
     """What prediction gives: `{"fake_b": Output("real_a", "generator_ab", keeps_colors=False)}`.
 
     A plain `("lr", "generator")`, as before toolbox 0.2, is one without conditions, which keeps colours where its
