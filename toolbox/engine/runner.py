@@ -18,6 +18,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import nn
 
+from toolbox.engine.beginning import begin
 from toolbox.engine.continuing import refuse_changes
 from toolbox.engine.determinism import deterministic_training
 from toolbox.engine.distributed import average_buffers, local_rank
@@ -31,9 +32,7 @@ from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
-from toolbox.training.starting import begin_with, beginning, source_of
 from toolbox.weights.checkpoint import LAST, checkpoints, read_checkpoint, sweep, write_checkpoint
-from toolbox.weights.file import read_weights
 from toolbox.weights.state import load_portable_state, portable_state
 
 
@@ -192,9 +191,9 @@ class ToolboxRunner(Runner):
 
         With `partly`, networks that the checkpoint does not hold keep their initial weights.
         """
-        return self._take(read_checkpoint(filename), filename, partly=partly)
+        return self.take(read_checkpoint(filename), filename, partly=partly)
 
-    def _take(self, checkpoint: dict[str, Any], filename: str, *, partly: bool = False) -> dict[str, Any]:
+    def take(self, checkpoint: dict[str, Any], filename: str, *, partly: bool = False) -> dict[str, Any]:
         if not isinstance(checkpoint.get("state_dict"), dict):
             raise UserError(f"{filename}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
         check_state(checkpoint["state_dict"], filename, self.algorithm)
@@ -239,31 +238,8 @@ class ToolboxRunner(Runner):
             self.algorithm.restart()
 
     def start_from(self, given: str | Mapping[str, Any]) -> None:
-        """Begin with the weights of a checkpoint, or of networks that somebody published in any known format.
-
-        A mapping names the slot of each file: `{generator_ab: a.pth, generator_ba: b.pth}`. Networks that no file
-        holds keep their initial weights. A file's averages are its networks', and go on as averages; `FILE:raw` begins
-        with the weights as they were trained.
-        """
-        if isinstance(given, str):
-            source = source_of(given)
-            if source.file.suffix == ".pth" and source.file.is_file() and not source.network:
-                checkpoint = read_weights(source.file)
-                if "algorithm" in (checkpoint.get("meta") or {}):
-                    checkpoint["state_dict"] = beginning(self.algorithm, checkpoint["state_dict"], raw=source.raw)
-                    self._take(checkpoint, given, partly=True)
-                    return
-            generators = self.algorithm.generators
-            if len(generators) != 1:
-                raise UserError(
-                    f"{given}: is no checkpoint of this toolbox, and holds one network of {', '.join(generators)}: "
-                    f"which? Write load_from: {{{next(iter(generators))}: {given}}}"
-                )
-            given = dict.fromkeys(generators, given)
-        for note in begin_with(self.algorithm, given, whole=self._train_loop is None):
-            self.logger.warning("%s", note)
-        for slot, filename in given.items():
-            self.logger.info("%s began with %s", slot, filename)
+        """Begin with the weights of a checkpoint, or of networks that somebody published in any known format."""
+        begin(self, given)
         self._has_loaded = True
 
     def resume(self, filename: str, **_: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -277,7 +253,7 @@ class ToolboxRunner(Runner):
             refuse_changes(filename, meta["lasting"], self.lasting, self.logger)
         if self.rank < len(ranks):
             checkpoint["state_dict"].update(ranks[self.rank]["own"])
-        self._take(checkpoint, filename)
+        self.take(checkpoint, filename)
         loop: Any = self.train_loop
         loop._iter = meta["iter"]
         now = {"batch_size": self.train_dataloader.batch_size, "world_size": self.world_size}

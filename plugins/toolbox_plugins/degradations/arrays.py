@@ -38,9 +38,10 @@ def filter_array(image: Array, kernel: Array) -> Array:
                 break
             parts += 1
         if parts <= MOST_PARTS:
-            total = cv2.sepFilter2D(image, -1, rows[0], columns[:, 0] * values[0])
-            for i in range(1, parts):
-                total = cv2.add(total, cv2.sepFilter2D(image, -1, rows[i], columns[:, i] * values[i]), dst=total)
+            filtered = [cv2.sepFilter2D(image, -1, rows[i], columns[:, i] * values[i]) for i in range(parts)]
+            total = filtered[0]
+            for part in filtered[1:]:
+                total = cv2.add(total, part, dst=total)
             return with_channels(total)
         planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0)))[None]
         filtered = filter_images(planes, torch.from_numpy(kernel)[None])[0]

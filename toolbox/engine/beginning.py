@@ -1,0 +1,38 @@
+"""What a run that is new begins with, where its config says `load_from`: a checkpoint of another run, or files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toolbox.io.errors import UserError
+from toolbox.training.starting import begin_with, beginning, source_of
+from toolbox.weights.file import read_weights
+
+
+def begin(runner: Any, given: str | Mapping[str, Any]) -> None:
+    """Fill the algorithm of a `ToolboxRunner`.
+
+    A mapping names the slot of each file: `{generator_ab: a.pth, generator_ba: b.pth}`. Networks that no file holds keep
+    their initial weights. A file's averages are its networks', and go on as averages; `FILE:raw` begins with the
+    weights as they were trained.
+    """
+    algorithm = runner.algorithm
+    if isinstance(given, str):
+        source = source_of(given)
+        if source.file.suffix == ".pth" and source.file.is_file() and not source.network:
+            checkpoint = read_weights(source.file)
+            if "algorithm" in (checkpoint.get("meta") or {}):
+                checkpoint["state_dict"] = beginning(algorithm, checkpoint["state_dict"], raw=source.raw)
+                runner.take(checkpoint, given, partly=True)
+                return
+        if len(algorithm.generators) != 1:
+            raise UserError(
+                f"{given}: is no checkpoint of this toolbox, and holds one network of {', '.join(algorithm.generators)}: "
+                f"which? Write load_from: {{{next(iter(algorithm.generators))}: {given}}}"
+            )
+        given = dict.fromkeys(algorithm.generators, given)
+    for note in begin_with(algorithm, given, whole=runner._train_loop is None):
+        runner.logger.warning("%s", note)
+    for slot, filename in given.items():
+        runner.logger.info("%s began with %s", slot, filename)
