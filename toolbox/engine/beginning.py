@@ -13,8 +13,8 @@ from toolbox.weights.file import read_weights
 def begin(runner: Any, given: str | Mapping[str, Any]) -> None:
     """Fill the algorithm of a `ToolboxRunner`.
 
-    A mapping names the slot of each file: `{generator_ab: a.pth, generator_ba: b.pth}`. Networks that no file holds keep
-    their initial weights. A file's averages are its networks', and go on as averages; `FILE:raw` begins with the
+    A mapping names the slot of each file: `{generator_ab: a.pth, generator_ba: b.pth}`. Networks that no file holds
+    keep their initial weights. A file's averages are its networks', and go on as averages; `FILE:raw` begins with the
     weights as they were trained.
     """
     algorithm = runner.algorithm
@@ -27,9 +27,10 @@ def begin(runner: Any, given: str | Mapping[str, Any]) -> None:
                 runner.take(checkpoint, given, partly=True)
                 return
         if len(algorithm.generators) != 1:
+            first, *others = algorithm.generators
             raise UserError(
-                f"{given}: is no checkpoint of this toolbox, and holds one network of {', '.join(algorithm.generators)}: "
-                f"which? Write load_from: {{{next(iter(algorithm.generators))}: {given}}}"
+                f"{given}: is no checkpoint of this toolbox, and holds one network of {', '.join([first, *others])}: "
+                f"which? Write load_from: {{{first}: {given}}}"
             )
         given = dict.fromkeys(algorithm.generators, given)
     for note in begin_with(algorithm, given, whole=runner._train_loop is None):

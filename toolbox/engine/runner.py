@@ -194,6 +194,7 @@ class ToolboxRunner(Runner):
         return self.take(read_checkpoint(filename), filename, partly=partly)
 
     def take(self, checkpoint: dict[str, Any], filename: str, *, partly: bool = False) -> dict[str, Any]:
+        """Load a checkpoint that was read, as `load_checkpoint` does; returns it."""
         if not isinstance(checkpoint.get("state_dict"), dict):
             raise UserError(f"{filename}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
         check_state(checkpoint["state_dict"], filename, self.algorithm)
