@@ -44,7 +44,7 @@ def restore_optimizers(
             state["state"] = {}
             changes.append(f"the {name}'s moments begin anew")
         factor = state["param_groups"][0].get(SCALED, 1.0)
-        for schedule in (schedule for _ in range(meta["iter"]) for schedule in own):
+        for schedule in (schedule for _ in range(meta["iter"] if own else 0) for schedule in own):
             schedule.step()
         # replaced before they are loaded: torch places the moments by what the groups say
         state["param_groups"] = [

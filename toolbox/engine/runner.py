@@ -23,6 +23,7 @@ from toolbox.engine.distributed import average_buffers, local_rank
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.rank_state import message_hub_state, rank_states
+from toolbox.engine.resumable import check_resumable, check_state
 from toolbox.engine.resuming import restore_optimizers
 from toolbox.engine.schedules import completed
 from toolbox.io.errors import ConfigError, UserError
@@ -187,6 +188,7 @@ class ToolboxRunner(Runner):
     def _take(self, checkpoint: dict[str, Any], filename: str, *, partly: bool = False) -> dict[str, Any]:
         if not isinstance(checkpoint.get("state_dict"), dict):
             raise UserError(f"{filename}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
+        check_state(checkpoint["state_dict"], filename, self.algorithm)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         absent = load_portable_state(self.algorithm, checkpoint["state_dict"], str(filename), partly=partly)
         needed = [slot for slot in absent if slot in self.algorithm.networks]
@@ -260,9 +262,7 @@ class ToolboxRunner(Runner):
         self._continue(read_checkpoint(filename), filename)
 
     def _continue(self, checkpoint: dict[str, Any], filename: str) -> None:
-        missing = {"meta", "optimizer", "param_schedulers", "message_hub", "ranks"} - set(checkpoint)
-        if missing:
-            raise UserError(f"{filename}: holds no {', '.join(sorted(missing))}, so a run cannot continue from it")
+        check_resumable(checkpoint, filename, self.algorithm, self.optimizers)
         meta, ranks = checkpoint["meta"], checkpoint["ranks"]
         if self.rank < len(ranks):
             checkpoint["state_dict"].update(ranks[self.rank]["own"])

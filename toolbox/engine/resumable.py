@@ -1,0 +1,219 @@
+"""Whether a run can continue from a checkpoint: what it holds is looked over before anything of the run is changed.
+
+A checkpoint may be whole on the disk and yet wrong inside: written by another version, or by somebody's script.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from toolbox.engine.random_state import restore_random_state, undisturbed
+from toolbox.io.errors import UserError
+from toolbox.weights.state import OWN, portable_state
+
+PARTS = {
+    "meta": Mapping, "state_dict": Mapping, "optimizer": Mapping, "param_schedulers": Mapping, "message_hub": Mapping,
+    "ranks": list,
+}  # fmt: skip
+LONGEST = 10**9
+"""Iterations; schedules are replayed one by one."""
+OTHER_SHAPES = ("Adafactor", "LBFGS")
+"""Optimizers whose moments have not their parameters' shapes."""
+WRONG = (ValueError, TypeError, LookupError, RuntimeError, AttributeError, OverflowError)
+
+
+class Wrong(Exception):
+    """Something in a checkpoint is not what it should be: the place, and what it should be."""
+
+
+def check_resumable(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Module, optimizers: Any) -> None:
+    """Refuse a checkpoint that a run cannot continue from.
+
+    Raises:
+        UserError: one line, which says whether a new run can at least begin with its weights.
+    """
+    try:
+        missing = [key for key in PARTS if key not in checkpoint]
+        if missing:
+            raise Wrong(f"holds no {', '.join(sorted(missing))}")
+        for key, kind in PARTS.items():
+            _is(checkpoint[key], kind, key)
+        _check_meta(checkpoint)
+        _check_state(checkpoint["state_dict"], algorithm, "state_dict")
+        for name in optimizers.keys():  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
+            _check_optimizer(checkpoint, name, optimizers[name].optimizer)
+        _check_hub(checkpoint["message_hub"])
+        _check_ranks(checkpoint["ranks"], algorithm)
+        for row, values in _is(checkpoint.get("report", {}), Mapping, "report").items():
+            _is(values, Mapping, f"report.{row}")
+    except Wrong as error:
+        raise UserError(f"{file}: {error}, so a run cannot continue from it; {_rest(checkpoint, algorithm)}") from None
+
+
+def check_state(state: Any, file: str, algorithm: nn.Module) -> None:
+    """Refuse the state of a model whose counters or weights are of other types. Raises UserError."""
+    try:
+        _check_state(_is(state, Mapping, "state_dict"), algorithm, "state_dict")
+    except Wrong as error:
+        raise UserError(f"{file}: {error}; the file is damaged, or no checkpoint of this toolbox") from None
+
+
+def _rest(checkpoint: Mapping[str, Any], algorithm: nn.Module) -> str:
+    """What the checkpoint is good for nevertheless."""
+    try:
+        _check_state(_is(checkpoint.get("state_dict"), Mapping, "state_dict"), algorithm, "state_dict")
+        _is(_is(checkpoint.get("meta"), Mapping, "meta").get("algorithm"), str, "meta.algorithm")
+    except Wrong:
+        return "nor can a new one begin with it"
+    return "a new run can begin with its weights (load_from)"
+
+
+def _check_meta(checkpoint: Mapping[str, Any]) -> None:
+    meta = checkpoint["meta"]
+    for key in ("iter", "batch_size", "world_size"):
+        _counts(meta.get(key), f"meta.{key}")
+    if not meta["iter"] <= LONGEST:
+        raise Wrong(f"meta.iter is {meta['iter']:.3g}, more than any run has")
+    for key in ("schedules", "optimizers"):
+        for group, each in _is(meta.get(key, {} if key == "optimizers" else None), Mapping, f"meta.{key}").items():
+            _is(each, (Mapping, list), f"meta.{key}.{group}")
+            if key == "optimizers":
+                kind = _is(each.get("optimizer"), Mapping, f"meta.{key}.{group}.optimizer").get("type")
+                _is(kind, str, f"meta.{key}.{group}.optimizer.type")
+    for group, states in checkpoint["param_schedulers"].items():
+        place = f"param_schedulers.{group}"
+        if len(_is(states, list, place)) != len(meta["schedules"].get(group) or []):
+            raise Wrong(f"{place} has {len(states)} schedules and meta.schedules others")
+        for number, state in enumerate(states):
+            here = f"{place}.{number}"
+            for key in ("_global_step", "last_step"):
+                if _is(_is(state, Mapping, here).get(key), int, f"{here}.{key}") > meta["iter"]:
+                    raise Wrong(f"{here}.{key} is after meta.iter")
+            for key in ("base_values", "_last_value"):
+                for value in _is(state.get(key), list, f"{here}.{key}"):
+                    _number(value, f"{here}.{key}")
+
+
+def _check_state(state: Mapping[str, Any], algorithm: nn.Module, place: str) -> None:
+    """Weights are tensors, and other state has what modules of this run save."""
+    own = portable_state(algorithm)
+    for key, value in state.items():
+        _is(key, str, f"{place}.{key!r:.40}")
+        if not key.endswith(OWN):
+            _is(value, Tensor, f"{place}.{key}")
+        elif key in own:
+            _like(own[key], value, f"{place}.{key}")
+
+
+def _check_optimizer(checkpoint: Mapping[str, Any], name: str, optimizer: Any) -> None:
+    place = f"optimizer.{name}"
+    saved = _is(checkpoint["optimizer"].get(name), Mapping, place)
+    groups = _is(saved.get("param_groups"), list, f"{place}.param_groups")
+    if len(groups) != len(optimizer.param_groups):
+        raise Wrong(f"{place} has {len(groups)} groups of parameters and the config {len(optimizer.param_groups)}")
+    parameters: list[Tensor] = []
+    for number, (group, now) in enumerate(zip(groups, optimizer.param_groups, strict=True)):
+        here = f"{place}.param_groups.{number}"
+        numbers = _is(_is(group, Mapping, here).get("params"), list, f"{here}.params")
+        if numbers != [*range(len(parameters), len(parameters) + len(now["params"]))]:
+            raise Wrong(f"{here} has {len(numbers)} parameters, which are not the model's {len(now['params'])}")
+        parameters += now["params"]
+        _number(group.get("lr"), f"{here}.lr")
+        for key in (key for key in group if key in now and key != "params"):
+            _like(now[key], group[key], f"{here}.{key}")
+        for key in ("initial_lr", "scaled"):
+            _number(group.get(key, 1.0), f"{here}.{key}")
+    told = (checkpoint["meta"].get("optimizers") or {}).get(name, {}).get("optimizer", {}).get("type")
+    kinds: dict[str, type] | None = None
+    for number, moments in _is(saved.get("state"), Mapping, f"{place}.state").items():
+        here = f"{place}.state.{number!r:.40}"
+        if type(number) is not int or not 0 <= number < len(parameters):
+            raise Wrong(f"{here} belongs to no parameter")
+        own = {key: type(value) for key, value in _is(moments, Mapping, here).items()}
+        if kinds is not None and kinds != own:
+            raise Wrong(f"{here} has other moments than the parameter before it")
+        kinds = own
+        for key, value in moments.items():
+            shaped = isinstance(value, Tensor) and value.shape in ((), parameters[number].shape)
+            if not shaped and told not in OTHER_SHAPES and not (value is None or isinstance(value, (int, float))):
+                raise Wrong(f"{here}.{key} has not the parameter's shape")
+    skipped = _is(saved.get("skipped", [0, 0]), list, f"{place}.skipped")
+    for value in skipped if len(skipped) == 2 else [None]:
+        _counts(value, f"{place}.skipped")
+    for value in _is(saved.get("loss_scale", {}), Mapping, f"{place}.loss_scale").values():
+        _is(value, Tensor, f"{place}.loss_scale")
+
+
+def _check_hub(hub: Mapping[str, Any]) -> None:
+    for key in ("log_scalars", "runtime_info", "resumed_keys"):
+        _is(hub.get(key), Mapping, f"message_hub.{key}")
+    for name, each in hub["log_scalars"].items():
+        place = f"message_hub.log_scalars.{name}"
+        shapes = [_is(_is(each, Mapping, place).get(key), Tensor, place).shape for key in ("history", "counts")]
+        if shapes[0] != shapes[1] or len(shapes[0]) != 1:
+            raise Wrong(f"{place} is no row of values and their counts")
+
+
+def _check_ranks(ranks: list[Any], algorithm: nn.Module) -> None:
+    for number, rank in enumerate(ranks):
+        here = f"ranks.{number}"
+        _check_state(_is(_is(rank, Mapping, here).get("own"), Mapping, f"{here}.own"), algorithm, f"{here}.own")
+        random: Any = _is(rank.get("random"), Mapping, f"{here}.random")
+        try:
+            with undisturbed():
+                restore_random_state(random)
+        except WRONG as error:
+            raise Wrong(f"{here}.random is no state of random numbers ({' '.join(str(error).split())[:80]})") from None
+
+
+def _is(value: Any, kind: type | tuple[type, ...], place: str) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+        kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+        raise Wrong(f"{place} is {_shown(value)} and no {kinds}")
+    return value
+
+
+def _counts(value: Any, place: str) -> None:
+    if _is(value, int, place) < 0:
+        raise Wrong(f"{place} is negative")
+
+
+def _number(value: Any, place: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise Wrong(f"{place} is {_shown(value)} and no finite number")
+
+
+def _like(own: Any, found: Any, place: str) -> None:
+    """Compare with what this run would save there; keys may come, and lists may be of any length."""
+    if isinstance(own, Tensor):
+        if _is(found, Tensor, place).dtype != own.dtype or found.dim() != own.dim():
+            raise Wrong(f"{place} is a tensor of another kind")
+    elif isinstance(own, Mapping):
+        for key, value in own.items():
+            if key not in _is(found, Mapping, place):
+                raise Wrong(f"{place} holds no {key}")
+            _like(value, found[key], f"{place}.{key}")
+        for key in (key for key in found if key not in own):
+            _is(found[key], (Tensor, Mapping, list, int, float, str), f"{place}.{key}")
+    elif isinstance(own, (list, tuple)):
+        for number, value in enumerate(_is(found, (list, tuple), place)):
+            _like(own[0] if own else value, value, f"{place}.{number}")
+            _is(value, (Tensor, Mapping, list, tuple, int, float, str), f"{place}.{number}")
+    elif isinstance(own, str):
+        _is(found, str, place)
+    elif isinstance(own, bool) or own is None:
+        _is(found, (bool, int, float, type(None), Tensor), place)
+    elif isinstance(own, int):
+        _number(found, place)
+        if own >= 0 and found < 0:
+            raise Wrong(f"{place} is negative")
+    elif isinstance(own, float):
+        _number(found, place)
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.40}" if value is None or isinstance(value, (bool, float, str)) else f"a {type(value).__name__}"
