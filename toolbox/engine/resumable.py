@@ -128,14 +128,15 @@ def _check_optimizer(checkpoint: Mapping[str, Any], name: str, optimizer: Any) -
         for key in ("initial_lr", "scaled"):
             _number(group.get(key, 1.0), f"{here}.{key}")
     told = (checkpoint["meta"].get("optimizers") or {}).get(name, {}).get("optimizer", {}).get("type")
-    names: set[str] | None = None
+    kinds: dict[str, type] | None = None
     for number, moments in _is(saved.get("state"), Mapping, f"{place}.state").items():
         here = f"{place}.state.{number!r:.40}"
         if type(number) is not int or not 0 <= number < len(parameters):
             raise Wrong(f"{here} belongs to no parameter")
-        if names is not None and names != set(_is(moments, Mapping, here)):
-            raise Wrong(f"{here} has other moments than the parameters before it")
-        names = set(_is(moments, Mapping, here))
+        own = {key: type(value) for key, value in _is(moments, Mapping, here).items()}
+        if kinds is not None and kinds != own:
+            raise Wrong(f"{here} has other moments than the parameter before it")
+        kinds = own
         for key, value in moments.items():
             shaped = isinstance(value, Tensor) and value.shape in ((), parameters[number].shape)
             if not shaped and told not in OTHER_SHAPES and not (value is None or isinstance(value, (int, float))):

@@ -1,0 +1,127 @@
+"""A checkpoint with damaged content is resumed, or refused in one line that says what is wrong and what is left."""
+
+from __future__ import annotations
+
+import copy
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fuzzing import assert_one_line
+from runs import command, refused, style_config, write_config
+from toolbox.io.errors import UserError
+from toolbox.weights.checkpoint import read_checkpoint, write_checkpoint
+
+DAMAGE: tuple[Callable[[Any], Any], ...] = (
+    lambda value: None,
+    lambda value: "text",
+    lambda value: -1,
+    lambda value: 10**15,
+    lambda value: float("nan"),
+    lambda value: [],
+    lambda value: {},
+    lambda value: torch.zeros(3),
+    lambda value: [None],
+)
+"""What a value becomes; besides, keys are left out."""
+MUTATIONS = 80
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The config of a short run, and its checkpoint after iteration 4."""
+    folder = tmp_path_factory.mktemp("resumable")
+    config = style_config(folder)
+    config["train_cfg"] = {"max_iters": 4, "val_interval": 100}
+    del config["val_dataloader"], config["val_evaluator"]
+    file = write_config(config, folder / "run.yaml")
+    assert command("train", file) == 0
+    return file, read_checkpoint(folder / "run" / "iter_4.pth")
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a checkpoint; of rows of alike things, the first."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield (*path, key)
+            yield from places(each, (*path, key))
+    elif isinstance(value, list) and value:
+        yield (*path, 0)
+        yield from places(value[0], (*path, 0))
+
+
+def mutations(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Copies with one place damaged: of each part of the checkpoint about as many, drawn by a seed."""
+    draw = random.Random(0)
+    by_part: dict[str, list[tuple[Any, ...]]] = {}
+    for place in places(content):
+        by_part.setdefault(place[0], []).append(place)
+    for number in range(MUTATIONS):
+        part = list(by_part)[number % len(by_part)]
+        chosen = draw.choice(sorted(by_part[part], key=lambda each: (len(each), str(each)))[:400])
+        damaged = copy.deepcopy(content)
+        at: Any = damaged
+        for key in chosen[:-1]:
+            at = at[key]
+        what = draw.randrange(len(DAMAGE) + 1)
+        if what == len(DAMAGE):
+            del at[chosen[-1]]
+        else:
+            at[chosen[-1]] = DAMAGE[what](at[chosen[-1]])
+        yield f"{'.'.join(map(str, chosen))} ({what})", damaged
+
+
+def test_eighty_damaged_checkpoints_are_resumed_or_refused_in_one_line(
+    run: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, content = run
+    path = file.with_name("damaged.pth")
+    outcomes: list[int] = []
+    for name, damaged in mutations(content):
+        write_checkpoint(damaged, path)
+        capsys.readouterr()
+        code = command("train", file, "--resume", path, "--cfg-options", "train_cfg.max_iters=5")
+        said = capsys.readouterr().err
+        assert code in (0, 2), f"{name}: {said}"
+        errors = [line for line in said.splitlines() if line.startswith("error: ")]
+        assert len(errors) == (code == 2), f"{name}: {said}"
+        if code:
+            assert_one_line(UserError(errors[0]))
+            assert "damaged.pth: " in errors[0], f"{name}: {errors[0]}"
+        outcomes.append(code)
+    assert outcomes.count(2) > 30
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("meta.iter", "4", r"meta\.iter is '4' and no int, .*; a new run can begin with its weights \(load_from\)"),
+        ("meta.iter", -1, r"meta\.iter is negative"),
+        ("meta.iter", 10**15, r"meta\.iter is 1e\+15, more than any run has"),
+        ("meta", {}, r"meta\.iter is None and no int, .*; nor can a new one begin with it"),
+        ("ranks", [{"own": {}, "random": {}}], r"ranks\.0\.random is no state of random numbers \('python'\)"),
+        ("optimizer.generator.param_groups", [], "has 0 groups of parameters and the config 1"),
+        ("optimizer.generator.state", {99: {"step": 1}}, r"state\.99 belongs to no parameter"),
+        ("message_hub.log_scalars", None, r"message_hub\.log_scalars is None and no Mapping"),
+        ("state_dict._extra_state", None, r"state_dict\._extra_state is None and no Mapping, .*; nor can a new one"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place_and_what_the_file_is_good_for(
+    place: str, value: Any, message: str, run: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, content = run
+    damaged = copy.deepcopy(content)
+    at: Any = damaged
+    *inner, last = place.split(".")
+    for key in inner:
+        at = at[key]
+    at[last] = value
+    path = file.with_name("wrong.pth")
+    write_checkpoint(damaged, path)
+    error = refused(capsys, "train", file, "--resume", path, "--cfg-options", "train_cfg.max_iters=5")
+    assert re.search(f"wrong.pth: .*{message}", error), error
