@@ -31,7 +31,7 @@ from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
 from toolbox.training.starting import begin_with, beginning, source_of
-from toolbox.weights.checkpoint import LAST, checkpoints, read_checkpoint, sweep, write_checkpoint
+from toolbox.weights.checkpoint import LAST, checkpoints, hash_file, read_checkpoint, sweep, write_checkpoint
 from toolbox.weights.file import read_weights
 from toolbox.weights.state import load_portable_state, portable_state
 
@@ -179,16 +179,11 @@ class ToolboxRunner(Runner):
             replace_text(path.with_name(LAST), f"{path.name}\n")
 
     def load_checkpoint(self, filename: str, *, partly: bool = False, **_: Any) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Load a checkpoint's weights; one that does not fit is refused with the keys that differ.
-
-        With `partly`, networks that the checkpoint does not hold keep their initial weights.
-        """
+        """Load weights; what does not fit is refused. With `partly`, networks that are not held keep theirs."""
         return self._take(read_checkpoint(filename), filename, partly=partly)
 
     def _take(self, checkpoint: dict[str, Any], filename: str, *, partly: bool = False) -> dict[str, Any]:
-        if not isinstance(checkpoint.get("state_dict"), dict):
-            raise UserError(f"{filename}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
-        check_state(checkpoint["state_dict"], filename, self.algorithm)
+        check_state(checkpoint.get("state_dict"), filename, self.algorithm)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         absent = load_portable_state(self.algorithm, checkpoint["state_dict"], str(filename), partly=partly)
         needed = [slot for slot in absent if slot in self.algorithm.networks]
@@ -240,7 +235,8 @@ class ToolboxRunner(Runner):
             source = source_of(given)
             if source.file.suffix == ".pth" and source.file.is_file() and not source.network:
                 checkpoint = read_weights(source.file)
-                if "algorithm" in (checkpoint.get("meta") or {}):
+                meta = checkpoint.get("meta")
+                if isinstance(meta, Mapping) and "algorithm" in meta:
                     checkpoint["state_dict"] = beginning(self.algorithm, checkpoint["state_dict"], raw=source.raw)
                     self._take(checkpoint, given, partly=True)
                     return
@@ -263,18 +259,18 @@ class ToolboxRunner(Runner):
 
     def _continue(self, checkpoint: dict[str, Any], filename: str) -> None:
         check_resumable(checkpoint, filename, self.algorithm, self.optimizers)
+        if not (beside := hash_file(Path(filename))).is_file():
+            self.logger.warning("%s is not verified: no %s lies beside it", filename, beside.name)
         meta, ranks = checkpoint["meta"], checkpoint["ranks"]
         if self.rank < len(ranks):
             checkpoint["state_dict"].update(ranks[self.rank]["own"])
         self._take(checkpoint, filename)
         loop: Any = self.train_loop
         loop._iter = meta["iter"]
-        now = {"batch_size": self.train_dataloader.batch_size, "world_size": self.world_size}
-        for name, value in now.items():
+        text = "%s was %s and is %s: the order of data differs from here on"
+        for name, value in (("batch_size", self.train_dataloader.batch_size), ("world_size", self.world_size)):
             if meta[name] != value:
-                self.logger.warning(
-                    "%s was %s and is %s: the order of data differs from here on", name, meta[name], value
-                )
+                self.logger.warning(text, name, meta[name], value)
         self.message_hub.load_state_dict(message_hub_state(checkpoint["message_hub"]))
         settings = {"optim_wrapper": self.optimizer_settings, "param_scheduler": self.schedules}
         restore_optimizers(self.optimizers, self.running, checkpoint, settings, self.logger)
