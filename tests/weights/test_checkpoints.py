@@ -221,3 +221,17 @@ def test_a_resumed_runs_report_keeps_the_rows_of_earlier_phases(tmp_path: Path) 
     assert command("train", file, "--resume") == 0
     rows = json.loads((tmp_path / "run" / "report.json").read_text())["rows"]
     assert list(rows) == ["do nothing", "first (3 iterations)", "second (6 iterations)"]
+
+
+def test_bits_that_flipped_in_a_checkpoint_without_its_sha_256_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    write_checkpoint({"state_dict": {"x": torch.full((100,), 1.5)}}, path)
+    hash_file(path).unlink()
+    assert read_checkpoint(path)["state_dict"]["x"].unique().item() == 1.5
+    content = bytearray(path.read_bytes())
+    at = content.find(torch.full((4,), 1.5).numpy().tobytes())
+    content[at + 2] ^= 1
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["state_dict"]["x"][0] != 1.5  # torch does not notice
+    with pytest.raises(UserError, match=r"a\.pth: is damaged: its record .*/data/0 has another checksum"):
+        read_checkpoint(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from torch.nn.utils import spectral_norm as old_spectral_norm
 from torch.nn.utils.parametrizations import spectral_norm
 
 from runs import command, sr_config, write_config
-from toolbox.assembly.export import load_exported
+from toolbox.assembly.build import build_generators
+from toolbox.assembly.export import export, load_exported
+from toolbox.config import Config
 from toolbox.io.errors import UserError
 from toolbox.io.images import images_to_float, read_image, tensor_to_image, write_image
+from toolbox.weights.file import description_file
 from toolbox.weights.importing import import_state, load_network, read_imported
 from toolbox.weights.state_layout import without_spectral_norm
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
@@ -185,3 +189,19 @@ def test_export_refuses_what_it_cannot_translate(tmp_path: Path, capsys: pytest.
     ):
         assert command("export", *arguments) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_description_of_absurd_sizes_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    generator = {"type": "RRDBNet", "width": 8, "blocks": 1, "growth": 4}
+    algorithm = {"type": "SRGAN", "generator": generator}
+    config = Config({"model": algorithm}, tmp_path / "run.yaml")
+    built: Any = build_generators(algorithm)
+    saved({"state_dict": prefixed(built.generator.state_dict(), "generator.")}, tmp_path / "a.pth")
+    (weights,) = export(config, tmp_path / "a.pth", tmp_path / "out.pth")
+    assert load_exported(weights)
+    description = json.loads(description_file(weights).read_text())
+    for name, value in (("width", 1_000_000), ("blocks", 1_000_000_000)):
+        description["model"]["generator"] = {**generator, name: value}
+        description_file(weights).write_text(json.dumps(description))
+        with pytest.raises(UserError, match=r"out\.pth\.json: model\.generator is a network of more than .* numbers"):
+            load_exported(weights)

@@ -172,7 +172,9 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
         if isinstance(first, torch.Tensor):
             shapes = sorted({tuple(sample[key].shape) for sample in samples})
             if len(shapes) > 1:
-                shown = ", ".join("x".join(map(str, shape)) for shape in shapes[:3])
+                plain = first.dtype == torch.uint8 and first.dim() == 3  # (H, W, C): the channels say nothing
+                sizes = sorted({shape[:2] for shape in shapes}) if plain else shapes
+                shown = ", ".join("x".join(map(str, size)) for size in sizes[:3])
                 pictures = first.dim() > 1
                 way = "add RandomCrop or Resize to the transforms, or set" if pictures else "make them alike, or set"
                 raise UserError(f"a batch holds '{key}' of unequal sizes ({shown}); {way} batch_size: 1")

@@ -56,6 +56,8 @@ def check_resumable(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Modu
 
 def check_state(state: Any, file: str, algorithm: nn.Module) -> None:
     """Refuse the state of a model whose counters or weights are of other types. Raises UserError."""
+    if state is None:
+        raise UserError(f"{file}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
     try:
         _check_state(_is(state, Mapping, "state_dict"), algorithm, "state_dict")
     except Wrong as error:
@@ -78,12 +80,13 @@ def _check_meta(checkpoint: Mapping[str, Any]) -> None:
         _counts(meta.get(key), f"meta.{key}")
     if not meta["iter"] <= LONGEST:
         raise Wrong(f"meta.iter is {meta['iter']:.3g}, more than any run has")
-    for key in ("schedules", "optimizers"):
-        for group, each in _is(meta.get(key, {} if key == "optimizers" else None), Mapping, f"meta.{key}").items():
-            _is(each, (Mapping, list), f"meta.{key}.{group}")
-            if key == "optimizers":
-                kind = _is(each.get("optimizer"), Mapping, f"meta.{key}.{group}.optimizer").get("type")
-                _is(kind, str, f"meta.{key}.{group}.optimizer.type")
+    for group, each in _is(meta.get("schedules"), Mapping, "meta.schedules").items():
+        for number, schedule in enumerate(_is(each, list, f"meta.schedules.{group}")):
+            _settings(_is(schedule, Mapping, f"meta.schedules.{group}.{number}"), f"meta.schedules.{group}.{number}")
+    for group, each in _is(meta.get("optimizers", {}), Mapping, "meta.optimizers").items():
+        place = f"meta.optimizers.{group}"
+        _settings(each, place)
+        _is(_is(_is(each, Mapping, place).get("optimizer"), Mapping, f"{place}.optimizer").get("type"), str, place)
     for group, states in checkpoint["param_schedulers"].items():
         place = f"param_schedulers.{group}"
         if len(_is(states, list, place)) != len(meta["schedules"].get(group) or []):
@@ -96,6 +99,15 @@ def _check_meta(checkpoint: Mapping[str, Any]) -> None:
             for key in ("base_values", "_last_value"):
                 for value in _is(state.get(key), list, f"{here}.{key}"):
                     _number(value, f"{here}.{key}")
+
+
+def _settings(value: Any, place: str) -> None:
+    """What a config can say: text, numbers, and lists and dictionaries of them."""
+    if isinstance(value, (Mapping, list, tuple)):
+        for key, each in value.items() if isinstance(value, Mapping) else enumerate(value):
+            _settings(each, f"{place}.{key}")
+    else:
+        _is(value, (str, int, float, type(None)), place)
 
 
 def _check_state(state: Mapping[str, Any], algorithm: nn.Module, place: str) -> None:
@@ -124,16 +136,20 @@ def _check_optimizer(checkpoint: Mapping[str, Any], name: str, optimizer: Any) -
         parameters += now["params"]
         _number(group.get("lr"), f"{here}.lr")
         for key in (key for key in group if key in now and key != "params"):
+            _settings(group[key], f"{here}.{key}")
             _like(now[key], group[key], f"{here}.{key}")
         for key in ("initial_lr", "scaled"):
             _number(group.get(key, 1.0), f"{here}.{key}")
     told = (checkpoint["meta"].get("optimizers") or {}).get(name, {}).get("optimizer", {}).get("type")
-    kinds: dict[str, type] | None = None
+    kinds: dict[str, tuple[type, bool]] | None = None
     for number, moments in _is(saved.get("state"), Mapping, f"{place}.state").items():
         here = f"{place}.state.{number!r:.40}"
         if type(number) is not int or not 0 <= number < len(parameters):
             raise Wrong(f"{here} belongs to no parameter")
-        own = {key: type(value) for key, value in _is(moments, Mapping, here).items()}
+        own = {
+            key: (type(value), getattr(value, "shape", None) == ())
+            for key, value in _is(moments, Mapping, here).items()
+        }
         if kinds is not None and kinds != own:
             raise Wrong(f"{here} has other moments than the parameter before it")
         kinds = own
@@ -200,13 +216,17 @@ def _like(own: Any, found: Any, place: str) -> None:
         for key in (key for key in found if key not in own):
             _is(found[key], (Tensor, Mapping, list, int, float, str), f"{place}.{key}")
     elif isinstance(own, (list, tuple)):
+        if isinstance(own, tuple) and len(_is(found, (list, tuple), place)) != len(own):
+            raise Wrong(f"{place} has {len(found)} values and not {len(own)}")
         for number, value in enumerate(_is(found, (list, tuple), place)):
             _like(own[0] if own else value, value, f"{place}.{number}")
             _is(value, (Tensor, Mapping, list, tuple, int, float, str), f"{place}.{number}")
     elif isinstance(own, str):
         _is(found, str, place)
-    elif isinstance(own, bool) or own is None:
-        _is(found, (bool, int, float, type(None), Tensor), place)
+    elif isinstance(own, bool):
+        _is(found, (bool, type(None)), place)
+    elif own is None:
+        _is(found, (int, float, str, type(None), Tensor), place)
     elif isinstance(own, int):
         _number(found, place)
         if own >= 0 and found < 0:

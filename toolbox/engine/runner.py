@@ -32,7 +32,7 @@ from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
-from toolbox.weights.checkpoint import LAST, checkpoints, read_checkpoint, sweep, write_checkpoint
+from toolbox.weights.checkpoint import LAST, checkpoints, hash_file, read_checkpoint, sweep, write_checkpoint
 from toolbox.weights.state import load_portable_state, portable_state
 
 
@@ -195,9 +195,7 @@ class ToolboxRunner(Runner):
 
     def take(self, checkpoint: dict[str, Any], filename: str, *, partly: bool = False) -> dict[str, Any]:
         """Load a checkpoint that was read, as `load_checkpoint` does; returns it."""
-        if not isinstance(checkpoint.get("state_dict"), dict):
-            raise UserError(f"{filename}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
-        check_state(checkpoint["state_dict"], filename, self.algorithm)
+        check_state(checkpoint.get("state_dict"), filename, self.algorithm)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         absent = load_portable_state(self.algorithm, checkpoint["state_dict"], str(filename), partly=partly)
         needed = [slot for slot in absent if slot in self.algorithm.networks]
@@ -249,6 +247,8 @@ class ToolboxRunner(Runner):
 
     def _continue(self, checkpoint: dict[str, Any], filename: str) -> None:
         check_resumable(checkpoint, filename, self.algorithm, self.optimizers)
+        if not (beside := hash_file(Path(filename))).is_file():
+            self.logger.warning("%s is not verified: no %s lies beside it", filename, beside.name)
         meta, ranks = checkpoint["meta"], checkpoint["ranks"]
         if self.lasting and meta.get("lasting"):
             refuse_changes(filename, meta["lasting"], self.lasting, self.logger)
@@ -257,12 +257,10 @@ class ToolboxRunner(Runner):
         self.take(checkpoint, filename)
         loop: Any = self.train_loop
         loop._iter = meta["iter"]
-        now = {"batch_size": self.train_dataloader.batch_size, "world_size": self.world_size}
-        for name, value in now.items():
+        text = "%s was %s and is %s: the order of data differs from here on"
+        for name, value in (("batch_size", self.train_dataloader.batch_size), ("world_size", self.world_size)):
             if meta[name] != value:
-                self.logger.warning(
-                    "%s was %s and is %s: the order of data differs from here on", name, meta[name], value
-                )
+                self.logger.warning(text, name, meta[name], value)
         self.message_hub.load_state_dict(message_hub_state(checkpoint["message_hub"]))
         settings = {"optim_wrapper": self.optimizer_settings, "param_scheduler": self.schedules}
         restore_optimizers(self.optimizers, self.running, checkpoint, settings, self.logger)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolbox.io.errors import UserError
+from toolbox.io.files import refuse_special, special_kind
 
 SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".avifs", ".heic", ".heif", ".hif"),
@@ -70,6 +71,7 @@ def search(root: str | os.PathLike[str], without: Sequence[Path] = ()) -> Found:
         UserError: `root` is no folder, or a folder below it cannot be read.
     """
     found = Found(Path(root))
+    refuse_special(found.root)
     if not found.root.is_dir():
         raise UserError(f"{root}: {'is a file, not a folder' if found.root.exists() else 'no such folder'}")
     apart = {each.resolve() for each in without}

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from toolbox.io.errors import UserError
+
 
 class ImagePool(nn.Module):
     """Keeps up to `size` images; once full, each image that comes is swapped for an old one half of the time.
@@ -50,7 +52,13 @@ class ImagePool(nn.Module):
         return {"images": [image.cpu() for image in self.images]}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Restore the pooled images; each comes to the device of the fakes when it is drawn."""
+        """Restore the pooled images; each comes to the device of the fakes when it is drawn.
+
+        Raises:
+            UserError: they are no images.
+        """
+        if not all(isinstance(image, Tensor) and image.dim() >= 3 for image in state["images"]):
+            raise UserError("a pool of images holds something else")
         self.images = list(state["images"])
 
     def _apply(self, fn: Any, recurse: bool = True) -> ImagePool:

@@ -104,7 +104,7 @@ def beginning(algorithm: Algorithm, state: Mapping[str, Any], *, raw: bool = Fal
             if raw or slot not in algorithm.averaged:
                 del result[key]
     warm = [slot for slot in algorithm.averaged if any(key.startswith(f"{slot}.") for key in result)]
-    if "_extra_state" in result:  # the counters of that run, which `restart` puts back
+    if isinstance(result.get("_extra_state"), Mapping):  # the counters of that run, which `restart` puts back
         result["_extra_state"] = {**result["_extra_state"], "warm": warm}
     return result
 
@@ -130,7 +130,8 @@ def _state_for(network: nn.Module, source: Source, slot: str) -> dict[str, Any]:
     file, name = source.file, source.network
     if file.suffix == ".pth" and file.is_file() and not description_file(file).is_file():
         checkpoint = read_weights(file)
-        if "algorithm" in (checkpoint.get("meta") or {}):
+        meta = checkpoint.get("meta")
+        if isinstance(meta, Mapping) and "algorithm" in meta:
             return under_parametrizations(network, _trained(checkpoint, source))
     if (name or source.raw) and not file.is_file():
         raise UserError(f"{source}: there is no file {file}; run what makes it, or name another")

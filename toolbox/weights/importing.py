@@ -66,7 +66,7 @@ def load_network(weights: Path, *, output: str | None = None) -> nn.Module:
 def _built(component: type, found: Imported) -> nn.Module:
     """The network with the file's weights; the shapes are compared before memory is taken for them."""
     arguments = {name: value for name, value in found.config.items() if name != "type"}
-    with torch.device("meta"), _Unfilled():
+    with torch.device("meta"), Unfilled():
         outline: nn.Module = component(**arguments)
     problem = misfit(outline, found.state)
     if problem:
@@ -80,7 +80,7 @@ def _built(component: type, found: Imported) -> nn.Module:
     return whole
 
 
-class _Unfilled(TorchFunctionMode):
+class Unfilled(TorchFunctionMode):
     """Leaves initial weights out, which would be thrown away: two seconds for RRDBNet of 23 blocks."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -83,5 +83,8 @@ def load_portable_state(model: nn.Module, state: Mapping[str, Any], source: str,
     for key, value in state.items():
         head, _, tail = key.partition(".")
         renamed[f"{head}.module.{tail}" if head in wrapped else key] = value
-    model.load_state_dict(renamed, strict=False)  # strictness was above: only losses and absent children are missing
+    try:  # strictness was above: only losses and absent children are missing
+        model.load_state_dict(renamed, strict=False)
+    except (UserError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:  # a module's own
+        raise UserError(f"{source}: its state cannot be restored ({' '.join(str(error).split())[:120]})") from error
     return absent
