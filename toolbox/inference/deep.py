@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from toolbox.io.errors import UserError
+from toolbox.io.files import open_regular
 
 _READ = ("PNG", "JPEG2000", "PPM", "TIFF")
 
@@ -23,7 +24,7 @@ def declared_depth(path: Path, image: Image.Image) -> int:
         [(tile[0], tile[-1]) for tile in getattr(image, "tile", [])]
     )  # such as ("raw", "RGB;16B"), ("SGI16", …)
     deep = image.mode.startswith("I") or ";16" in tiles or "SGI16" in tiles
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(4096)
     if image.format == "PNG":
         deep = start[24] == 16
@@ -60,7 +61,7 @@ def read_deep(path: Path, image: Image.Image) -> tuple[np.ndarray, bool]:
 
 
 def _png_colour(path: Path) -> int:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(26)[25]
 
 
@@ -81,7 +82,7 @@ def decoded_tiff(path: Path) -> np.ndarray:
 
 def _pnm_header(path: Path) -> tuple[int, int, int, int, int]:
     """Width, height, highest level, offset of the pixels and channels; levels of 1 for a bitmap."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(4096)
     token = rb"(?:\s+|#[^\n]*\n)+"
     found = re.match(rb"P([56])" + token + rb"(\d+)" + token + rb"(\d+)" + token + rb"(\d+)\s", start)

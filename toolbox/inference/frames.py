@@ -16,6 +16,7 @@ from toolbox.inference.picture import Picture, check_header, picture_of, tiff_pi
 from toolbox.inference.picture_write import as_image, check, in_type, options, whole, write_tiff, written_format
 from toolbox.inference.tiff import open_tiff, pages_of, pillow_pages, pillow_reads, require_tifffile
 from toolbox.io.errors import UserError
+from toolbox.io.files import open_regular
 from toolbox.io.images import MAX_PIXELS, naming, open_safely
 
 _SHOWN = 100.0
@@ -51,7 +52,7 @@ def read_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Frames:
     Raises:
         UserError: naming the file, as `read_picture` does.
     """
-    with naming(path), path.open("rb") as file:
+    with naming(path), open_regular(path) as file:
         try:
             opened = open_safely(file)
         except Image.UnidentifiedImageError:

@@ -12,6 +12,7 @@ from toolbox.inference.deep import declared_depth
 from toolbox.inference.picture import FRAMES, RAISE, check_header, is_bilevel
 from toolbox.inference.tiff import check_limit, open_tiff, pages_of, pillow_pages, pillow_reads, refuse_system
 from toolbox.io.errors import UserError
+from toolbox.io.files import open_regular
 from toolbox.io.images import MAX_PIXELS, naming, open_safely
 
 
@@ -39,7 +40,7 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
     Raises:
         UserError: naming the file that is missing, no picture, too large, or of a kind that is not kept.
     """
-    with naming(path), path.open("rb") as file:
+    with naming(path), open_regular(path) as file:
         start = file.read(4)
         file.seek(0)
         try:

@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin
 
+from toolbox.io.files import open_regular
+
 COLOUR_CHUNKS = (b"cICP", b"cHRM", b"gAMA", b"sRGB")
 """How PNG says what its numbers mean; kept from PNG to PNG. PNG specification, third edition, section 11.3.2."""
 _XMP_KEY = "XML:com.adobe.xmp"
@@ -65,7 +67,7 @@ def read_metadata(image: Image.Image, path: Path) -> Metadata:
 
 def _colour_chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
     """The chunks of a whole PNG that say what its colours are; they stand before the pixels."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(8)
         while True:
             size, name = struct.unpack(">I4s", file.read(8))

@@ -151,7 +151,7 @@ def check_header(path: Path, image: Image.Image, size: int, max_pixels: int) -> 
 
 
 def _dds_caps(path: Path) -> int:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return int.from_bytes(file.read(116)[112:], "little")
 
 

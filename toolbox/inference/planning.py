@@ -12,6 +12,7 @@ from toolbox.inference.formats import NAMES, Format, format_named, format_of, pr
 from toolbox.inference.header import Header, read_header
 from toolbox.inference.tiff import require_tifffile
 from toolbox.io.errors import UserError, did_you_mean
+from toolbox.io.files import refuse_special
 from toolbox.io.images import MAX_PIXELS
 from toolbox.io.search import Found, nothing_in, search
 
@@ -121,6 +122,7 @@ def _sources(inputs: Sequence[Path], folder: Path, suffix: str, made: Plan) -> l
         elif given.exists():
             sources.append((given, Path(given.name)))
         else:
+            refuse_special(given)
             raise UserError(f"{given}: there is no such image or folder")
     return sources
 

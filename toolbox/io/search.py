@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import refuse_special
+from toolbox.io.files import refuse_special, special_kind
 
+logger = logging.getLogger("toolbox")
 SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".avifs", ".heic", ".heif", ".hif"),
     *(".tif", ".tiff", ".gif", ".bmp", ".dib", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
@@ -87,6 +89,9 @@ def find_images(root: str | os.PathLike[str]) -> list[Path]:
     Raises UserError where `root` is no folder or holds no image.
     """
     found = search(root)
+    for path in (*found.others, *found.links):
+        if kind := special_kind(path):
+            logger.warning("%s: is %s, no image; it is passed over", path, kind)
     if not found.images:
         raise nothing_in(found)
     return found.images
