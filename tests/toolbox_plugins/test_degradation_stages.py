@@ -124,7 +124,9 @@ def test_choices_follow_their_weights() -> None:
 
 
 def test_sizes_that_the_scale_does_not_divide_and_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="height 33 and width 32 must be multiples of 4; crop to 32x32 first"):
+    with pytest.raises(
+        ValueError, match="height 33 and width 32 must be multiples of 4 to shrink by 4; crop to 32x32 first"
+    ):
         Stages(stages={"end": FinalResize()}, scale=4)(torch.rand(1, 3, 33, 32), rng())
     with pytest.raises(UserError, match="weights: 'blr' is no stage; did you mean 'blur'"):
         OneOf(stages={"blur": Blur()}, weights={"blr": 1.0})

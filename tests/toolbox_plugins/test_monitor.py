@@ -14,12 +14,14 @@ from PIL import Image
 from torch.optim import Adam
 
 from live_memory import peak_of
+from toolbox import Output
 from toolbox.assembly.build import build_algorithm
 from toolbox.engine.optimizers import parameter_groups
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 from toolbox.testing.objective import LeastSquares
 from toolbox.testing.training import assemble, batch_for, optimizers_for
+from toolbox.training.precision import networks_in
 from toolbox_plugins.monitor.curves import MOST, Curves
 from toolbox_plugins.monitor.dashboard import draw
 from toolbox_plugins.monitor.hook import HealthMonitor
@@ -188,7 +190,7 @@ def test_a_look_computes_in_the_precision_of_the_step() -> None:
     seen: list[torch.dtype] = []
     algorithm.generator.conv_last.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
     with aside(algorithm):
-        rough = health(algorithm, batch_for(algorithm), (), lambda: torch.autocast("cpu", dtype=torch.bfloat16))
+        rough = health(algorithm, batch_for(algorithm), (), lambda: networks_in(torch.bfloat16))
         exact = health(algorithm, batch_for(algorithm))
     assert seen == [torch.bfloat16, torch.float32]
     assert rough.keys() == exact.keys() and all(value.dtype == torch.float32 for value in rough.values())
@@ -197,7 +199,7 @@ def test_a_look_computes_in_the_precision_of_the_step() -> None:
 
 def test_the_frames_of_clips_count_as_pictures() -> None:
     algorithm: Any = SimpleNamespace(
-        judged={"discriminator": ("real", "fake")}, outputs={"fake": ("source", "generator")}
+        judged={"discriminator": ("real", "fake")}, outputs={"fake": Output("source", "generator", keeps_colors=False)}
     )
     clips = {name: torch.rand(2, 3, 3, 16, 16) for name in ("real", "fake", "source")}
     frames = {name: value.flatten(0, 1) for name, value in clips.items()}

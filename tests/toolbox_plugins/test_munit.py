@@ -23,7 +23,7 @@ from toolbox.testing import (
 )
 from toolbox.testing.networks import TinyDecoder, TinyStyleEncoder
 from toolbox.training.algorithm import Algorithm
-from toolbox.weights.importing import import_generator_state, load_network
+from toolbox.weights.importing import import_state, load_network
 from toolbox_plugins.gan_variants.lsgan import LSGAN
 from toolbox_plugins.munit.algorithm import MUNIT
 from toolbox_plugins.munit.content_encoder import MUNITContentEncoder
@@ -154,7 +154,7 @@ def test_each_network_of_the_algorithm_is_found_in_an_official_file(tmp_path: Pa
     }
     for kind, network in networks.items():
         for domain, half in halves.items():
-            state = import_generator_state(file, network, slot=f"{kind}_{domain}")
+            state = import_state(file, network, slot=f"{kind}_{domain}")
             network.load_state_dict(state)
             assert all(any(value is theirs or torch.equal(value, theirs) for theirs in half.values())
                        for value in state.values())  # fmt: skip

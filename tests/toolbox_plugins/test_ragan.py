@@ -79,10 +79,10 @@ def test_the_generators_step_goes_back_through_the_fakes_alone_and_means_the_sam
     seen: list[tuple[int, bool]] = []
     note = lambda _, given, made: seen.append((len(made[0]), made[0].requires_grad))  # noqa: E731
     handle = model.discriminator.register_forward_hook(note)
-    found = torch.autograd.grad(model.adversarial("discriminator", real, fake), fake)[0]
+    found = torch.autograd.grad(model.adversarial("discriminator", real, fake)[0], fake)[0]
     handle.remove()
     assert seen == [(2, False), (2, True)]
-    real_logits, fake_logits = model.judge("discriminator", real, fake)
+    real_logits, fake_logits = (heads["adversarial"] for heads in model.judge("discriminator", real, fake))
     wanted = torch.autograd.grad(model.variants["discriminator"].g_loss(fake_logits, real_logits), fake)[0]
     assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-7)
 

@@ -74,16 +74,17 @@ def constructor_parameters(component: type) -> tuple[dict[str, tuple[inspect.Par
         signature = inspect.signature(init)
     except (TypeError, ValueError):  # a constructor in C says nothing of itself
         return {}, True
-    if init is object.__init__ or _refuses_all(init):
+    if init is object.__init__ or _refuses_all(component):
         return {}, False
     named = [p for p in list(signature.parameters.values())[1:] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     return {p.name: (p, _annotation(p, init)) for p in named}, open_ended
 
 
-def _refuses_all(init: Any) -> bool:
-    """Whether this is `torch.nn.Module.__init__`, which takes `**kwargs` only to refuse them."""
-    return init.__qualname__ == "Module.__init__" and init.__module__.startswith("torch.nn")
+def _refuses_all(component: type) -> bool:
+    """Whether the constructor is that of `torch.nn.Module`, wrapped or not: it takes `**kwargs` only to refuse them."""
+    owner = next(base for base in component.__mro__ if "__init__" in vars(base))
+    return owner.__qualname__ == "Module" and owner.__module__.startswith("torch.nn")
 
 
 def _annotation(parameter: inspect.Parameter, init: Any) -> Any:

@@ -246,12 +246,13 @@ class ToolboxRunner(Runner):
         self._continue(read_checkpoint(filename), filename)
 
     def _continue(self, checkpoint: dict[str, Any], filename: str) -> None:
+        meta = checkpoint.get("meta")
+        if self.lasting and isinstance(meta, Mapping) and isinstance(meta.get("lasting"), Mapping):
+            refuse_changes(filename, meta["lasting"], self.lasting, self.logger)
         check_resumable(checkpoint, filename, self.algorithm, self.optimizers)
         if not (beside := hash_file(Path(filename))).is_file():
             self.logger.warning("%s is not verified: no %s lies beside it", filename, beside.name)
         meta, ranks = checkpoint["meta"], checkpoint["ranks"]
-        if self.lasting and meta.get("lasting"):
-            refuse_changes(filename, meta["lasting"], self.lasting, self.logger)
         if self.rank < len(ranks):
             checkpoint["state_dict"].update(ranks[self.rank]["own"])
         self.take(checkpoint, filename)
