@@ -76,6 +76,11 @@ def mutations(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"{'.'.join(map(str, chosen))} ({what})", damaged
 
 
+DEEP: dict[str, Any] = {}
+for _ in range(60):
+    DEEP = {"model": DEEP}
+
+
 def test_eighty_damaged_checkpoints_are_resumed_or_refused_in_one_line(
     run: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,6 +109,9 @@ def test_eighty_damaged_checkpoints_are_resumed_or_refused_in_one_line(
         ("meta.iter", -1, r"meta\.iter is negative"),
         ("meta.iter", 10**15, r"meta\.iter is 1e\+15, more than any run has"),
         ("meta", {}, r"meta\.iter is None and no int, .*; nor can a new one begin with it"),
+        ("meta.lasting", {"model": {"ema": torch.ones(2)}}, r"meta\.lasting\.model\.ema is .* and no str"),
+        ("meta.lasting", DEEP, r"meta\.lasting\.model\.model\..* is nested more than 50 levels deep"),
+        ("meta.schedules", {"generator": [DEEP]}, r"meta\.schedules\.generator\.0\..* is nested more than 50"),
         ("ranks", [{"own": {}, "random": {}}], r"ranks\.0\.random is no state of random numbers \('python'\)"),
         ("optimizer.generator.param_groups", [], "has 0 groups of parameters and the config 1"),
         ("optimizer.generator.state", {99: {"step": 1}}, r"state\.99 belongs to no parameter"),

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from made_up_features import Doubles, maps
+from torch import nn
 
 from toolbox.io.errors import UserError
+from toolbox.training.precision import at_precision, networks_in
 from toolbox_plugins.losses.activation_lists import FeatureMatchingLoss, MomentLoss
 from toolbox_plugins.losses.luminance import LowPassLuminanceLoss, luminance
 from toolbox_plugins.losses.patch_nce import PatchNCELoss
@@ -104,6 +106,10 @@ def test_total_variation_of_published_scale_is_its_sum_over_pixels():
 
 def test_the_kl_loss_is_the_mean_square():
     assert KLLoss()(torch.tensor([[1.0, -3.0]])).item() == 5.0
+    encoder = at_precision(nn.Linear(1, 4, bias=False))
+    nn.init.constant_(encoder.weight, 300.0)
+    with networks_in(torch.float16):
+        assert KLLoss()(encoder(torch.ones(1, 1))).item() == 90_000.0, "float16 would overflow"
     assert torch.autograd.gradcheck(KLLoss(), (maps(2, 3),))
 
 

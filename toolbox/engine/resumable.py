@@ -6,11 +6,13 @@ A checkpoint may be whole on the disk and yet wrong inside: written by another v
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 
+from toolbox.config.yaml_loader import MAX_DEPTH
 from toolbox.engine.random_state import restore_random_state, undisturbed
 from toolbox.io.errors import UserError
 from toolbox.weights.state import OWN, portable_state
@@ -31,25 +33,40 @@ class Wrong(Exception):
 
 
 def check_resumable(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Module, optimizers: Any) -> None:
-    """Refuse a checkpoint that a run cannot continue from.
+    """Refuse a checkpoint of this model that a run cannot continue from; what `check_written` looks at is right.
 
     Raises:
         UserError: one line, which says whether a new run can at least begin with its weights.
     """
-    try:
+    with _refusing(checkpoint, file, algorithm):
+        _check_state(checkpoint["state_dict"], algorithm, "state_dict")
+        for name in optimizers.keys():  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
+            _check_optimizer(checkpoint, name, optimizers[name].optimizer)
+        _check_ranks(checkpoint["ranks"], algorithm)
+
+
+def check_written(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Module) -> None:
+    """Refuse a checkpoint that no run of whatever model can have written.
+
+    Raises:
+        UserError: one line, which says whether a new run can at least begin with its weights.
+    """
+    with _refusing(checkpoint, file, algorithm):
         missing = [key for key in PARTS if key not in checkpoint]
         if missing:
             raise Wrong(f"holds no {', '.join(sorted(missing))}")
         for key, kind in PARTS.items():
             _is(checkpoint[key], kind, key)
         _check_meta(checkpoint)
-        _check_state(checkpoint["state_dict"], algorithm, "state_dict")
-        for name in optimizers.keys():  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
-            _check_optimizer(checkpoint, name, optimizers[name].optimizer)
         _check_hub(checkpoint["message_hub"])
-        _check_ranks(checkpoint["ranks"], algorithm)
         for row, values in _is(checkpoint.get("report", {}), Mapping, "report").items():
             _is(values, Mapping, f"report.{row}")
+
+
+@contextmanager
+def _refusing(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Module) -> Iterator[None]:
+    try:
+        yield
     except Wrong as error:
         raise UserError(f"{file}: {error}, so a run cannot continue from it; {_rest(checkpoint, algorithm)}") from None
 
@@ -80,6 +97,7 @@ def _check_meta(checkpoint: Mapping[str, Any]) -> None:
         _counts(meta.get(key), f"meta.{key}")
     if not meta["iter"] <= LONGEST:
         raise Wrong(f"meta.iter is {meta['iter']:.3g}, more than any run has")
+    _settings(_is(meta.get("lasting") or {}, Mapping, "meta.lasting"), "meta.lasting")
     for group, each in _is(meta.get("schedules"), Mapping, "meta.schedules").items():
         for number, schedule in enumerate(_is(each, list, f"meta.schedules.{group}")):
             _settings(_is(schedule, Mapping, f"meta.schedules.{group}.{number}"), f"meta.schedules.{group}.{number}")
@@ -101,11 +119,13 @@ def _check_meta(checkpoint: Mapping[str, Any]) -> None:
                     _number(value, f"{here}.{key}")
 
 
-def _settings(value: Any, place: str) -> None:
-    """What a config can say: text, numbers, and lists and dictionaries of them."""
+def _settings(value: Any, place: str, levels: int = MAX_DEPTH) -> None:
+    """What a config can say: text, numbers, and lists and dictionaries of them, nested as a config can be."""
+    if not levels:
+        raise Wrong(f"{place:.60} is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, (Mapping, list, tuple)):
         for key, each in value.items() if isinstance(value, Mapping) else enumerate(value):
-            _settings(each, f"{place}.{key}")
+            _settings(each, f"{place}.{key}", levels - 1)
     else:
         _is(value, (str, int, float, type(None)), place)
 

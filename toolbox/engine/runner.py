@@ -25,7 +25,7 @@ from toolbox.engine.distributed import average_buffers, local_rank
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.rank_state import message_hub_state, rank_states
-from toolbox.engine.resumable import check_resumable, check_state
+from toolbox.engine.resumable import check_resumable, check_state, check_written
 from toolbox.engine.resuming import restore_optimizers
 from toolbox.engine.schedules import completed
 from toolbox.io.errors import ConfigError, UserError
@@ -246,13 +246,13 @@ class ToolboxRunner(Runner):
         self._continue(read_checkpoint(filename), filename)
 
     def _continue(self, checkpoint: dict[str, Any], filename: str) -> None:
-        meta = checkpoint.get("meta")
-        if self.lasting and isinstance(meta, Mapping) and isinstance(meta.get("lasting"), Mapping):
+        check_written(checkpoint, filename, self.algorithm)
+        meta, ranks = checkpoint["meta"], checkpoint["ranks"]
+        if self.lasting and meta.get("lasting"):
             refuse_changes(filename, meta["lasting"], self.lasting, self.logger)
         check_resumable(checkpoint, filename, self.algorithm, self.optimizers)
         if not (beside := hash_file(Path(filename))).is_file():
             self.logger.warning("%s is not verified: no %s lies beside it", filename, beside.name)
-        meta, ranks = checkpoint["meta"], checkpoint["ranks"]
         if self.rank < len(ranks):
             checkpoint["state_dict"].update(ranks[self.rank]["own"])
         self.take(checkpoint, filename)
