@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from toolbox.config import Config, apply_options, check_structure, load_config
+from toolbox.config.check import Check
 from toolbox.config.structure import REFUSED, REQUIRED, SECTIONS
 from toolbox.io.errors import ConfigError
 
@@ -236,3 +239,20 @@ def test_the_file_that_wrote_the_wrong_key_is_named(tmp_path: Path, monkeypatch:
     Path("base.yaml").write_text("model: {type: A}\ntrain_cfg: {max_iters: 5}")
     assert refusal(load_config("c.yaml")).startswith("c.yaml: resume: ")
     assert "--cfg-options: train_cfg.val_intervall: " in refusal(load_config("c.yaml", options))
+
+
+@pytest.mark.parametrize(
+    ("names", "pool", "refuses"),
+    [
+        (("discriminator/domain/fake", "label"), 50, True),
+        (("discriminator/domain/fake", "label"), 0, False),
+        (("discriminator/domain/fake",), 50, False),
+        (("discriminator/domain/real", "label"), 50, False),
+    ],
+)
+def test_a_pools_older_fakes_meet_no_values_of_the_batch(names: tuple[str, ...], pool: int, refuses: bool) -> None:
+    algorithm = SimpleNamespace(judge_roles={"domain": [names]}, adversaries={"discriminator": ("real", "fake")})
+    model = {"discriminator": {"type": "A", "pool": pool}, "losses": {"domain": {"type": "CrossEntropy"}}}
+    told = r"older than what model\.losses\.domain compares them with; leave it out"
+    with pytest.raises(ConfigError, match=told) if refuses else nullcontext():
+        Check(Config({"model": model}, Path("c.yaml"))).fakes_of_the_batch(model, "domain", algorithm)

@@ -79,6 +79,9 @@ def mutations(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 DEEP: dict[str, Any] = {}
 for _ in range(60):
     DEEP = {"model": DEEP}
+DOUBLED: Any = 1
+for _ in range(30):
+    DOUBLED = {"a": DOUBLED, "b": DOUBLED}
 
 
 def test_eighty_damaged_checkpoints_are_resumed_or_refused_in_one_line(
@@ -112,6 +115,13 @@ def test_eighty_damaged_checkpoints_are_resumed_or_refused_in_one_line(
         ("meta.lasting", {"model": {"ema": torch.ones(2)}}, r"meta\.lasting\.model\.ema is .* and no str"),
         ("meta.lasting", DEEP, r"meta\.lasting\.model\.model\..* is nested more than 50 levels deep"),
         ("meta.schedules", {"generator": [DEEP]}, r"meta\.schedules\.generator\.0\..* is nested more than 50"),
+        ("meta.lasting", DOUBLED, r"meta\.lasting holds more than 100,000 values"),
+        ("meta.iter", 10**400, r"meta\.iter is more than"),
+        ("param_schedulers", {}, r"param_schedulers\.generator has 0 schedules"),
+        ("param_schedulers.generator.0.step", 3, r"param_schedulers\.generator\.0 holds step, which is no setting"),
+        ("optimizer.generator.param_groups.0.lr", 10**400, r"param_groups\.0\.lr is a int and no finite number"),
+        ("optimizer.generator.param_groups.0.params", [torch.ones(2)], r"has 1 parameters, which are not"),
+        ("report", {"train": {"psnr": "high"}}, r"report\.train\.psnr is 'high' and no int or float"),
         ("ranks", [{"own": {}, "random": {}}], r"ranks\.0\.random is no state of random numbers \('python'\)"),
         ("optimizer.generator.param_groups", [], "has 0 groups of parameters and the config 1"),
         ("optimizer.generator.state", {99: {"step": 1}}, r"state\.99 belongs to no parameter"),
@@ -127,7 +137,7 @@ def test_what_is_wrong_is_named_with_its_place_and_what_the_file_is_good_for(
     at: Any = damaged
     *inner, last = place.split(".")
     for key in inner:
-        at = at[key]
+        at = at[int(key) if isinstance(at, list) else key]
     at[last] = value
     path = file.with_name("wrong.pth")
     write_checkpoint(damaged, path)

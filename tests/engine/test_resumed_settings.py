@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from runs import command, sr_config, weights, write_config
-from toolbox.engine.resuming import differences
+from toolbox.engine.resuming import changed_settings
 from toolbox.engine.schedules import SCALED
 from toolbox.weights.checkpoint import read_checkpoint, write_checkpoint
 
@@ -92,11 +92,11 @@ def test_rates_that_first_aid_has_scaled_stay_scaled_under_a_new_rate(tmp_path: 
     assert "the generator's rates stay scaled by 0.5" in said
 
 
-def test_differences_name_every_setting_and_its_place() -> None:
+def test_changed_settings_name_every_setting_and_its_place() -> None:
     was = {"optim_wrapper": {"optimizer": {"type": "Adam", "lr": 1e-4, "betas": (0.9, 0.99)}}, "param_scheduler": []}
     now = {"optim_wrapper": {"optimizer": {"type": "Adam", "lr": 1e-4, "betas": [0.9, 0.99]}, "clip_grad": None},
            "param_scheduler": [{"type": "StepLR", "step_size": 3}]}  # fmt: skip
-    assert differences("generator", was, was | {"param_scheduler": None}) == []
-    assert differences("generator", was, now) == [
+    assert changed_settings("generator", was, was | {"param_scheduler": None}) == []
+    assert changed_settings("generator", was, now) == [
         "param_scheduler.generator.0.type: unset → StepLR", "param_scheduler.generator.0.step_size: unset → 3",
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runs import command, sr_config, write_config
-from toolbox.engine.saving import CheckpointHook
+from toolbox.engine.saving import CheckpointHook, best_of
 from toolbox.weights.checkpoint import checkpoints
 
 FAILS = '''
@@ -80,3 +80,17 @@ def test_the_clock_saves_too_and_changes_no_weight(tmp_path: Path) -> None:
     assert hook.should_stop(4, 1) == (False, True) and hook.should_stop(5, 2) == (False, False)
     with pytest.raises(ValueError, match="minutes must be more than 0"):
         CheckpointHook(minutes=0)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "value"),
+    [
+        ({"message_hub": {"runtime_info": {"best": 31.5}}}, 31.5),
+        ({"message_hub": {"runtime_info": {"best": "31.5"}}}, None),
+        ({"message_hub": {"runtime_info": {}}}, None),
+        ({"message_hub": [1]}, None),
+        ({}, None),
+    ],
+)
+def test_the_best_value_so_far_is_a_number_or_unknown(checkpoint: object, value: float | None) -> None:
+    assert best_of(checkpoint) == value

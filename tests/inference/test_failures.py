@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from toolbox.inference import Predictor
+from toolbox.inference import Predictor, files, plan
 from toolbox.inference.failures import speaks_of_shapes
 from toolbox.io.errors import UserError
 
@@ -48,3 +54,30 @@ def test_only_shapes_mean_other_channels() -> None:
         with pytest.raises((RuntimeError, ValueError)) as caught:
             made(torch.zeros(1, 3, 8, 8))
         assert speaks_of_shapes(caught.value), caught.value
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("odd"), OSError("odd"), KeyError("odd"), struct.error("odd"), MemoryError()]
+)
+def test_whatever_reading_or_writing_raises_is_told_and_the_next_picture_is_written(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+    read, write = files.read_picture, files.write_picture
+
+    def failing(work: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def called(path: Path, *values: Any, **named: Any) -> Any:
+            if path.stem == name:
+                raise error
+            return work(path, *values, **named)
+
+        return called
+
+    monkeypatch.setattr(files, "read_picture", failing(read, "a"))
+    monkeypatch.setattr(files, "write_picture", failing(write, "b"))
+    jobs = plan([tmp_path], tmp_path / "out").jobs
+    told = dict(files.translate(Predictor(nn.Identity(), device="cpu"), jobs))
+    said = {job.source.stem: problem for job, problem in told.items()}
+    assert "a.png: cannot be read (" in str(said["a"]) and "b.png: cannot be written (" in str(said["b"])
+    assert said["c"] is None and (tmp_path / "out" / "c.png").is_file()

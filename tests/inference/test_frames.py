@@ -12,6 +12,7 @@ from PIL import Image
 from toolbox.inference import Predictor, plan, translate
 from toolbox.inference.frames import read_frames, write_frames
 from toolbox.inference.header import read_header
+from toolbox.io.errors import UserError
 
 tifffile = pytest.importorskip("tifffile")
 COLOURS = [(200, 20, 20), (20, 180, 20), (20, 20, 220), (128, 128, 128)]
@@ -108,3 +109,19 @@ def test_frames_come_back_as_they_were_written(tmp_path: Path) -> None:
     write_frames(tmp_path / "y.png", frames)
     again = read_frames(tmp_path / "y.png")
     assert all(np.array_equal(a.array, b.array) for a, b in zip(frames.pictures, again.pictures, strict=True))
+
+
+def test_the_default_image_of_an_animation_that_does_not_show_it_is_no_frame(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    first, *others = [Image.new("RGB", (8, 8), (level, 0, 0)) for level in (10, 20, 30)]
+    first.save(path, save_all=True, append_images=others, default_image=True, duration=[40, 50])
+    frames = read_frames(path)
+    assert [int(each.array[0, 0, 0]) for each in frames.pictures] == [20, 30] and frames.durations == (40, 50)
+
+
+def test_every_page_is_held_to_the_most_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    Image.new("L", (10, 10)).save(path, save_all=True, append_images=[Image.new("L", (60, 60))])
+    assert len(read_frames(path, max_pixels=3600).pictures) == 2
+    with pytest.raises(UserError, match=r"a\.tif: .*60"):
+        read_frames(path, max_pixels=1000)

@@ -85,3 +85,8 @@ def test_gamma_and_primaries_stay_in_png_and_are_refused_elsewhere(tmp_path: Pat
         write_picture(tmp_path / "y.jpg", Picture(array, about=about))
     plain = Metadata(colour=((b"gAMA", (45_455).to_bytes(4, "big")),))
     write_picture(tmp_path / "y.jpg", Picture(array, about=plain))
+
+
+@pytest.mark.parametrize(("chunk", "gamma"), [(b"\x00\x00\x86\xa0\x01", 0.34464), (b"\x00", None), (b"", None)])
+def test_a_gamma_chunk_of_another_length_ends_nothing(chunk: bytes, gamma: float | None) -> None:
+    assert Metadata(colour=((b"gAMA", chunk),)).gamma == gamma

@@ -7,8 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin, TiffTags
 
+from toolbox.inference.header import read_header
 from toolbox.inference.picture import Picture, read_picture
 from toolbox.inference.picture_write import write_picture
 from toolbox.io.errors import UserError
@@ -193,3 +194,32 @@ def test_a_kind_of_number_that_is_not_kept_is_named(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "x.tif", DEEP.astype(np.int16), photometric="minisblack", planarconfig="contig")
     with pytest.raises(UserError, match=r"x\.tif: int16 .* convert it to uint8, uint16 or float32"):
         read_picture(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize(
+    "text", [b"P2\n2 1\n65535\n30000 60000\n", b"P5\n#" + b"x" * 5000 + b"\n2 1\n65535\n" + b"\x75\x30\xea\x60"]
+)
+def test_deep_gray_of_every_spelling_of_pnm_keeps_its_levels(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.pgm"
+    path.write_bytes(text)
+    assert read_header(path).depth == 16
+    array = read_picture(path).array
+    assert array.dtype == np.uint16 and array.ravel().tolist() == [30000, 60000]
+
+
+def test_a_plain_pixmap_of_more_than_8_bits_is_refused_and_one_of_8_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.ppm"
+    path.write_bytes(b"P3\n# 65535\n1 1\n255\n1 2 3\n")
+    assert read_picture(path).array.ravel().tolist() == [1, 2, 3]
+    path.write_bytes(b"P3\n1 1\n65535\n30000 60000 1000\n")
+    with pytest.raises(UserError, match="plain text of more than 8 bits would be cut to 8"):
+        read_picture(path)
+
+
+def test_one_number_of_a_place_on_earth_is_written_as_it_came(tmp_path: Path) -> None:
+    numbers = TiffImagePlugin.ImageFileDirectory_v2()
+    numbers.tagtype[34736] = TiffTags.DOUBLE
+    numbers[34736] = (6378137.0,)
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.tif", tiffinfo=numbers)
+    write_picture(tmp_path / "b.tif", read_picture(tmp_path / "a.tif"))
+    assert read_picture(tmp_path / "b.tif").geo[34736] == (6378137.0,)

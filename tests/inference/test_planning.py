@@ -160,3 +160,12 @@ def test_a_larger_picture_than_allowed_is_named_with_the_option(
     wanted = "182,000,000 pixels are more than the limit of 178,956,970; --max-pixels N allows more"
     assert wanted in capsys.readouterr().err
     assert len(plan([tmp_path / "a.png"], tmp_path / "out", max_pixels=182_000_000).jobs) == 1
+
+
+def test_a_refused_input_is_not_overwritten_by_the_result_of_another(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.pcx")
+    damaged = tmp_path / "a.png"
+    damaged.write_bytes(b"no picture")
+    made = plan([tmp_path], tmp_path)
+    assert damaged not in [job.target for job in made.jobs]
+    assert len(made.refused) + len(made.jobs) == 2 and any("a.png" in line for line in made.refused)

@@ -118,3 +118,8 @@ def test_gradients_pass_as_if_the_noise_were_constant(stage: Stage) -> None:
 def test_rounding_gives_8_bit_values() -> None:
     result = Quantize()(torch.rand(1, 3, 9, 9), rng()) * 255
     assert torch.allclose(result, result.round(), atol=1e-4)
+
+
+def test_shot_noise_of_arrays_stays_float32() -> None:
+    image = np.random.default_rng(0).random((16, 16, 3), np.float32)
+    assert PoissonNoise().alter(image, np.random.default_rng(0), (16, 16)).dtype == np.float32

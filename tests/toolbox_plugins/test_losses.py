@@ -38,6 +38,13 @@ def test_charbonnier_has_a_finite_gradient_where_images_agree():
     assert prediction.grad is not None and torch.equal(prediction.grad, torch.zeros(4))
 
 
+@pytest.mark.parametrize("loss", [L1Loss(), MSELoss(), CharbonnierLoss()])
+def test_half_precision_is_compared_in_float32(loss):
+    a, b = torch.full((1000,), 100.0, dtype=torch.bfloat16), torch.zeros(1000)
+    found = loss(a, b)
+    assert found.dtype == torch.float32 and found.item() == pytest.approx(loss(a.float(), b).item())
+
+
 def test_l1_and_l2_of_named_layers_are_weighted_and_summed():
     prediction, target = torch.full((1, 3, 2, 2), 3.0), torch.full((1, 3, 2, 2), 1.0)
     layers = {"square": 0.5, "twice": 10.0}

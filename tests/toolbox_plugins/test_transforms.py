@@ -187,3 +187,10 @@ def test_shrinking_equals_the_bicubic_degradation_of_a_photograph() -> None:
 def test_shrinking_refuses_sides_that_are_no_multiples() -> None:
     with pytest.raises(UserError, match=r"lr is 7x8, not multiples of 4; crop before it"):
         Shrink(factor=4)({"lr": np.zeros((7, 8, 3), np.uint8)}, rng())
+
+
+@pytest.mark.parametrize(("dtype", "level"), [(np.uint8, 200), (np.uint16, 30_000), (np.float32, 0.7)])
+def test_shrinking_keeps_the_type_and_its_levels(dtype: type, level: float) -> None:
+    image = np.full((8, 8, 3), level, dtype)
+    small = Shrink(factor=2)({"hr": image}, np.random.default_rng(0))["hr"]
+    assert small.dtype == dtype and small.shape == (4, 4, 3) and np.allclose(small, image[:4, :4], rtol=1e-5)

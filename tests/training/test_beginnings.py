@@ -10,7 +10,7 @@ import torch
 from test_warm_start import published, standing_still
 
 from matrix import variants
-from runs import command, sr_config, weights, write_config
+from runs import command, refused, sr_config, weights, write_config
 from toolbox.testing import assemble
 from toolbox.training.starting import begin_with
 from toolbox_plugins.realesrgan.unet_discriminator import UNetDiscriminator
@@ -160,3 +160,18 @@ def test_a_start_of_which_nothing_fits_is_refused(tmp_path: Path, capsys: pytest
     config["load_from"] = {"generator": {"file": str(tmp_path / "x2.pth"), "partial": True}}
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 2
     assert "x2.pth: nothing of it fits ResidualCNN" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by_slot", [False, True])
+@pytest.mark.parametrize("damage", ["no state", "list", "numbers as names", "meta"])
+def test_a_damaged_checkpoint_begins_nothing_and_is_named_in_one_line(
+    damage: str, by_slot: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meta: Any = 3 if damage == "meta" else {"algorithm": "SRGAN"}
+    content: dict[str, Any] = {"meta": meta}
+    if damage != "no state":
+        content["state_dict"] = [1] if damage == "list" else {1: torch.ones(2)}
+    torch.save(content, tmp_path / "damaged.pth")
+    source = f"{tmp_path / 'damaged.pth'}"
+    config = sr_config(tmp_path) | {"load_from": {"generator": source} if by_slot else source}
+    assert "damaged.pth" in refused(capsys, "train", write_config(config, tmp_path / "run.yaml"))

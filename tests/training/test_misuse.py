@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from toolbox import ConfigError, Generator, UserError, Values
 from toolbox.testing import assemble, batch_for, optimizers_for
 from toolbox.testing.networks import TinyGenerator
 from toolbox.testing.objective import LeastSquares
+from toolbox.training.feature_passes import asked
 from toolbox.training.misuse import logits_of, value_of, wrong_call, wrong_size
 
 
@@ -81,6 +83,20 @@ def test_a_value_that_translate_did_not_make_is_named_with_who_wants_it() -> Non
     with pytest.raises(UserError, match=said.format(r"\w+")):
         step(model)
     assert value_of({"a": 1}, "a", model, "pixel") == 1
+
+
+def test_a_missing_value_is_named_where_losses_share_a_feature_network_too() -> None:
+    class Forgetful(algorithm_class("SRGAN")):
+        """Makes nothing."""
+
+        def translate(self, values: Values) -> None: ...
+
+    model = assemble(Forgetful, LeastSquares)
+    model.judged = {}
+    loss = SimpleNamespace(module=SimpleNamespace(asks=lambda *values: []))
+    model.parts.losses["pixel"] = [loss]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UserError, match=r"^Forgetful: pixel wants 'sr', which translate did not make"):
+        [*asked(model, {"hr": torch.zeros(1)})]
 
 
 def test_a_crop_that_a_network_does_not_take_is_named_with_its_multiple() -> None:

@@ -12,7 +12,9 @@ from matrix import CELLS, VARIANTS, algorithm_class
 from toolbox.contracts.network import unwrapped
 from toolbox.testing import assemble, batch_for, check_training, optimizers_for
 from toolbox.training.algorithm import Algorithm
+from toolbox_plugins.gan_variants.lsgan import LSGAN
 from toolbox_plugins.gan_variants.wgan_gp import WGANGP
+from toolbox_plugins.regularizers.slope import R1
 
 cells = pytest.mark.parametrize(("algorithm", "variant"), CELLS)
 
@@ -206,15 +208,28 @@ def test_averages_that_a_checkpoint_does_not_hold_begin_at_its_weights() -> None
     assert average.first.weight.data_ptr() != model.generator.first.weight.data_ptr()
 
 
+def rhythm(model: Any) -> list[int]:
+    return [module.steps for module in model.variants.modules() if isinstance(module, R1)]
+
+
 def test_a_restart_forgets_pooled_images_and_another_runs_random_numbers() -> None:
-    first = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], pool=4, seed=1)
+    def lazy() -> LSGAN:
+        penalty = R1()
+        penalty.configure(every=4)
+        variant = LSGAN()
+        variant.regularizers.append(penalty)
+        return variant
+
+    first = assemble(algorithm_class("SRGAN"), lazy, pool=4, seed=1)
     first.train_step(batch_for(first), optimizers_for(first))
-    model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], pool=4, seed=2)
+    model = assemble(algorithm_class("SRGAN"), lazy, pool=4, seed=2)
     preprocessor: Any = model.data_preprocessor
     own = preprocessor.rng.get_state()
     model.load_state_dict(first.state_dict())
     assert model.iteration == 1 and len(model.pools["discriminator"].images) == 2  # pyright: ignore
+    assert rhythm(model) == [1]
     model.restart()
+    assert rhythm(model) == [0]
     assert model.iteration == 0 and not model.pools["discriminator"].images  # pyright: ignore
     assert torch.equal(preprocessor.rng.get_state(), own)
 

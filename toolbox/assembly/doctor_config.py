@@ -216,7 +216,7 @@ def one_weight_file(key: str, weights: str, sha256: Any) -> Iterator[Finding]:
         yield Finding(key, "bad", f"there is no file {weights}", "mend the path, or fetch the file")
         return
     if sha256:
-        from toolbox.weights.checkpoint import file_hash
+        from toolbox.io.files import file_hash
 
         if file_hash(file) != str(sha256).lower():
             yield Finding(key, "bad", f"{file}: is another file, or damaged (SHA-256)", "fetch it again")

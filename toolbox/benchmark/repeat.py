@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from rich.table import Table
 
+from toolbox.engine.continuing import differences
 from toolbox.engine.report import strict
 from toolbox.io.console import console, errors
 from toolbox.io.errors import RunFailed, UserError
@@ -116,23 +117,13 @@ def claim(folder: Path, config: Mapping[str, Any]) -> None:
     wanted = yaml.safe_load(yaml.safe_dump(wanted))
     path = folder / "config.yaml"
     if path.is_file():
-        place = difference(yaml.safe_load(path.read_text()), wanted)
-        if place is not None:
-            raise UserError(f"{folder}: holds runs of another config ({place}); choose another folder with --work-dir")
+        for place, (there, now) in differences(yaml.safe_load(path.read_text()), wanted, "config"):
+            difference = f"{place.removeprefix('config.')}: {there} there, {now} now"
+            raise UserError(
+                f"{folder}: holds runs of another config ({difference}); choose another folder with --work-dir"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     replace_text(path, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
-
-
-def difference(old: Any, new: Any, place: str = "") -> str | None:
-    """The first place at which two configs differ, with both values; None if they do not."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        pairs = [(key, old.get(key), new.get(key)) for key in {**old, **new}]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = [(i, *both) for i, both in enumerate(zip(old, new, strict=True))]
-    else:
-        return None if old == new else f"{place}: {old} there, {new} now"
-    found = (difference(a, b, f"{place}.{key}" if place else str(key)) for key, a, b in pairs)
-    return next((each for each in found if each is not None), None)
 
 
 def one_run(made: Repetition, seed: int, launch: Launch, train: list[str], test: list[str]) -> str | None:

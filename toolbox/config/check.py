@@ -177,8 +177,18 @@ class Check:
                 key = f"model.losses.{role}.{i}" if isinstance(each, list) else f"model.losses.{role}"
                 self.component("losses", loss, key)
                 self.number(loss.get("weight", 1.0), f"{key}.weight")
+            self.fakes_of_the_batch(model, role, algorithm)
         if not model.get("losses") and not judged and self.data.get("train_cfg"):
             raise self.error("there is no loss and no discriminator, so nothing would train", "model.losses")
+
+    def fakes_of_the_batch(self, model: Mapping[str, Any], role: str, algorithm: Any) -> None:
+        """Refuse a pool, whose fakes are older ones, where a loss compares fakes with other values of the batch."""
+        for names in algorithm.judge_roles.get(role, ()):
+            for slot in algorithm.adversaries:
+                fake = any(name.startswith(f"{slot}/") and name.endswith("/fake") for name in names)
+                if fake and len(names) > 1 and slot in model and model[slot].get("pool"):
+                    message = f"its fakes are older than what model.losses.{role} compares them with; leave it out"
+                    raise self.error(message, f"model.{slot}.pool")
 
     def phases(self, model: Mapping[str, Any], algorithm: Any, judged: list[str]) -> None:
         """Check names and order of the phases."""

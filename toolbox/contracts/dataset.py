@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 Images = dict[str, np.ndarray]
-"""Named images of one sample, each (H, W, C), RGB, uint8; a clip is (T, H, W, C), a mask (H, W) bool or uint8."""
+"""Named images of one sample, RGB: (H, W, C) uint8, uint16 or float32 in [0, 1]; clips (T, H, W, C), masks (H, W)."""
 Sizes = dict[str, tuple[int, int]]
 """Height and width of each named image of one sample."""
 
@@ -18,7 +18,7 @@ class Transform(ABC):
 
     @abstractmethod
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        """Return the sample's images, each (H, W, C) uint8; what is random comes from `rng`.
+        """Return the sample's images, each of the type that it came in; what is random comes from `rng`.
 
         Count height and width from the end (`image[..., top:below, :, :]`): then clips are changed alike in all their
         pictures. Where there may be masks (H, W), height is the axis `max(image.ndim - 3, 0)`. The given arrays may be

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolbox.io.errors import UserError
-from toolbox.training.starting import begin_with, beginning, source_of
+from toolbox.training.starting import begin_with, beginning, is_of_this_toolbox, source_of
 from toolbox.weights.file import read_weights
 
 
@@ -22,7 +22,7 @@ def begin(runner: Any, given: str | Mapping[str, Any]) -> None:
         source = source_of(given)
         if source.file.suffix == ".pth" and source.file.is_file() and not source.network:
             checkpoint = read_weights(source.file)
-            if "algorithm" in (checkpoint.get("meta") or {}):
+            if is_of_this_toolbox(checkpoint):
                 checkpoint["state_dict"] = beginning(algorithm, checkpoint["state_dict"], raw=source.raw)
                 runner.take(checkpoint, given, partly=True)
                 return

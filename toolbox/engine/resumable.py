@@ -5,11 +5,12 @@ A checkpoint may be whole on the disk and yet wrong inside: written by another v
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from torch import Tensor, nn
 
 from toolbox.config.yaml_loader import MAX_DEPTH
@@ -23,6 +24,8 @@ PARTS = {
 }  # fmt: skip
 LONGEST = 10**9
 """Iterations; schedules are replayed one by one."""
+MOST = 100_000
+"""Values of settings; those of the largest configs are some thousands."""
 OTHER_SHAPES = ("Adafactor", "LBFGS")
 """Optimizers whose moments have not their parameters' shapes."""
 WRONG = (ValueError, TypeError, LookupError, RuntimeError, AttributeError, OverflowError)
@@ -39,10 +42,11 @@ def check_resumable(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Modu
         UserError: one line, which says whether a new run can at least begin with its weights.
     """
     with _refusing(checkpoint, file, algorithm):
-        _check_state(checkpoint["state_dict"], algorithm, "state_dict")
+        own = portable_state(algorithm)
+        _check_state(checkpoint["state_dict"], own, "state_dict")
         for name in optimizers.keys():  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
             _check_optimizer(checkpoint, name, optimizers[name].optimizer)
-        _check_ranks(checkpoint["ranks"], algorithm)
+        _check_ranks(checkpoint["ranks"], own)
 
 
 def check_written(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Module) -> None:
@@ -60,7 +64,8 @@ def check_written(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Module
         _check_meta(checkpoint)
         _check_hub(checkpoint["message_hub"])
         for row, values in _is(checkpoint.get("report", {}), Mapping, "report").items():
-            _is(values, Mapping, f"report.{row}")
+            for name, value in _is(values, Mapping, f"report.{row}").items():
+                _is(value, (int, float), f"report.{row}.{name}")
 
 
 @contextmanager
@@ -76,7 +81,7 @@ def check_state(state: Any, file: str, algorithm: nn.Module) -> None:
     if state is None:
         raise UserError(f"{file}: has no 'state_dict'; a checkpoint of this toolbox is wanted here")
     try:
-        _check_state(_is(state, Mapping, "state_dict"), algorithm, "state_dict")
+        _check_state(_is(state, Mapping, "state_dict"), portable_state(algorithm), "state_dict")
     except Wrong as error:
         raise UserError(f"{file}: {error}; the file is damaged, or no checkpoint of this toolbox") from None
 
@@ -84,7 +89,7 @@ def check_state(state: Any, file: str, algorithm: nn.Module) -> None:
 def _rest(checkpoint: Mapping[str, Any], algorithm: nn.Module) -> str:
     """What the checkpoint is good for nevertheless."""
     try:
-        _check_state(_is(checkpoint.get("state_dict"), Mapping, "state_dict"), algorithm, "state_dict")
+        _check_state(_is(checkpoint.get("state_dict"), Mapping, "state_dict"), portable_state(algorithm), "state_dict")
         _is(_is(checkpoint.get("meta"), Mapping, "meta").get("algorithm"), str, "meta.algorithm")
     except Wrong:
         return "nor can a new one begin with it"
@@ -96,7 +101,7 @@ def _check_meta(checkpoint: Mapping[str, Any]) -> None:
     for key in ("iter", "batch_size", "world_size"):
         _counts(meta.get(key), f"meta.{key}")
     if not meta["iter"] <= LONGEST:
-        raise Wrong(f"meta.iter is {meta['iter']:.3g}, more than any run has")
+        raise Wrong(f"meta.iter is more than the {LONGEST:.0e} that any run has")
     _settings(_is(meta.get("lasting") or {}, Mapping, "meta.lasting"), "meta.lasting")
     for group, each in _is(meta.get("schedules"), Mapping, "meta.schedules").items():
         for number, schedule in enumerate(_is(each, list, f"meta.schedules.{group}")):
@@ -105,34 +110,42 @@ def _check_meta(checkpoint: Mapping[str, Any]) -> None:
         place = f"meta.optimizers.{group}"
         _settings(each, place)
         _is(_is(_is(each, Mapping, place).get("optimizer"), Mapping, f"{place}.optimizer").get("type"), str, place)
-    for group, states in checkpoint["param_schedulers"].items():
-        place = f"param_schedulers.{group}"
+    for group in dict.fromkeys([*meta["schedules"], *checkpoint["param_schedulers"]]):
+        place, states = f"param_schedulers.{group}", checkpoint["param_schedulers"].get(group, [])
         if len(_is(states, list, place)) != len(meta["schedules"].get(group) or []):
             raise Wrong(f"{place} has {len(states)} schedules and meta.schedules others")
         for number, state in enumerate(states):
             here = f"{place}.{number}"
+            if methods := [key for key in _is(state, Mapping, here) if hasattr(_ParamScheduler, str(key))]:
+                raise Wrong(f"{here} holds {methods[0]!s:.40}, which is no setting")
             for key in ("_global_step", "last_step"):
-                if _is(_is(state, Mapping, here).get(key), int, f"{here}.{key}") > meta["iter"]:
+                if _is(state.get(key), int, f"{here}.{key}") > meta["iter"]:
                     raise Wrong(f"{here}.{key} is after meta.iter")
             for key in ("base_values", "_last_value"):
                 for value in _is(state.get(key), list, f"{here}.{key}"):
                     _number(value, f"{here}.{key}")
 
 
-def _settings(value: Any, place: str, levels: int = MAX_DEPTH) -> None:
+def _settings(value: Any, place: str) -> None:
     """What a config can say: text, numbers, and lists and dictionaries of them, nested as a config can be."""
+    for count, (where, each) in enumerate(_parts(value, place, MAX_DEPTH)):
+        if count > MOST:  # a dictionary that is named twice on each level doubles with every level
+            raise Wrong(f"{place} holds more than {MOST:,} values")
+        _is(each, (Mapping, list, tuple, str, int, float, type(None)), where)
+
+
+def _parts(value: Any, place: str, levels: int) -> Iterator[tuple[str, Any]]:
+    """A value and all within it, each with its place."""
     if not levels:
         raise Wrong(f"{place:.60} is nested more than {MAX_DEPTH} levels deep")
+    yield place, value
     if isinstance(value, (Mapping, list, tuple)):
         for key, each in value.items() if isinstance(value, Mapping) else enumerate(value):
-            _settings(each, f"{place}.{key}", levels - 1)
-    else:
-        _is(value, (str, int, float, type(None)), place)
+            yield from _parts(each, f"{place}.{key}", levels - 1)
 
 
-def _check_state(state: Mapping[str, Any], algorithm: nn.Module, place: str) -> None:
-    """Weights are tensors, and other state has what modules of this run save."""
-    own = portable_state(algorithm)
+def _check_state(state: Mapping[str, Any], own: Mapping[str, Any], place: str) -> None:
+    """Weights are tensors, and other state has what modules of this run save: `own`, its portable state."""
     for key, value in state.items():
         _is(key, str, f"{place}.{key!r:.40}")
         if not key.endswith(OWN):
@@ -151,7 +164,8 @@ def _check_optimizer(checkpoint: Mapping[str, Any], name: str, optimizer: Any) -
     for number, (group, now) in enumerate(zip(groups, optimizer.param_groups, strict=True)):
         here = f"{place}.param_groups.{number}"
         numbers = _is(_is(group, Mapping, here).get("params"), list, f"{here}.params")
-        if numbers != [*range(len(parameters), len(parameters) + len(now["params"]))]:
+        wanted = [*range(len(parameters), len(parameters) + len(now["params"]))]
+        if any(type(each) is not int for each in numbers) or numbers != wanted:
             raise Wrong(f"{here} has {len(numbers)} parameters, which are not the model's {len(now['params'])}")
         parameters += now["params"]
         _number(group.get("lr"), f"{here}.lr")
@@ -194,10 +208,10 @@ def _check_hub(hub: Mapping[str, Any]) -> None:
             raise Wrong(f"{place} is no row of values and their counts")
 
 
-def _check_ranks(ranks: list[Any], algorithm: nn.Module) -> None:
+def _check_ranks(ranks: list[Any], state: Mapping[str, Any]) -> None:
     for number, rank in enumerate(ranks):
         here = f"ranks.{number}"
-        _check_state(_is(_is(rank, Mapping, here).get("own"), Mapping, f"{here}.own"), algorithm, f"{here}.own")
+        _check_state(_is(_is(rank, Mapping, here).get("own"), Mapping, f"{here}.own"), state, f"{here}.own")
         random: Any = _is(rank.get("random"), Mapping, f"{here}.random")
         try:
             with undisturbed():
@@ -219,7 +233,7 @@ def _counts(value: Any, place: str) -> None:
 
 
 def _number(value: Any, place: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         raise Wrong(f"{place} is {_shown(value)} and no finite number")
 
 

@@ -33,7 +33,7 @@ def restore_optimizers(
     for name in optimizers.keys():  # noqa: SIM118 (mmengine's dict of optimizers iterates over nothing)
         own = schedules.get(name, [])
         was, now = ({section: each.get(name) for section, each in given.items()} for given in (before, settings))
-        changes = differences(name, was, now)
+        changes = changed_settings(name, was, now)
         if not changes:
             optimizers[name].load_state_dict(checkpoint["optimizer"][name])
             for schedule, state in zip(own, checkpoint["param_schedulers"].get(name, []), strict=True):
@@ -62,7 +62,7 @@ def restore_optimizers(
         logger.warning("%s, from iteration %d on", "; ".join(notes), meta["iter"])
 
 
-def differences(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def changed_settings(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between the settings of a group: `optim_wrapper.generator.optimizer.lr: 0.0002 → 0.001`."""
     old, new = (
         {key: value for section, each in given.items() for key, value in _leaves(each, f"{section}.{name}")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ class CheckpointHook(Hook):
                 runner.logger.warning("checkpoints of an earlier run were moved to %s; --resume continues one", aside)
         best = Path(runner.work_dir) / self.best_file
         if runner.iter and self.save_best is not None and best.is_file():
-            self.best = read_checkpoint(best)["message_hub"]["runtime_info"].get("best")
+            self.best = best_of(read_checkpoint(best))
+            if self.best is None:
+                runner.logger.warning("%s does not say how good it is: the next validation is the best so far", best)
         if threading.current_thread() is threading.main_thread():
             self.previous = {number: signal.signal(number, self.ask) for number in (signal.SIGTERM, signal.SIGINT)}
 
@@ -142,6 +145,13 @@ class CheckpointHook(Hook):
         asked = torch.tensor([float(self.asked is not None), float(late)])
         all_reduce(asked, "max")
         return bool(asked[0]), bool(asked[1])
+
+
+def best_of(checkpoint: Any) -> float | None:
+    """The metric's value that a best checkpoint was saved for; None where it holds none."""
+    for key in ("message_hub", "runtime_info", "best"):
+        checkpoint = checkpoint.get(key) if isinstance(checkpoint, Mapping) else None
+    return checkpoint if isinstance(checkpoint, (int, float)) else None
 
 
 def has_statistics(algorithm: Any) -> bool:

@@ -29,7 +29,9 @@ def declared_depth(path: Path, image: Image.Image) -> int:
     if image.format == "PNG":
         deep = start[24] == 16
     elif image.format == "PPM":
-        deep = image.mode != "F" and _pnm_header(path)[2] > 255
+        deep = image.mode == "I" or (image.mode != "F" and _pnm_header(path)[2] > 255)
+        if image.mode == "RGB" and start[:2] == b"P3" and _plain_maximum(start) > 255:
+            raise UserError(f"{path}: plain text of more than 8 bits would be cut to 8; convert it to binary PPM")
     elif image.format == "JPEG2000":
         size = start.find(b"\xff\x4f\xff\x51")  # start of codestream, then the size segment; ISO 15444-1, A.5.1
         deep = size >= 0 and (start[size + 42] & 0x7F) + 1 > 8
@@ -47,8 +49,10 @@ def declared_depth(path: Path, image: Image.Image) -> int:
 def read_deep(path: Path, image: Image.Image) -> tuple[np.ndarray, bool]:
     """Pixels (H, W, C) uint16 and whether the last channel is transparency."""
     if image.format == "PPM":
+        if image.mode == "I":  # gray of every spelling, which Pillow spreads to 16 bits
+            return np.array(image).astype(np.uint16)[..., None], False
         return _read_pnm(path), False
-    array = _decoded(path)
+    array = decoded(path)
     if array.dtype != np.uint16:
         raise UserError(f"{path}: 16 bits per channel are declared, and {array.dtype} is found")
     if image.format == "PNG" and array.shape[2] == 4 and _png_colour(path) == 4:  # gray with transparency
@@ -65,19 +69,14 @@ def _png_colour(path: Path) -> int:
         return file.read(26)[25]
 
 
-def _decoded(path: Path) -> np.ndarray:
-    """What OpenCV reads: (H, W, 1, 3 or 4), red first."""
+def decoded(path: Path) -> np.ndarray:
+    """What OpenCV reads, and tifffile leaves to imagecodecs: (H, W, 1, 3 or 4), red first."""
     import cv2
 
     array = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None:
         raise UserError(f"{path}: damaged image (its pixels cannot be decoded); replace or remove the file")
     return array[..., None] if array.ndim == 2 else array[..., [2, 1, 0, 3][: array.shape[2]]]
-
-
-def decoded_tiff(path: Path) -> np.ndarray:
-    """A TIFF of a compression that tifffile leaves to imagecodecs."""
-    return _decoded(path)
 
 
 def _pnm_header(path: Path) -> tuple[int, int, int, int, int]:
@@ -90,6 +89,12 @@ def _pnm_header(path: Path) -> tuple[int, int, int, int, int]:
         return 0, 0, 1, 0, 0
     kind, width, height, highest = (int(each) for each in found.groups())
     return width, height, highest, found.end(), 3 if kind == 6 else 1
+
+
+def _plain_maximum(start: bytes) -> int:
+    """The highest level of a plain pixmap: the third number after its mark, comments left out."""
+    numbers = re.findall(rb"\d+", re.sub(rb"#[^\n]*", b"", start[2:]))
+    return int(numbers[2]) if len(numbers) > 2 else 0
 
 
 def _read_pnm(path: Path) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -9,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import numpy as np
 
 from toolbox.inference.frames import Frames, read_frames, write_frames
-from toolbox.inference.masks import with_masks
+from toolbox.inference.masks import Masks, with_masks
 from toolbox.inference.picture import Picture, read_picture
 from toolbox.inference.picture_write import check_values, write_picture
 from toolbox.inference.planning import Job
@@ -20,7 +21,8 @@ from toolbox.io.images import MAX_PIXELS
 _LARGE = 256 << 20
 """A result of more bytes is written before the next is computed, so that two are never held at once."""
 
-
+_FAILURES = (ValueError, RuntimeError, MemoryError, TypeError, LookupError, ArithmeticError, struct.error)
+"""What libraries raise beside OSError for files that they did not expect."""
 CLIP = 8
 """Frames of a clip, where nobody says."""
 
@@ -43,7 +45,7 @@ def translate(
     The next picture is read and the last one written while one is computed. A bad file stops nothing.
 
     Args:
-        masks: of a network with several sources, each one's file or folder (`with_masks`).
+        masks: of a network with several sources, each one's file or folder (`Masks`).
         done: called, while a batch is computed, with the part of all pictures that is done, in [0, 1].
     """
     if batch is None:
@@ -55,20 +57,20 @@ def translate(
             raise UserError(
                 f"--set {name}=FILE: is missing; the network takes one beside a picture, or a folder of them"
             )
-    finished = 0
+    finished, beside = 0, [Masks(name, place) for name, place in (masks or {}).items()]
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         writing: list[tuple[Job, Future[None]]] = []
 
         def read(job: Job) -> Picture | Frames:
             if job.header and job.header.frames > 1:
-                if masks:
+                if beside:
                     raise UserError(f"{job.source}: holds several frames, and masks go with single pictures")
                 return read_frames(job.source, max_pixels=max_pixels)
             picture = read_picture(job.source, max_pixels=max_pixels)
             check_values(job.target, picture)
             for line in picture.notes:
                 predictor.note(line)
-            return with_masks(picture, job.source, masks, predictor.channels) if masks else picture
+            return with_masks(picture, job.source, beside, predictor.channels) if beside else picture
 
         for group, problem in _groups(todo, reader, batch, read, by_folder=predictor.clip):
             results: list[Picture | Frames] = []
@@ -143,6 +145,8 @@ def _groups(
             picture = reading.result()
         except UserError as error:
             yield [(job, nothing)], str(error)
+        except (OSError, *_FAILURES) as error:
+            yield [(job, nothing)], f"{job.source}: cannot be read ({reason_of(error)})"
         else:
             if isinstance(picture, Frames):
                 yield [(job, picture)], None
@@ -165,6 +169,11 @@ def _problem_of(job: Job, writing: Future[None]) -> str | None:
         return str(error)
     except OSError as error:
         return f"{job.target}: cannot be written ({error.strerror or error})"
-    except (ValueError, RuntimeError, MemoryError) as error:
-        return f"{job.target}: cannot be written ({' '.join(str(error).split())[:120]})"
+    except _FAILURES as error:
+        return f"{job.target}: cannot be written ({reason_of(error)})"
     return None
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, on one line; its name where it says nothing."""
+    return " ".join(str(error).split())[:120] or type(error).__name__

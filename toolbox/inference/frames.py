@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ import numpy as np
 from PIL import Image
 
 from toolbox.inference.formats import Format
-from toolbox.inference.palette import FEW
-from toolbox.inference.picture import Picture, check_header, picture_of, tiff_picture
+from toolbox.inference.palette import FEW, colours_of
+from toolbox.inference.picture import Picture, check_header, opened_picture, picture_of, tiff_picture
 from toolbox.inference.picture_write import as_image, check, in_type, options, whole, write_tiff, written_format
 from toolbox.inference.tiff import open_tiff, pages_of, pillow_pages, pillow_reads, require_tifffile
 from toolbox.io.errors import UserError
-from toolbox.io.files import open_regular
-from toolbox.io.images import MAX_PIXELS, naming, open_safely
+from toolbox.io.images import MAX_PIXELS
 
 _SHOWN = 100.0
 """Milliseconds of a frame that says nothing of its time, as browsers show it."""
@@ -52,22 +50,17 @@ def read_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Frames:
     Raises:
         UserError: naming the file, as `read_picture` does.
     """
-    with naming(path), open_regular(path) as file:
-        try:
-            opened = open_safely(file)
-        except Image.UnidentifiedImageError:
-            return _pages(path, max_pixels)
-        with opened as image:
-            check_header(path, image, os.fstat(file.fileno()).st_size, max_pixels)
-            if image.format == "TIFF":
-                return _pages(path, max_pixels, image)
-            plays = _plays(image)
-            pictures, durations = [], []
-            for number in range(getattr(image, "n_frames", 1)):
-                image.seek(number)
-                pictures.append(_with_few_colours(picture_of(image, path)))
-                durations.append(float(image.info.get("duration") or 0) or _SHOWN)
-            return Frames(tuple(_alike(pictures)), () if image.format == "DCX" else tuple(durations), plays)
+    with opened_picture(path, max_pixels) as (_, image):
+        if image is None or image.format == "TIFF":
+            return _pages(path, max_pixels, image)
+        plays = _plays(image)
+        pictures, durations = [], []
+        hidden = bool(image.info.get("default_image"))  # of APNG: for viewers that know no animations
+        for number in range(hidden, getattr(image, "n_frames", 1)):
+            image.seek(number)
+            pictures.append(_with_few_colours(picture_of(image, path)))
+            durations.append(float(image.info.get("duration") or 0) or _SHOWN)
+        return Frames(tuple(_alike(pictures)), () if image.format == "DCX" else tuple(durations), plays)
 
 
 def _pages(path: Path, max_pixels: int, image: Image.Image | None = None) -> Frames:
@@ -78,6 +71,7 @@ def _pages(path: Path, max_pixels: int, image: Image.Image | None = None) -> Fra
     pages = []
     for number, place in enumerate(pillow_pages(image)):
         image.seek(place)
+        check_header(path, image, path.stat().st_size, max_pixels)
         pages.append(picture_of(image, path) if pillow_reads(image) else tiff_picture(path, number, max_pixels))
     return Frames(tuple(pages))
 
@@ -109,8 +103,8 @@ def _with_few_colours(picture: Picture) -> Picture:
     """A frame of a palette animation with the colours that it shows; Pillow gives later frames without palette."""
     if picture.array.dtype != np.uint8 or (picture.palette is None and not picture.bilevel):
         return picture
-    colours = np.unique(picture.array.reshape(-1, picture.array.shape[2]), axis=0)
-    return replace(picture, palette=colours if len(colours) <= FEW else None)
+    colours = colours_of(picture.array)
+    return replace(picture, palette=colours if colours is not None and len(colours) <= FEW else None)
 
 
 def write_frames(path: Path, frames: Frames, *, quality: int = 95) -> None:

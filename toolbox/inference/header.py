@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from toolbox.inference.deep import declared_depth
-from toolbox.inference.picture import FRAMES, RAISE, check_header, is_bilevel
+from toolbox.inference.picture import FRAMES, RAISE, is_bilevel, opened_picture
 from toolbox.inference.tiff import check_limit, open_tiff, pages_of, pillow_pages, pillow_reads, refuse_system
 from toolbox.io.errors import UserError
-from toolbox.io.files import open_regular
-from toolbox.io.images import MAX_PIXELS, naming, open_safely
+from toolbox.io.images import MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -40,41 +36,29 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
     Raises:
         UserError: naming the file that is missing, no picture, too large, or of a kind that is not kept.
     """
-    with naming(path), open_regular(path) as file:
-        start = file.read(4)
-        file.seek(0)
-        try:
-            opened = open_safely(file)
-        except Image.UnidentifiedImageError:
-            if start[:2] not in (b"II", b"MM"):
-                raise
+    with opened_picture(path, max_pixels) as (file, image):
+        if image is None or (image.format == "TIFF" and not pillow_reads(image)):
             return _of_tiff(path, max_pixels)
-        with opened as image:
-            check_header(path, image, os.fstat(file.fileno()).st_size, max_pixels)
-            if image.format == "TIFF" and not pillow_reads(image):
-                return _of_tiff(path, max_pixels)
-            gray = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
-            alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            depth = 32 if image.mode == "F" else declared_depth(path, image)
-            shown, one_bit = image.format, is_bilevel(image)
-            frames = len(pillow_pages(image)) if image.format == "TIFF" else int(getattr(image, "n_frames", 1))
-            if shown == "PNG" and depth == 16 and frames > 1:
-                raise UserError(
-                    f"{path}: an animation of 16 bits would be cut to 8; make it of 8 bits, or pictures of it"
-                )
-            if shown == "WEBP" and frames > 1:  # Pillow gives transparency to every animation
-                file.seek(0)
-                start = file.read(21)
-                alpha = start[12:16] != b"VP8X" or bool(start[20] & 0x10)
-            return Header(
-                shown or "",
-                *(image.size[::-1] if turned else image.size),
-                colours=1 if gray else 3,
-                alpha=0 if not alpha else 1 if one_bit else 8,
-                depth=depth,
-                frames=frames if shown in FRAMES else 1,
-            )
+        gray = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+        alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        depth = 32 if image.mode == "F" else declared_depth(path, image)
+        shown, one_bit = image.format, is_bilevel(image)
+        frames = len(pillow_pages(image)) if image.format == "TIFF" else int(getattr(image, "n_frames", 1))
+        if shown == "PNG" and depth == 16 and frames > 1:
+            raise UserError(f"{path}: an animation of 16 bits would be cut to 8; make it of 8 bits, or pictures of it")
+        if shown == "WEBP" and frames > 1:  # Pillow gives transparency to every animation
+            file.seek(0)
+            start = file.read(21)
+            alpha = start[12:16] != b"VP8X" or bool(start[20] & 0x10)
+        return Header(
+            shown or "",
+            *(image.size[::-1] if turned else image.size),
+            colours=1 if gray else 3,
+            alpha=0 if not alpha else 1 if one_bit else 8,
+            depth=depth,
+            frames=frames if shown in FRAMES else 1,
+        )
 
 
 def _of_tiff(path: Path, max_pixels: int) -> Header:

@@ -44,8 +44,8 @@ class Metadata:
         chunks = dict(self.colour)
         if b"gAMA" not in chunks or b"sRGB" in chunks or b"cICP" in chunks:
             return None
-        (value,) = struct.unpack(">I", chunks[b"gAMA"])
-        return None if abs(value - _PLAIN_GAMMA) < 500 else value / 100_000
+        value = int.from_bytes(chunks[b"gAMA"][:4], "big")  # a damaged chunk may be of any length
+        return None if not value or abs(value - _PLAIN_GAMMA) < 500 else value / 100_000
 
 
 NOTHING = Metadata()

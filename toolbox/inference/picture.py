@@ -6,9 +6,11 @@ Training reads with `toolbox.io.images`, 8-bit RGB alone; inference keeps what a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -17,6 +19,7 @@ from toolbox.inference.colour_systems import cmyk_to_rgb, lab_to_srgb
 from toolbox.inference.deep import declared_depth, read_deep
 from toolbox.inference.exif import dpi_of, exif_of, tiff_dpi, upright
 from toolbox.inference.metadata import NOTHING, Metadata, read_metadata
+from toolbox.inference.palette import colours_of
 from toolbox.inference.tiff import pillow_pages, pillow_reads, read_page
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
@@ -114,26 +117,40 @@ def read_picture(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) 
             (`tifffile`) that reading it needs.
     """
     path = Path(path)
-    with naming(path), open_regular(path) as file:
-        start = file.read(4)
-        file.seek(0)
-        try:
-            opened = open_safely(file)
-        except Image.UnidentifiedImageError:
-            if start[:2] not in (b"II", b"MM"):
-                raise
-            return tiff_picture(path, 0, max_pixels)  # more channels than Pillow knows
-        with opened as image:
-            check_header(path, image, os.fstat(file.fileno()).st_size, max_pixels)
-            number = pillow_pages(image)[0] if image.format == "TIFF" else 0
-            if image.format == "TIFF" and not pillow_reads(image):
-                return tiff_picture(path, 0, max_pixels)
-            image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
+    with opened_picture(path, max_pixels) as (file, image):
+        if image is None:
+            return tiff_picture(path, 0, max_pixels)
+        number = pillow_pages(image)[0] if image.format == "TIFF" else 0
+        if image.format == "TIFF" and not pillow_reads(image):
+            return tiff_picture(path, 0, max_pixels)
+        image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
         file.seek(0)
         with open_safely(file) as image:
             if number:
                 image.seek(number)
             return picture_of(image, path)
+
+
+@contextmanager
+def opened_picture(path: Path, max_pixels: int) -> Iterator[tuple[BinaryIO, Image.Image | None]]:
+    """The opened file, and what Pillow makes of it, its header checked; None of a TIFF that only tifffile knows.
+
+    Raises:
+        UserError: naming the file, also for what the body raises, as `naming` does.
+    """
+    with naming(path), open_regular(path) as file:
+        start = file.read(2)
+        file.seek(0)
+        try:
+            opened = open_safely(file)
+        except Image.UnidentifiedImageError:
+            if start not in (b"II", b"MM"):
+                raise
+            yield file, None  # more channels than Pillow knows
+            return
+        with opened as image:
+            check_header(path, image, os.fstat(file.fileno()).st_size, max_pixels)
+            yield file, image
 
 
 def check_header(path: Path, image: Image.Image, size: int, max_pixels: int) -> None:
@@ -239,8 +256,10 @@ def _palette(image: Image.Image) -> np.ndarray | None:
         return None
     alpha = "transparency" in image.info or image.mode == "PA"
     array = np.array(image.convert("RGBA" if alpha else "RGB"))
-    return np.unique(array.reshape(-1, array.shape[2]), axis=0)
+    return colours_of(array)
 
 
 def _geo(tags: Any) -> dict[int, Any]:
-    return {code: tags[code] for code in GEO_TAGS if code in tags}
+    """Texts, and tuples of numbers: of one number alone, Pillow gives it bare."""
+    found = {code: tags[code] for code in GEO_TAGS if code in tags}
+    return {code: value if isinstance(value, (str, tuple)) else (value,) for code, value in found.items()}

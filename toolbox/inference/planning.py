@@ -90,7 +90,7 @@ def plan(
         shown = ", ".join(file.name for file in files[:3]) + f" and {len(files) - 3} more" * (len(files) > 3)
         made.notes.append(f"written as {ending.removeprefix('.').upper()}: {shown}")
     _apart(made, suffix)
-    read = {job.source.resolve() for job in made.jobs}
+    read = {source.resolve() for source, _ in sources}  # those that were refused too
     refuse(made, lambda job: _problem_of(job, read, drops_alpha))
     return made
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from toolbox.inference.colour_systems import lab_of_tiff, lab_to_srgb, straightened
-from toolbox.inference.deep import decoded_tiff
+from toolbox.inference.deep import decoded
 from toolbox.io.errors import UserError
 
 _LAB = (8, 9)
@@ -55,11 +55,11 @@ def open_tiff(path: Path) -> Iterator[Any]:
     try:
         with tifffile.TiffFile(path) as file:
             yield file
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except Exception as error:  # of many kinds: tifffile lets through what struct, zlib and its dicts raise
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UserError(f"{path}: cannot be read as TIFF ({reason})") from None
+        raise UserError(f"{path}: cannot be read as TIFF ({reason})") from error
 
 
 def pages_of(file: Any) -> list[Any]:
@@ -117,7 +117,7 @@ def read_page(path: Path, number: int, max_pixels: int) -> TiffPage:
                 raise
             if samples not in (1, 3, 4) or number:
                 raise UserError(f"{path}: its compression needs another package: pip install imagecodecs") from None
-            array = decoded_tiff(path)
+            array = decoded(path)
         extra = tuple(int(each) for each in page.extrasamples or ())
         tags = {tag.code: tag.value for tag in page.tags.values()}
         separate = int(page.planarconfig) == 2 and array.shape[:1] == (samples,) != array.shape[-1:]

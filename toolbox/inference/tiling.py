@@ -154,7 +154,7 @@ def halving(work: Callable[[int], None], tile: int, *, whole: int) -> int:
     while True:
         try:
             work(tile)
-        except Exception as error:
+        except (RuntimeError, MemoryError) as error:
             side = min(tile or whole, whole)
             if not is_out_of_memory(error) or side // 2 < SMALLEST:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -58,6 +59,15 @@ def open_regular(path: Path) -> BinaryIO:
     except BaseException:
         os.close(handle)
         raise
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open_regular(path) as file:
+        hashing = hashlib.sha256()
+        while block := file.read(1 << 20):
+            hashing.update(block)
+    return hashing.hexdigest()
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -41,6 +41,7 @@ class Adversaries(Outputs):
         for slot in self.judged:
             setattr(self, slot, at_precision(parts.networks[slot]))
         self.apart = {slot for slot in self.judged if mixes_samples(parts.networks[slot])}
+        self.separable = {slot for slot in self.judged if slot in self.apart or alike_apart(parts.networks[slot])}
         self.one_graph = self.judged.keys() - self.apart if parts.one_graph else set()
         self.shared: dict[str, list[Heads]] = {}
         self.variants = nn.ModuleDict({slot: parts.adversaries[slot].variant for slot in self.judged})
@@ -84,7 +85,7 @@ class Adversaries(Outputs):
         variant: Any = self.variants[slot]
         real_heads: Heads = {ADVERSARIAL: None}
         with frozen(getattr(self, slot)):
-            if variant.needs_real and (slot in self.apart or alike_apart(getattr(self, slot))):
+            if variant.needs_real and slot in self.separable:
                 with torch.no_grad():  # in one batch with the fakes, half of the backward pass would be for nothing
                     real_heads = self.judge(slot, real)[0]
                 heads = self.judge(slot, fake)[0]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from toolbox.config.model_keys import FEATURE_MATCHING
 from toolbox.contracts.gan_variant import sum_terms
 from toolbox.contracts.network import unwrapped
+from toolbox.contracts.regularizer import Regularizer
 from toolbox.training.adversaries import Adversaries, role_terms
 from toolbox.training.feature_passes import asked, one_pass_each
 from toolbox.training.misuse import explaining, role_values
@@ -185,4 +186,7 @@ class Algorithm(Adversaries, ABC):
         self.iteration, self.ema_updates, self.judges_rest_until = 0, 0, 0
         for pool in self.pools.values():
             pool.clear()  # pyright: ignore[reportCallIssue]
+        for module in self.variants.modules():
+            if isinstance(module, Regularizer):
+                module.steps = 0
         self.data_preprocessor.restart()  # pyright: ignore[reportCallIssue]

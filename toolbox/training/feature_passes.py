@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from toolbox.training.misuse import role_values
 from toolbox.training.precision import network_precision
 
 Request = tuple[nn.Module, Tensor, Iterable[str]]
@@ -56,10 +57,11 @@ class _Passes:
 def asked(algorithm: Any, values: Mapping[str, Any]) -> Iterator[Request]:
     """What an iteration's losses are going to ask, as far as they say: `loss.asks(*values) -> Iterable[Request]`."""
     for role, losses in algorithm.parts.losses.items():
-        for names in algorithm.roles.get(role, ()) if algorithm.wants(role) else ():
-            for loss in losses:
-                if hasattr(loss.module, "asks"):
-                    yield from loss.module.asks(*(values[name] for name in names))
+        asking = [loss.module for loss in losses if hasattr(loss.module, "asks")]
+        if asking and role in algorithm.roles and algorithm.wants(role):
+            for together in role_values(algorithm, role, values):
+                for module in asking:
+                    yield from module.asks(*together)
 
 
 _passes: _Passes | None = None

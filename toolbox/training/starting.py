@@ -89,6 +89,13 @@ def begin_with(algorithm: Algorithm, sources: Mapping[str, Any], *, whole: bool 
     return notes
 
 
+def is_of_this_toolbox(checkpoint: Mapping[str, Any]) -> bool:
+    """Whether a run of this toolbox wrote what was read: other objects than tensors leave neither part readable."""
+    meta, state = checkpoint.get("meta"), checkpoint.get("state_dict")
+    ours = isinstance(meta, Mapping) and "algorithm" in meta
+    return ours and isinstance(state, Mapping) and all(isinstance(key, str) for key in state)
+
+
 def beginning(algorithm: Algorithm, state: Mapping[str, Any], *, raw: bool = False) -> dict[str, Any]:
     """A run's state as the beginning of another: averages are the networks', and go on; those of no use are left out.
 
@@ -130,8 +137,7 @@ def _state_for(network: nn.Module, source: Source, slot: str) -> dict[str, Any]:
     file, name = source.file, source.network
     if file.suffix == ".pth" and file.is_file() and not description_file(file).is_file():
         checkpoint = read_weights(file)
-        meta = checkpoint.get("meta")
-        if isinstance(meta, Mapping) and "algorithm" in meta:
+        if is_of_this_toolbox(checkpoint):
             return under_parametrizations(network, _trained(checkpoint, source))
     if (name or source.raw) and not file.is_file():
         raise UserError(f"{source}: there is no file {file}; run what makes it, or name another")
@@ -158,7 +164,7 @@ def _load_what_fits(network: nn.Module, state: Mapping[str, Any], source: str) -
 
 def _trained(checkpoint: Mapping[str, Any], source: Source) -> dict[str, Any]:
     """The averaged weights of a run's network, or the plain ones where it has no average or they are asked for."""
-    state, name = checkpoint.get("state_dict") or {}, source.network
+    state, name = checkpoint["state_dict"], source.network
     names = sorted({key.partition(".")[0] for key in state})
     if name not in names:
         named = f"no {name}" if name else f"several networks; write {source.file}:{names[0]}" if names else "no network"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +13,9 @@ from toolbox.io.files import open_regular
 
 RECORDS = 100_000
 """The most records that are read: one for each tensor's storage, of which the largest networks have some thousands."""
+DAMAGE = (RuntimeError, ValueError, OSError, zipfile.BadZipFile, LookupError, AttributeError, TypeError, AssertionError,
+          ArithmeticError, MemoryError, EOFError, struct.error)  # fmt: skip
+"""What torch's safe reader, and ours, raise for damaged files; RuntimeError holds RecursionError."""
 CHUNK = 1 << 20
 TAIL = (1 << 16) + 128
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import struct
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,8 +13,8 @@ from typing import Any, BinaryIO
 import torch
 
 from toolbox.io.errors import RunFailed, UserError
-from toolbox.io.files import open_regular, refuse_special, replace_text
-from toolbox.weights.archive import compare_checksums, is_archive
+from toolbox.io.files import file_hash, open_regular, refuse_special, replace_text
+from toolbox.weights.archive import DAMAGE, compare_checksums, is_archive
 from toolbox.weights.state import plain
 
 
@@ -25,9 +23,6 @@ class ForeignClasses(UserError):
 
 
 LAST = "last_checkpoint"
-DAMAGE = (RuntimeError, ValueError, OSError, zipfile.BadZipFile, LookupError, AttributeError, TypeError, AssertionError,
-          ArithmeticError, MemoryError, EOFError, struct.error)  # fmt: skip
-"""What torch's safe reader raises for damaged files; RuntimeError holds RecursionError."""
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -65,10 +60,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
+def write_checkpoint(content: Mapping[str, Any], path: Path) -> str:
     """Write to a temporary file, flush it to the disk, and rename: a crash leaves the old file or the new, whole.
 
-    The SHA-256 of what was meant to be written goes beside it, and what reached the disk is compared with it.
+    The SHA-256 of what was meant to be written goes beside it, and what reached the disk is compared with it; returns
+    it.
 
     Raises:
         RunFailed: the disk is full or the folder cannot be written; an older file stays as it was.
@@ -85,6 +81,7 @@ def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
             raise RunFailed(f"{path}: the disk gave back other bytes than were written; the older checkpoints are kept")
         replace_text(hash_file(path), f"{written}  {path.name}\n")  # before the file: a crash between is noticed
         os.replace(temporary, path)
+        return written
     except (OSError, RuntimeError) as error:  # torch wraps a full disk in a RuntimeError
         reason = " ".join(str(error).split())[:160]
         raise RunFailed(f"{path}: could not be written ({reason}); the older checkpoints are kept") from error
@@ -106,15 +103,6 @@ class _Hashing:
     def flush(self) -> None:
         """Flush the file."""
         self.file.flush()
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open_regular(path) as file:
-        hashing = hashlib.sha256()
-        while block := file.read(1 << 20):
-            hashing.update(block)
-    return hashing.hexdigest()
 
 
 def hash_file(path: Path) -> Path:

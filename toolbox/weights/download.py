@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import zipfile
@@ -11,13 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
-from typing import BinaryIO
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import open_regular
+from toolbox.io.files import file_hash
 
 CHUNK = 1 << 20
 SCHEMES = ("http", "https", "file")
@@ -133,27 +131,12 @@ def _alone(part: Path) -> Iterator[None]:
 
 def compare(path: Path, sha256: str | None, way_out: str, *, name: str | None = None) -> None:
     """Raise UserError where a file's SHA-256 does not begin with `sha256`."""
-    if sha256 is not None and not (found := digest(path)).startswith(sha256.lower()):
+    if sha256 is not None and not (found := file_hash(path)).startswith(sha256.lower()):
         raise UserError(f"{name or path}: has SHA-256 {found}, not {sha256}: {way_out}")
 
 
 def _fits(path: Path, sha256: str | None) -> bool:
-    return sha256 is None or digest(path).startswith(sha256.lower())
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open_regular(path) as file:
-        return _copy(file, None)
-
-
-def _copy(source: BinaryIO, target: BinaryIO | None) -> str:
-    hashing = hashlib.sha256()
-    while chunk := source.read(CHUNK):
-        hashing.update(chunk)
-        if target:
-            target.write(chunk)
-    return hashing.hexdigest()
+    return sha256 is None or file_hash(path).startswith(sha256.lower())
 
 
 def take_member(archive: Path, member: str, target: Path, *, sha256: str, size: int) -> Path:

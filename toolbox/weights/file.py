@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from toolbox.io.errors import RunFailed, UserError
-from toolbox.io.files import open_regular, refuse_special, replace_text
-from toolbox.weights.checkpoint import ForeignClasses, file_hash, read_checkpoint, write_checkpoint
+from toolbox.io.files import file_hash, open_regular, refuse_special, replace_text
+from toolbox.weights.checkpoint import ForeignClasses, read_checkpoint, write_checkpoint
 from toolbox.weights.inert import read_inert
 
 SUFFIXES = (".safetensors", ".pth")
@@ -33,8 +33,7 @@ def write_weights(path: Path, tensors: Mapping[str, Any]) -> str:
     tensors = {key: value.detach().cpu().contiguous() if isinstance(value, Tensor) else value
                for key, value in tensors.items()}  # fmt: skip
     if path.suffix == ".pth":
-        write_checkpoint(tensors, path)
-        return file_hash(path)
+        return write_checkpoint(tensors, path)
     other = [key for key, value in tensors.items() if not isinstance(value, Tensor)]
     if other:
         raise UserError(f"{path}: {other[0]} is no tensor, and safetensors holds nothing else; write a .pth file")

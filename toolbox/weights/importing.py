@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from toolbox.contracts.checkpoint_format import CheckpointFormat, State
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
-from toolbox.weights.checkpoint import DAMAGE
+from toolbox.weights.archive import DAMAGE
 from toolbox.weights.file import read_weights
 from toolbox.weights.models import cached_model
 from toolbox.weights.spectral_norm import with_singular_vectors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
-from toolbox.weights.archive import is_archive, opened_archive
+from toolbox.weights.archive import DAMAGE, is_archive, opened_archive
 from toolbox.weights.inert_pickle import read_pickle
 
 LARGEST_PICKLE = 1 << 28
@@ -32,7 +31,7 @@ def read_inert(path: Path) -> dict[str, Any]:
     try:
         with open_regular(path) as file:
             content = _read_archive(file, str(path)) if is_archive(path) else _read_legacy(file, str(path))
-    except (ValueError, TypeError, LookupError, OSError, RuntimeError, ArithmeticError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise UserError(f"{path}: is damaged, a trap, or no checkpoint ({reason})") from None
     if not isinstance(content, dict):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError, did_you_mean
-from toolbox.weights.download import Progress, compare, digest, fetch, name_in, take_member
+from toolbox.io.files import file_hash
+from toolbox.weights.download import Progress, compare, fetch, name_in, take_member
 from toolbox.weights.official_models import MODELS, Member, OfficialModel
 
 
@@ -102,12 +103,12 @@ def problem_of(model: OfficialModel) -> str | None:
         if not file.is_file():
             return f"{file.name} is not here"
         if not _right(file, member):
-            return f"{file} is damaged or another file: SHA-256 {digest(file)} instead of {member.sha256}"
+            return f"{file} is damaged or another file: SHA-256 {file_hash(file)} instead of {member.sha256}"
     return None
 
 
 def _right(file: Path, member: Member) -> bool:
-    return file.is_file() and file.stat().st_size == member.size and digest(file) == member.sha256
+    return file.is_file() and file.stat().st_size == member.size and file_hash(file) == member.sha256
 
 
 def _copy(source: Path, target: Path, member: Member) -> None:

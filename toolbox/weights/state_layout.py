@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from toolbox.io.errors import UserError
+from toolbox.weights.inert_pickle import Inert
 
 WRAPPERS = (
     "params_ema", "params-ema", "ema_state_dict", "state_dict_ema", "model_ema", "ema_model", "generator_ema",
@@ -42,6 +43,10 @@ def unwrapped_state(content: Any, source: str) -> dict[str, Tensor]:
             content = several
             continue
         if inner is None:
+            foreign = next((key for key in WRAPPERS if isinstance(content.get(key), Inert)), None)
+            if foreign:
+                what = f"its {foreign} is an object of another class, whose code is not run"
+                raise UserError(f"{source}: holds no state dict: {what}; save its state_dict() instead")
             found = ", ".join(sorted(map(str, content))[:8]) or "nothing"
             raise UserError(f"{source}: holds no state dict but {found}; {', '.join(WRAPPERS)} are looked for")
         content = content[inner]

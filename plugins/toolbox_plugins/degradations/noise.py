@@ -88,7 +88,7 @@ class PoissonNoise(Stage):
             seen = with_channels(cv2.transform(image, np.array([weights], np.float32)))
         levels = to_levels(seen)
         values = 2 ** int(np.ceil(np.log2(np.count_nonzero(np.bincount(levels.ravel(), minlength=256)))))
-        noise = poisson_array(levels, values, rng) * np.float32(strength / values)
+        noise = poisson_array(levels, values, rng).astype(np.float32) * np.float32(strength / values)
         return np.clip(image + (noise - levels * np.float32(strength / 255)), 0, 1)
 
     def extra_repr(self) -> str:

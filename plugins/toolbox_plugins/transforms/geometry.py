@@ -163,10 +163,12 @@ class Shrink(Transform):
     def _shrunk(self, image: np.ndarray) -> np.ndarray:
         planes = image[..., None] if image.ndim == 2 else image
         images = planes if planes.ndim == 4 else planes[None]  # (T, H, W, C)
-        levels = 255 if image.dtype == np.bool_ else 1
-        tensor = torch.from_numpy(np.ascontiguousarray(images)).movedim(3, 1).float() * levels
-        small = resize_bicubic(tensor, down=self.factor).round().clamp(0, 255).byte().movedim(1, 3).numpy()
-        small = small > 127 if image.dtype == np.bool_ else small
+        tensor = torch.from_numpy(images.astype(np.float32)).movedim(3, 1)
+        small = resize_bicubic(tensor, down=self.factor)
+        whole = image.dtype.kind == "u"
+        small = small.round() if whole else small
+        small = small.clamp(0, np.iinfo(image.dtype).max if whole else 1).movedim(1, 3).numpy()
+        small = small >= 0.5 if image.dtype == np.bool_ else small.astype(image.dtype)
         return small if image.ndim == 4 else small[0] if image.ndim == 3 else small[0, ..., 0]
 
 
