@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 import yaml
+from test_config_yaml import refusal
 
 from toolbox.config import yaml_loader
 from toolbox.config.yaml_loader import MAX_NODES, parse_yaml
@@ -36,16 +37,6 @@ notes: |
 resume: false
 load_from: null
 """
-
-
-def refusal(text: str) -> str:
-    """Return the one line with which a text is refused."""
-    with pytest.raises(ConfigError) as caught:
-        parse_yaml(text, "c.yaml")
-    message = str(caught.value)
-    assert message.startswith("c.yaml: ")
-    assert len(message.splitlines()) == 1 and len(message) < 300
-    return message
 
 
 @pytest.mark.parametrize("base", [yaml_loader.StrictLoader, yaml.SafeLoader])
