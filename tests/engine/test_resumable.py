@@ -110,9 +110,9 @@ def test_eighty_damaged_checkpoints_are_resumed_or_refused_in_one_line(
     [
         ("meta.iter", "4", r"meta\.iter is '4' and no int, .*; a new run can begin with its weights \(load_from\)"),
         ("meta.iter", -1, r"meta\.iter is negative"),
-        ("meta.iter", 10**15, r"meta\.iter is 1e\+15, more than any run has"),
+        ("meta.iter", 10**15, r"meta\.iter is more than the 1e\+09 that any run has"),
         ("meta", {}, r"meta\.iter is None and no int, .*; nor can a new one begin with it"),
-        ("meta.lasting", {"model": {"ema": torch.ones(2)}}, r"meta\.lasting\.model\.ema is .* and no str"),
+        ("meta.lasting", {"model": {"ema": torch.ones(2)}}, r"meta\.lasting\.model\.ema is a Tensor and no .*str"),
         ("meta.lasting", DEEP, r"meta\.lasting\.model\.model\..* is nested more than 50 levels deep"),
         ("meta.schedules", {"generator": [DEEP]}, r"meta\.schedules\.generator\.0\..* is nested more than 50"),
         ("meta.lasting", DOUBLED, r"meta\.lasting holds more than 100,000 values"),
@@ -140,6 +140,6 @@ def test_what_is_wrong_is_named_with_its_place_and_what_the_file_is_good_for(
         at = at[int(key) if isinstance(at, list) else key]
     at[last] = value
     path = file.with_name("wrong.pth")
-    write_checkpoint(damaged, path)
+    torch.save(damaged, path)  # as a stranger writes it: what is named twice stands in the file once
     error = refused(capsys, "train", file, "--resume", path, "--cfg-options", "train_cfg.max_iters=5")
     assert re.search(f"wrong.pth: .*{message}", error), error
