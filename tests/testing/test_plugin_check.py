@@ -170,6 +170,7 @@ SMALL = {
     "RRDBNet": {"width": 8, "growth": 4, "blocks": 1},
     "SRResNet": {"width": 8, "blocks": 1},
     "SRVGGNetCompact": {"width": 8, "convs": 1},
+    "SPAN": {"width": 8},
     "TransformNet": {},
 }
 

@@ -25,6 +25,10 @@ NETWORKS = {
         {"in_channels": 3, "out_channels": 3, "width": 8, "convs": 2, "scale": 4, "activation": "prelu"},
         {"in_channels": 1, "out_channels": 3, "width": 8, "convs": 0, "scale": 2, "activation": "prelu"},
     ],
+    "SPAN": [
+        {"in_channels": 3, "out_channels": 3, "width": 8, "scale": 4, "centred": True},
+        {"in_channels": 1, "out_channels": 1, "width": 4, "scale": 1, "centred": True},
+    ],
     "SRResNet": [
         {"in_channels": 3, "out_channels": 3, "width": 8, "blocks": 2, "scale": scale} for scale in (2, 3, 4, 8)
     ],
@@ -91,7 +95,7 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 def test_a_published_file_is_recognised_and_gives_the_network_back(name: str, arguments, tmp_path: Path) -> None:
     found, network = network_of(name, arguments)
     published = found.restore(network.state_dict())
-    assert len(published) == len(network.state_dict())
+    assert len(published) >= len(network.state_dict()), "several keys became one"
     imported = recognise(published, "a file")
     assert type(imported.format) is type(found)
     assert imported.config == {"type": found.network, **arguments}

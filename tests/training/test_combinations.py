@@ -29,6 +29,7 @@ MORE_GENERATORS: dict[str, dict[str, Any]] = {
     "RRDBNet": {"type": "RRDBNet", "width": 4, "blocks": 1, "growth": 2, "scale": 2},
     "SRVGGNetCompact": {"type": "SRVGGNetCompact", "width": 4, "convs": 1, "scale": 2},
     "EDSR": {"type": "EDSR", "width": 4, "blocks": 1, "scale": 2},
+    "SPAN": {"type": "SPAN", "width": 4, "scale": 2},
 }
 MORE_DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "VGG-style, pooled": {"type": "VGGStyleDiscriminator", "width": 4, "head": "pool", "norm": "none"},

@@ -17,6 +17,7 @@ from toolbox.weights.importing import load_network, read_imported
 from toolbox.weights.ncnn import read_ncnn
 from toolbox_plugins.esrgan.rrdbnet import RRDBNet
 from toolbox_plugins.realesrgan.srvgg import SRVGGNetCompact
+from toolbox_plugins.span.generator import MEAN, SPAN
 
 TAG = bytes.fromhex("476b3001")  # 0x01306B47, little-endian
 
@@ -37,7 +38,8 @@ class Writer:
         numbers = conv.weight.detach().numpy().astype("<f2").tobytes()
         assert conv.bias is not None
         self.weights += TAG + numbers + bytes(-len(numbers) % 4) + conv.bias.detach().numpy().astype("<f4").tobytes()
-        settings = f"0={conv.out_channels} 1=3 4=1 5=1 6={conv.weight.numel()}"
+        kernel, padding = conv.kernel_size[0], f"4={conv.padding[0]} " if conv.padding[0] else ""
+        settings = f"0={conv.out_channels} 1={kernel} {padding}5=1 6={conv.weight.numel()}"
         return self.layer("Convolution", [source], settings + (" 9=2 -23310=1,2.000000e-01" if leaky else ""))
 
     def split(self, source: str, number: int) -> list[str]:
@@ -108,11 +110,32 @@ def dense(folder: Path, *, share: str = "2.000000e-01", cycle: bool = False) -> 
     return w.save(folder / "dense"), network
 
 
+def attentive(folder: Path, *, half: str = "5.000000e-01", mean: tuple[float, ...] = MEAN) -> tuple[Path, SPAN]:
+    network = halved(SPAN(width=4, scale=2))
+    assert isinstance(network, SPAN)
+    w = Writer()
+    w.lines.append("MemoryData mean 0 1 mean 0=1 1=1 2=3")
+    w.weights += np.array(mean, "<f4").tobytes()
+    moved = w.layer("BinaryOp", ["data", "mean"], "0=1")
+    first = features = w.conv(network.conv_1, w.layer("BinaryOp", [moved], "0=2 1=1 2=2.550000e+02"))
+    kept = inner = first
+    for number in range(1, 7):
+        block = network.get_submodule(f"block_{number}")
+        inner = w.layer("Swish", [w.conv(block.c1_r, features)])  # type: ignore[arg-type]
+        found = w.conv(block.c3_r, w.layer("Swish", [w.conv(block.c2_r, inner)]))  # type: ignore[arg-type]
+        weighed = w.layer("BinaryOp", [w.layer("Sigmoid", [found])], f"0=1 1=1 2={half}")
+        features = w.layer("BinaryOp", [w.layer("BinaryOp", [found, features], "0=0"), weighed], "0=2")
+        kept = features if number == 1 else kept
+    fused = w.conv(network.conv_cat, w.layer("Concat", [first, w.conv(network.conv_2, features), kept, inner]))
+    w.layer("PixelShuffle", [w.conv(network.upsampler, fused)], "0=2")
+    return w.save(folder / "attentive"), network
+
+
 def images() -> Tensor:
     return torch.from_numpy(np.random.default_rng(0).random((1, 3, 8, 9), np.float32))
 
 
-@pytest.mark.parametrize("make", [compact, dense])
+@pytest.mark.parametrize("make", [compact, dense, attentive])
 @pytest.mark.parametrize("suffix", [".param", ".bin"])
 def test_an_ncnn_model_gives_what_the_network_gave_from_either_of_its_files(make, suffix: str, tmp_path: Path) -> None:
     file, network = make(tmp_path)
@@ -129,6 +152,9 @@ def test_blocks_width_and_scale_are_inferred(tmp_path: Path) -> None:
     assert read_imported(compact(tmp_path)[0]).config == {
         "type": "SRVGGNetCompact", "in_channels": 3, "out_channels": 3, "width": 5, "convs": 1, "scale": 2,
         "activation": "prelu",
+    }  # fmt: skip
+    assert read_imported(attentive(tmp_path)[0]).config == {
+        "type": "SPAN", "in_channels": 3, "out_channels": 3, "width": 4, "scale": 2, "centred": True,
     }  # fmt: skip
 
 
@@ -152,8 +178,11 @@ def test_float32_weights_are_read_too(tmp_path: Path) -> None:
 
 def test_a_graph_that_computes_something_else_with_the_same_weights_is_refused(tmp_path: Path) -> None:
     for options in ({"share": "3.000000e-01"}, {"cycle": True}):
-        with pytest.raises(UserError, match="is none of those that can be imported: RRDBNet, SRVGGNetCompact"):
+        with pytest.raises(UserError, match="is none of those that can be imported: RRDBNet, SPAN, SRVGGNetCompact"):
             load_network(dense(tmp_path, **options)[0])
+    for options in ({"half": "4.000000e-01"}, {"mean": (0.5, 0.5, 0.5)}):
+        with pytest.raises(UserError, match="is none of those that can be imported"):
+            load_network(attentive(tmp_path, **options)[0])
     with pytest.raises(UserError, match=r"the x2 network with its output reduced to 0\.5; import the x2 file"):
         load_network(compact(tmp_path, reduced="0=3 1=5.000000e-01 2=5.000000e-01")[0])
 
@@ -162,7 +191,7 @@ def test_a_graph_that_computes_something_else_with_the_same_weights_is_refused(t
     ("old", "new", "message"),
     [
         ("7767517", "7767518", "is no ncnn graph"),
-        ("PReLU", "Sigmoid", r"compact\.param:6: is a Sigmoid; only Input, Split, Convolution"),
+        ("PReLU", "Softmax", r"compact\.param:6: is a Softmax; only Input, Split, Convolution"),
         ("4=1 5=1", "4=0 5=1", "is a Convolution with 4="),
         ("0=5 1=3", "0=9999999 1=3", "without width, kernel"),
         ("6=135", "6=136", "has 136 weights where 3 to 5 channels need 135"),

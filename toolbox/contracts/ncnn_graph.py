@@ -15,11 +15,12 @@ class NcnnGraph:
 
     A node is an operation, its setting and its inputs; a format builds the nodes of the network that it knows in the
     same table and compares the output's number. `conv` nodes hold the place of their weights in `convolutions`
-    (weight (out, in, k, k), bias), `prelu` nodes that in `slopes`.
+    (weight (out, in, k, k), bias), `prelu` nodes that in `slopes`, and `constant` nodes that in `constants`.
     """
 
     convolutions: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     slopes: list[Tensor] = field(default_factory=list)
+    constants: list[Tensor] = field(default_factory=list)
     types: Counter[str] = field(default_factory=Counter)
     output: int = -1
     _numbers: dict[tuple[object, ...], int] = field(default_factory=dict)
@@ -41,6 +42,10 @@ class NcnnGraph:
         """A sum of (node, factor), in any order."""
         flat = [part for node, factor in sorted(terms) for part in (node, factor)]
         return self._numbers.setdefault(("add", *(round(part, 6) for part in flat)), len(self._numbers))
+
+    def product(self, *factors: int) -> int:
+        """Nodes multiplied with each other, in any order."""
+        return self.node("product", 0, *sorted(factors))
 
     def summary(self) -> str:
         """`501 Convolution, 348 Concat, ...`"""

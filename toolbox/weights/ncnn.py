@@ -1,7 +1,8 @@
 """Reads ncnn's models: the graph in a `.param` file, and the weights in the `.bin` beside it.
 
 Layout of the weights, in the order of the layers: a convolution has a tag of four bytes, its weights (`0x01306B47`:
-float16, padded to 4 bytes; 0 or `0x0002C056`: float32) and its biases (float32); a PReLU has its slopes (float32).
+float16, padded to 4 bytes; 0 or `0x0002C056`: float32) and its biases (float32); a PReLU has its slopes and a constant
+its values (float32).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ MAGIC = "7767517"
 HALF, SINGLE = 0x01306B47, (0, 0x0002C056)
 LARGEST_PARAM, LARGEST_BIN = 8 << 20, 4 << 30
 MOST_LAYERS, MOST_BLOBS_OF_A_LAYER, MOST_CHANNELS = 50_000, 1_000, 65_536
+SOURCES = ("Input", "MemoryData")
 Value = tuple[int, float, int]
 """A blob while the graph is read: its node, a factor not yet applied, and its channels."""
 
@@ -104,7 +106,7 @@ class _Reader:
         operation = _OPERATIONS.get(kind)
         if operation is None:
             raise self._error(f"is a {kind[:40]}; only {', '.join(_OPERATIONS)} can be imported")
-        if (kind != "Split" and outs != 1) or (kind != "Input" and not values):
+        if (kind != "Split" and outs != 1) or (kind not in SOURCES and not values):
             raise self._error(f"is a {kind} of {ins} inputs and {outs} outputs")
         value = operation(self, values, self._settings(settings))
         for name in outputs:
@@ -153,7 +155,9 @@ class _Reader:
         return values[0]
 
     def convolution(self, values: list[Value], settings: dict[int, list[float]]) -> Value:
-        (node,), channels = self._plain(values[:1]), values[0][2]
+        node, factor, channels = values[0]
+        if factor != 1.0:
+            node = self.graph.node("times", factor, node)
         out, kernel = self._int(settings, 0), self._int(settings, 1)
         padding = {kernel // 2}
         self._require(settings, "Convolution", {
@@ -202,18 +206,43 @@ class _Reader:
         return self._sum([(node, own * factor, c) for (node, own, c), factor in zip(values, factors, strict=True)])
 
     def binary(self, values: list[Value], settings: dict[int, list[float]]) -> Value:
-        self._require(settings, "BinaryOp", {0: {0, 2}, 1: {0, 1}})
-        if self._int(settings, 0) == 2 and self._int(settings, 1) == 1 and len(values) == 1 and 2 in settings:
+        self._require(settings, "BinaryOp", {0: {0, 1, 2}, 1: {0, 1}})
+        operation, by_number = self._int(settings, 0), self._int(settings, 1) == 1
+        if by_number and len(values) == 1 and 2 in settings and operation != 0:
             node, factor, channels = values[0]
-            return node, factor * settings[2][0], channels
-        if self._int(settings, 0) != 0 or self._int(settings, 1) != 0 or len(values) != 2:
-            raise self._error("is a BinaryOp other than a sum or a multiplication by a number")
-        return self._sum(values)
+            number = settings[2][0]
+            if operation == 2:
+                return node, factor * number, channels
+            return self.graph.node("minus", number, *self._plain(values)), 1.0, channels
+        if by_number or len(values) != 2:
+            raise self._error("is a BinaryOp other than of two blobs, or one minus or times a number")
+        if operation == 2:
+            return self.graph.product(*self._plain(values)), 1.0, self._channels(values)
+        left, (node, factor, channels) = values
+        return self._sum([left, (node, -factor if operation else factor, channels)])
 
     def _sum(self, values: list[Value]) -> Value:
+        return self.graph.add(*((node, factor) for node, factor, _ in values)), 1.0, self._channels(values)
+
+    def _channels(self, values: list[Value]) -> int:
+        """How many channels alike blobs have."""
         if len({channels for _, _, channels in values}) != 1 or len(values) < 2:
-            raise self._error("adds blobs of different numbers of channels")
-        return self.graph.add(*((node, factor) for node, factor, _ in values)), 1.0, values[0][2]
+            raise self._error("adds or multiplies blobs of different numbers of channels")
+        return values[0][2]
+
+    def swish(self, values: list[Value], settings: dict[int, list[float]]) -> Value:
+        return self.graph.node("swish", 0, *self._plain(values[:1])), 1.0, values[0][2]
+
+    def sigmoid(self, values: list[Value], settings: dict[int, list[float]]) -> Value:
+        return self.graph.node("sigmoid", 0, *self._plain(values[:1])), 1.0, values[0][2]
+
+    def constant(self, values: list[Value], settings: dict[int, list[float]]) -> Value:
+        self._require(settings, "MemoryData", {0: {1}, 1: {1}, 11: {0, 1}, 21: {0, 1}})
+        channels = self._int(settings, 2)
+        if not {0, 1, 2} <= settings.keys() or not 1 <= channels <= MOST_CHANNELS:
+            raise self._error("is a constant other than a number for each channel, which cannot be imported")
+        self.graph.constants.append(self._floats(channels))
+        return self.graph.node("constant", len(self.graph.constants) - 1), 1.0, channels
 
     def interp(self, values: list[Value], settings: dict[int, list[float]]) -> Value:
         name = {1: "nearest", 2: "bilinear", 3: "bicubic"}.get(self._int(settings, 0))
@@ -261,5 +290,6 @@ class _Reader:
 _OPERATIONS = {
     "Input": _Reader.input, "Split": _Reader.split, "Convolution": _Reader.convolution, "ReLU": _Reader.relu,
     "PReLU": _Reader.prelu, "Concat": _Reader.concat, "Eltwise": _Reader.eltwise, "BinaryOp": _Reader.binary,
-    "Interp": _Reader.interp, "PixelShuffle": _Reader.shuffle,
+    "Interp": _Reader.interp, "PixelShuffle": _Reader.shuffle, "Swish": _Reader.swish, "Sigmoid": _Reader.sigmoid,
+    "MemoryData": _Reader.constant,
 }  # fmt: skip

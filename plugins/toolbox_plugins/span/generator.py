@@ -1,0 +1,77 @@
+"""SPAN: plain convolutions at low resolution, whose features weigh themselves."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, silu
+
+from toolbox import Generator, UserError, constant
+
+MEAN = (0.4488, 0.4371, 0.4040)
+"""Of DIV2K, in RGB, as the authors subtract it; of one channel, its mean."""
+BLOCKS = 6
+
+
+class SPAN(Generator):
+    """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W), nominally in [0, 1].
+
+    Swift Parameter-free Attention Network (Wan et al., CVPR Workshops 2024), in its re-parameterised form: what the
+    authors train as several branches is one 3x3 convolution here, in training too. Six blocks; the features after the
+    first convolution, the first block, the sixth block's first activation and a last convolution are fused by 1x1, and
+    enlarged by a pixel shuffle. 410,700 parameters at 48 channels and x2, 426,288 at x4.
+
+    Args:
+        width: channels of the features; the published files have 48 and 52.
+        centred: subtract the mean of DIV2K and work on a range of 255, as the authors do; off, take images as they are.
+    """
+
+    keeps_colors = True
+
+    def __init__(
+        self, *, in_channels: int = 3, out_channels: int = 3, width: int = 48, scale: int = 4, centred: bool = True
+    ) -> None:
+        super().__init__()
+        for name, value in (
+            ("in_channels", in_channels), ("out_channels", out_channels), ("width", width), ("scale", scale),
+        ):  # fmt: skip
+            if value < 1:
+                raise UserError(f"{name} must be at least 1, got {value}")
+        self.scale, self.centred = scale, centred
+        self.mean = MEAN if in_channels == len(MEAN) else (sum(MEAN) / len(MEAN),) * in_channels
+        self.conv_1 = nn.Conv2d(in_channels, width, 3, padding=1)
+        for number in range(1, BLOCKS + 1):
+            self.add_module(f"block_{number}", Block(width))
+        self.conv_2 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv_cat = nn.Conv2d(4 * width, width, 1)
+        self.upsampler = nn.Conv2d(width, out_channels * scale**2, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Enlarge images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W); the output may leave [0, 1]."""
+        if self.centred:
+            images = (images - constant(self.mean, images)[:, None, None]) * 255
+        first = features = self.conv_1(images)  # (B, width, H, W)
+        kept, inner = [first], first
+        for number in range(1, BLOCKS + 1):
+            features, inner = self.get_submodule(f"block_{number}")(features)
+            if number == 1:
+                kept.append(features)
+        fused = self.conv_cat(torch.cat([first, self.conv_2(features), kept[1], inner], 1))
+        return pixel_shuffle(self.upsampler(fused), self.scale)
+
+
+class Block(nn.Module):
+    """Three convolutions; what they find is weighed by how strong it is, odd-symmetrically: (f + x) * (sigmoid(f) - 1/2).
+
+    The attention has no parameters (section 3.2 of the paper). Returns the features and the first activation.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.c1_r, self.c2_r, self.c3_r = (nn.Conv2d(width, width, 3, padding=1) for _ in range(3))
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, width, H, W), twice."""
+        inner = silu(self.c1_r(features))
+        found = self.c3_r(silu(self.c2_r(inner)))
+        return (found + features) * (torch.sigmoid(found) - 0.5), inner
