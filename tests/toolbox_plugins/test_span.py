@@ -62,7 +62,11 @@ def span(state: dict[str, Tensor], images: Tensor, scale: int, mean: list[float]
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize(
     ("channels", "more", "mean"),
-    [(3, {}, [0.4488, 0.4371, 0.4040]), (1, {}, [(0.4488 + 0.4371 + 0.4040) / 3]), (3, {"no_norm": torch.zeros(1)}, None)],
+    [
+        (3, {}, [0.4488, 0.4371, 0.4040]),
+        (1, {}, [(0.4488 + 0.4371 + 0.4040) / 3]),
+        (3, {"no_norm": torch.zeros(1)}, None),
+    ],
 )
 def test_a_published_file_gives_what_its_branches_compute(channels, more, mean, scale):
     state = published_state(channels, scale)

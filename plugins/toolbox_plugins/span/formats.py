@@ -102,7 +102,11 @@ def unfolded(weight: Tensor, bias: Tensor, name: str) -> State:
         "conv.2": (identity(weight, out, GAIN * out), bias.clone()),
         "eval_conv": (weight.clone(), bias.clone()),
     }
-    return {f"{name}.{key}.{kind}": value for key, pair in tensors.items() for kind, value in zip(("weight", "bias"), pair, strict=True)}
+    return {
+        f"{name}.{key}.{kind}": value
+        for key, pair in tensors.items()
+        for kind, value in zip(("weight", "bias"), pair, strict=True)
+    }
 
 
 def identity(like: Tensor, out: int, width: int) -> Tensor:
