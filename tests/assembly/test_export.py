@@ -15,8 +15,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from runs import command, pictures, refused, sr_config, style_config, weights, write_config
 from toolbox.assembly.export import fold
-from toolbox.io.images import write_image
+from toolbox.io.images import read_image, write_image
 from toolbox.plugins.manager import PluginManager, use
+from toolbox.weights.importing import formats
 from toolbox_plugins.srgan.srresnet import SRResNet
 
 PLUGIN = '''
@@ -184,3 +185,27 @@ def test_what_is_missing_damaged_or_not_described_is_refused(
     export = ["export", sr / "run.yaml", sr / "run/iter_6.pth", "-o"]
     assert "was not written by export" in refused(capsys, *export, sr / "run/iter_6.pth")
     assert ".safetensors .pth" in refused(capsys, *export, tmp_path / "x.onnx")
+
+
+def test_half_as_many_bytes_give_what_float16_holds(sr: Path) -> None:
+    checkpoint = sr / "run" / "iter_6.pth"
+    for name, more in (("whole", ()), ("half", ("--half",))):
+        assert command("export", sr / "run.yaml", checkpoint, "-o", sr / f"{name}.safetensors", *more) == 0
+    whole, half = load_file(sr / "whole.safetensors"), load_file(sr / "half.safetensors")
+    assert all(half[key].dtype == torch.float16 and torch.equal(half[key], whole[key].half()) for key in whole)
+    again = ("export", "--weights", sr / "whole.safetensors", "-o", sr / "again.pth", "--layout", "basicsr", "--half")
+    assert command(*again) == 0
+    assert all(value.dtype == torch.float16 for value in torch.load(sr / "again.pth")["params"].values())
+    for name in ("half.safetensors", "again.pth"):
+        assert command("infer", sr / "in" / "odd.png", "-o", sr / name.replace(".", "_"), "--weights", sr / name) == 0
+    given = [read_image(sr / folder / "odd.png") for folder in ("half_safetensors", "again_pth")]
+    assert np.array_equal(*given)
+
+
+def test_numbers_that_float16_does_not_hold_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = SRResNet(width=8, blocks=1, scale=2)
+    with torch.no_grad():
+        network.conv_last.weight[0, 0, 0, 0] = 1e5
+    torch.save({"params": formats()["SRResNetBasicSR"].restore(network.state_dict())}, tmp_path / "large.pth")
+    said = refused(capsys, "export", "--weights", tmp_path / "large.pth", "-o", tmp_path / "half.pth", "--half")
+    assert "--half: conv_last.weight has numbers above 65,504" in said and not (tmp_path / "half.pth").exists()

@@ -75,6 +75,16 @@ def test_without_style_it_enlarges_better_than_bicubic() -> None:
     assert psnr(network(given), truth) > psnr((plain * 255).round().byte().movedim(0, 2).numpy(), truth)
 
 
+@pytest.mark.parametrize(("factor", "wanted"), [(2, 34.4), (4, 29.3)])
+def test_the_faithful_ones_have_the_published_networks_figures(factor: int, wanted: float) -> None:
+    network, reached = load(f"enlarge-x{factor}"), []
+    for photo in PHOTOS:
+        image = read_image(photo)
+        height, width = (side // factor * factor for side in image.shape[:2])
+        reached.append(psnr(network(small(image, factor)), image[:height, :width]))
+    assert wanted <= np.mean(reached) <= wanted + 0.1, reached
+
+
 def test_a_model_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(UserError, match=r"palette-x5: there is no such model in this installation; did you mean"):
         shipped_model("palette-x5")

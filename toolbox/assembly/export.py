@@ -23,6 +23,7 @@ from toolbox.training.starting import begin_with
 from toolbox.weights.checkpoint import read_checkpoint
 from toolbox.weights.file import (
     description_file,
+    halved,
     read_description,
     read_weights,
     write_description,
@@ -33,14 +34,17 @@ from toolbox.weights.published_layout import check_target, laid_out, make_folder
 from toolbox.weights.state import load_portable_state
 
 
-def export(config: Config, checkpoint: Path | None, target: Path, *, layout: str | None = None) -> list[Path]:
+def export(
+    config: Config, checkpoint: Path | None, target: Path, *, layout: str | None = None, half: bool = False
+) -> list[Path]:
     """Write the generators of a checkpoint, their averages where it has any; returns the weights files.
 
     Without a checkpoint they are those that the config's `load_from` names, as in a pipeline of trained networks.
 
     One generator goes to `target`, several to `target` with their slot in the name: `style_generator_ab.safetensors`.
     The keys are the network's own, or those of a published `layout` of its files; parametrised weights (spectral norm)
-    are written as the plain weights they give.
+    are written as the plain weights they give. With `half` the file holds float16, half as many bytes; networks that
+    read it compute as ever.
     """
     check_target(target)
     model = config.data["model"]
@@ -52,6 +56,8 @@ def export(config: Config, checkpoint: Path | None, target: Path, *, layout: str
     for slot in slots:
         fold(getattr(algorithm, slot))
     contents = {slot: laid_out(getattr(algorithm, slot), layout, target.suffix) for slot in slots}
+    if half:
+        contents = {slot: halved(each) for slot, each in contents.items()}
     make_folder(target)
     hashes = {slot: write_weights(file, contents[slot]) for slot, file in files.items()}
     iteration = (content.get("meta") or {}).get("iter")

@@ -35,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="write the keys of a published layout (basicsr, xinntao, old-arch, mmagic, cyclegan) instead of the "
         "network's own; a .pth of basicsr holds 'params', as Real-ESRGAN's scripts and spandrel read it",
     )  # fmt: skip
+    made.add_argument(
+        "--half", action="store_true",
+        help="write float16, half as many bytes; the network still computes in float32 where it is applied",
+    )  # fmt: skip
     add_config_options(made)
     options = made.parse_args(arguments)
     if options.weights:
@@ -52,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from toolbox.io.console import console
 
     with naming_the_file(config):
-        files = export(config, options.checkpoint, options.target, layout=options.layout)
+        files = export(config, options.checkpoint, options.target, layout=options.layout, half=options.half)
     for file in files:
         console.print(f"{file} ({file.stat().st_size / 1e6:.1f} MB), described in {file.name}.json", soft_wrap=True)
     return 0
@@ -67,7 +71,7 @@ def _translate(options: argparse.Namespace) -> int:
     from toolbox.io.console import console
     from toolbox.weights.published_layout import translate_file
 
-    network = translate_file(options.weights, options.target, layout=options.layout)
+    network = translate_file(options.weights, options.target, layout=options.layout, half=options.half)
     size = options.target.stat().st_size / 1e6
     console.print(f"{options.target} ({size:.1f} MB): {type(network).__name__}", soft_wrap=True)
     return 0

@@ -15,7 +15,7 @@ from toolbox.io.console import console, errors
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
 from toolbox.io.progress import ProgressLines
-from toolbox.weights.shipped import DEFAULT
+from toolbox.weights.shipped import DEFAULT, FAITHFUL
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     make_folder(options.folder)
     if not options.weights and not config:
         options.weights = Path(DEFAULT)
-        note(f"nobody named a network: this is {DEFAULT}, which comes with the toolbox (models list --long)")
+        note(f"nobody named a network: this is {DEFAULT}, which paints; --weights {FAITHFUL} enlarges (models list --long)")
     with naming_the_file(config) if config else nullcontext():
         predictor = load(
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,

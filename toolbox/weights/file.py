@@ -23,6 +23,25 @@ def description_file(weights: Path) -> Path:
     return weights.with_name(f"{weights.name}.json")
 
 
+def halved(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """The same state dict, or one within it (`{"params": ...}`), with float16 in place of float32.
+
+    Raises:
+        UserError: a number is larger than float16 holds.
+    """
+    result: dict[str, Any] = {}
+    for key, value in tensors.items():
+        if isinstance(value, Mapping):
+            result[key] = halved(value)
+        elif isinstance(value, Tensor) and value.is_floating_point():
+            result[key] = value.detach().half()
+            if not result[key].isfinite().all():
+                raise UserError(f"--half: {key} has numbers above 65,504, which float16 cannot hold; leave it out")
+        else:
+            result[key] = value
+    return result
+
+
 def write_weights(path: Path, tensors: Mapping[str, Any]) -> str:
     """Write a state dict, whole or not at all; returns the file's SHA-256.
 

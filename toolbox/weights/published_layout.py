@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from toolbox.io.errors import UserError, did_you_mean
-from toolbox.weights.file import SUFFIXES, description_file, write_weights
+from toolbox.weights.file import SUFFIXES, description_file, halved, write_weights
 from toolbox.weights.importing import formats, load_network
 
 
@@ -34,8 +34,8 @@ def laid_out(network: nn.Module, layout: str | None, suffix: str) -> Mapping[str
     return {wrapper: state} if wrapper and suffix == ".pth" else state
 
 
-def translate_file(weights: Path, target: Path, *, layout: str | None = None) -> nn.Module:
-    """Read a weight file of any known format and write it as `target`; returns the network.
+def translate_file(weights: Path, target: Path, *, layout: str | None = None, half: bool = False) -> nn.Module:
+    """Read a weight file of any known format and write it as `target`, in float16 if `half`; returns the network.
 
     No description is written beside it: `infer --weights` recognises it by its keys. One that an export left beside
     a file of that name is removed, because it describes that file no longer.
@@ -50,7 +50,7 @@ def translate_file(weights: Path, target: Path, *, layout: str | None = None) ->
     content = laid_out(network, layout, target.suffix)
     make_folder(target)
     description_file(target).unlink(missing_ok=True)
-    write_weights(target, content)
+    write_weights(target, halved(content) if half else content)
     return network
 
 

@@ -9,6 +9,8 @@ from toolbox.io.errors import UserError, did_you_mean
 
 DEFAULT = "palette-x4"
 """What `infer` applies when nobody names a network."""
+FAITHFUL = "enlarge-x4"
+"""What enlarges without changing colours or content."""
 
 
 def shipped_models() -> dict[str, Path]:

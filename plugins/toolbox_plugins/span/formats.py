@@ -22,7 +22,7 @@ GAIN = 2
 
 
 class SPANOfficial(CheckpointFormat):
-    """The authors': each convolution as `sk` (1x1) beside `conv.0, conv.1, conv.2` (1x1, 3x3, 1x1), or folded, `eval_conv`.
+    """The authors': each convolution as `sk` (1x1) beside `conv.0` to `conv.2` (1x1, 3x3, 1x1), or folded, `eval_conv`.
 
     A file with both is folded anew, since `eval_conv` may be older. Files of trainers
     that leave the mean out have a key `no_norm`.

@@ -61,9 +61,9 @@ class SPAN(Generator):
 
 
 class Block(nn.Module):
-    """Three convolutions; what they find is weighed by how strong it is, odd-symmetrically: (f + x) * (sigmoid(f) - 1/2).
+    """Three convolutions, x to f, weighed by how strong f is, with its sign: (f + x) * (sigmoid(f) - 1/2).
 
-    The attention has no parameters (section 3.2 of the paper). Returns the features and the first activation.
+    The attention has no parameters (section 3.2 of the paper).
     """
 
     def __init__(self, width: int) -> None:
@@ -71,7 +71,7 @@ class Block(nn.Module):
         self.c1_r, self.c2_r, self.c3_r = (nn.Conv2d(width, width, 3, padding=1) for _ in range(3))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, width, H, W), twice."""
+        """Features (B, width, H, W) to features, and the first activation."""
         inner = silu(self.c1_r(features))
         found = self.c3_r(silu(self.c2_r(inner)))
         return (found + features) * (torch.sigmoid(found) - 0.5), inner
