@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     make_folder(options.folder)
     if not options.weights and not config:
         options.weights = Path(DEFAULT)
-        note(f"nobody named a network: this is {DEFAULT}, which paints; --weights {FAITHFUL} only enlarges (models list)")
+        note(f"nobody named a network: this is {DEFAULT}, which paints; --weights {FAITHFUL} just enlarges")
     with naming_the_file(config) if config else nullcontext():
         predictor = load(
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,
