@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from runs import command, refused, sr_config, style_config, write_config
 from toolbox.weights.checkpoint import hash_file
@@ -160,11 +163,36 @@ def test_a_place_or_device_that_inference_cannot_use_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write_config(sr_config(tmp_path), tmp_path / "run.yaml")
-    infer = ["infer", tmp_path / "photos", "--config", file, "--checkpoint", tmp_path / "none.pth"]
+    checkpoint = tmp_path / "none.pth"
+    checkpoint.touch()
+    infer = ["infer", tmp_path / "photos", "--config", file, "--checkpoint", checkpoint]
     assert f"-o {file}: no folder can be made there" in refused(capsys, *infer, "-o", file)
     assert "--suffix a/b" in refused(capsys, *infer, "-o", tmp_path / "out", "--suffix", "a/b")
     assert "--device gpu: cannot be used here" in refused(capsys, *infer, "-o", tmp_path / "out", "--device", "gpu")
+    checkpoint.unlink()
     assert "none.pth: there is no such checkpoint" in refused(capsys, *infer, "-o", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (["--weights", "nope.pth"], "nope.pth: there is no such weights file"),
+        (["--config", "demo/style.yaml", "--checkpoint", "nope.pth"], "nope.pth: there is no such checkpoint"),
+        (["--style", "nope.png"], "nope.png: there is no such picture of a style"),
+        (["--strength", "3"], "--strength 3: must be from 0"),
+        (["--set", "domain"], "--set domain: write NAME=VALUE"),
+        (["--format", "jpg"], "JPEG holds no transparency"),
+        (["--grid", "0"], "--grid"),
+    ],
+)
+def test_infer_refuses_what_it_can_see_without_waiting_for_torch(
+    options: list[str], wanted: str, tmp_path: Path
+) -> None:
+    Image.new("RGBA", (8, 8), (10, 20, 30, 40)).save(tmp_path / "a.png")
+    code = "import sys; sys.modules['torch'] = None; from toolbox.cli import run; sys.exit(run('infer', sys.argv[1:]))"
+    line = [sys.executable, "-c", code, "a.png", *options]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and wanted in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(

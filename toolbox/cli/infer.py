@@ -8,14 +8,17 @@ from pathlib import Path
 
 from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
 from toolbox.config import naming_the_file
+from toolbox.inference.chosen import chosen_of
 from toolbox.inference.formats import NAMES
+from toolbox.inference.options import Options
 from toolbox.inference.planning import Plan, make_folder, plan, refuse
 from toolbox.inference.sizes import described_scale, problem_of_size
 from toolbox.io.console import console, errors
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
 from toolbox.io.progress import ProgressLines
-from toolbox.weights.shipped import DEFAULT, FAITHFUL
+from toolbox.weights.models import weights_path
+from toolbox.weights.shipped import DEFAULT, FAITHFUL, shipped_models
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not 1 <= options.quality <= 100:
         raise UserError(f"--quality {options.quality}: must be from 1 to 100")
     config = read_config(options) if options.config else None
+    chosen = chosen_of(options.style, options.strength, options.seed, options.set)
+    how = _how(options)
+    _files_are_there(options)
     todo = _todo(options)
     if not todo.jobs:
         return 2 if todo.refused else 0
@@ -47,27 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
     from toolbox.engine.memory import APPLYING, bound_kernels, keep_freed_memory
-    from toolbox.inference import Options, blend_of, chosen_of, load, translate, usable_device
+    from toolbox.inference import blend_of, load, translate, usable_device
     from toolbox.inference.reach import free_memory
     from toolbox.inference.sizes import note_of_disk
 
     keep_freed_memory()
     bound_kernels(APPLYING)
-    how = Options(
-        tile=options.tile,
-        overlap=options.tile_overlap,
-        precision=options.precision,
-        alpha=options.alpha,
-        outscale=options.outscale,
-        tileable=options.tileable,
-        white=options.white,
-        nodata=options.nodata,
-        palette=options.palette,
-        grid=options.grid,
-        normals=options.normals,
-    )
     blended = blend_of(options.blend) if options.blend else None
-    chosen = chosen_of(options.style, options.strength, options.seed, options.set)
     device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
     make_folder(options.folder)
@@ -237,6 +229,32 @@ def _tile(text: str) -> int | None:
         return int(text)
     except ValueError:
         raise UserError(f"--tile {text}: must be auto, 0 (never) or the side of a tile in pixels") from None
+
+
+def _how(options: argparse.Namespace) -> Options:
+    """How pictures pass the network. Raises UserError for a value that is none."""
+    return Options(
+        tile=options.tile,
+        overlap=options.tile_overlap,
+        precision=options.precision,
+        alpha=options.alpha,
+        outscale=options.outscale,
+        tileable=options.tileable,
+        white=options.white,
+        nodata=options.nodata,
+        palette=options.palette,
+        grid=options.grid,
+        normals=options.normals,
+    )
+
+
+def _files_are_there(options: argparse.Namespace) -> None:
+    """Raise UserError for a file that is not there, before torch is imported to read it."""
+    if options.weights and str(options.weights) not in shipped_models():
+        weights_path(options.weights)
+    for file, what in ((options.checkpoint, "checkpoint"), (options.style, "picture of a style")):
+        if file and not Path(file).exists():
+            raise UserError(f"{file}: there is no such {what}")
 
 
 def _one_of_two_ways(options: argparse.Namespace) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from toolbox.inference.tiling import SMALLEST
 from toolbox.io.errors import UserError, did_you_mean
 
-PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {"fp32": None, "bf16": "bfloat16", "fp16": "float16"}
+"""torch's types by our names; torch itself is not imported here, so that a wrong option is told at once."""
+SMALLEST = 32
+"""The side of the smallest tile; halving for want of memory ends here, and the error is raised."""
 PALETTES = ("auto", "keep", "free")
 ALPHAS = ("network", "resize", "drop")
 

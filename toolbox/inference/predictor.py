@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from toolbox.assembly.loading import TrainedOutput
 from toolbox.inference.channels import as_gray, channels_of, safe_side
 from toolbox.inference.levels import LEVELS, outscaled, typed
-from toolbox.inference.options import PRECISIONS, Options
+from toolbox.inference.options import PRECISIONS, SMALLEST, Options
 from toolbox.inference.passage import Passage
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
-from toolbox.inference.tiling import SMALLEST, halving, is_out_of_memory, tiled
+from toolbox.inference.tiling import halving, is_out_of_memory, tiled
 from toolbox.io.errors import UserError
 from toolbox.io.resize import mirrored_to, resize_to
 from toolbox.training.finishing import channels_last
@@ -221,7 +221,8 @@ class Predictor:
         return torch.stack([self.network(images[kind::kinds]) for kind in range(kinds)], 1).flatten(0, 1)
 
     def _precision(self) -> AbstractContextManager[object]:
-        dtype = PRECISIONS[self.options.precision]
+        name = PRECISIONS[self.options.precision]
+        dtype = getattr(torch, name) if name else None
         return networks_in(dtype) if dtype else nullcontext()
 
     # ------------------------------------------------------------------ tiles

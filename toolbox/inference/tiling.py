@@ -10,11 +10,10 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from toolbox.inference.options import SMALLEST
+
 Store = Callable[[int, int, Tensor], None]
 """Takes a finished part of the output (B, C, h, w) and the row and column where it belongs."""
-
-SMALLEST = 32
-"""Halving for want of memory ends here, and the error is raised."""
 
 _OUT_OF_MEMORY = ("not enough memory", "defaultcpuallocator", "out of memory", "std::bad_alloc")
 

@@ -20,11 +20,10 @@ from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 from toolbox.weights.archive import DAMAGE
 from toolbox.weights.file import read_weights
-from toolbox.weights.models import cached_model
+from toolbox.weights.models import NCNN, weights_path
 from toolbox.weights.spectral_norm import with_singular_vectors
 from toolbox.weights.state_layout import readings, unwrapped_state
 
-NCNN = (".param", ".bin")
 FILLING = ("normal_", "uniform_", "trunc_normal_", "mul_", "fill_", "zero_", "ones_", "zeros_")
 
 
@@ -132,11 +131,7 @@ def read_imported(path: Path, *, output: str | None = None) -> Imported:
     Raises:
         UserError: it cannot be read, not exactly one format matches, or the file does not give the output.
     """
-    if not path.exists():
-        found = cached_model(str(path))
-        if found is None and path.suffix not in NCNN:
-            raise UserError(f"{path}: there is no such weights file, and no official model of that name (models list)")
-        path = found or path
+    path = weights_path(path)
     if path.suffix in NCNN and (path.suffix == ".param" or path.with_suffix(".param").is_file()):
         return _recognise_graph(path, output)
     try:

@@ -48,6 +48,24 @@ def cached_model(name: str) -> Path | None:
     return file
 
 
+NCNN = (".param", ".bin")
+"""How the two files of an ncnn model end; naming either is enough, also where only the other is there."""
+
+
+def weights_path(path: Path) -> Path:
+    """A weights file as it is named, or that of an official model by its name.
+
+    Raises:
+        UserError: neither is there.
+    """
+    if path.exists():
+        return path
+    found = cached_model(str(path))
+    if found is None and path.suffix not in NCNN:
+        raise UserError(f"{path}: there is no such weights file, and no official model of that name (models list)")
+    return found or path
+
+
 def download(model: OfficialModel, *, source: Path | None = None, progress: Progress | None = None) -> Path:
     """Put a model's files into the cache, each compared with its SHA-256; returns the one to name.
 
