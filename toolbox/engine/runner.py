@@ -32,7 +32,7 @@ from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
-from toolbox.weights.checkpoint import LAST, checkpoints, hash_file, read_checkpoint, sweep, write_checkpoint
+from toolbox.weights.checkpoint import LAST, checkpoints, hash_file, read_checkpoint, write_checkpoint
 from toolbox.weights.state import load_portable_state, portable_state
 
 
@@ -212,8 +212,6 @@ class ToolboxRunner(Runner):
         """Resume from `load_from` or the newest whole checkpoint, or load weights alone; never load twice."""
         if self._has_loaded:
             return
-        if self.rank == 0:
-            sweep(Path(self.work_dir))
         if self._resume and self._load_from is not None:
             if not isinstance(self._load_from, str):
                 raise UserError("load_from: names single networks, and a run can be resumed from one checkpoint alone")
