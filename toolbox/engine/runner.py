@@ -20,6 +20,7 @@ from torch import nn
 
 from toolbox.engine.beginning import begin
 from toolbox.engine.continuing import refuse_changes
+from toolbox.engine.data_changes import described_loaders, tell_changes
 from toolbox.engine.determinism import deterministic_training
 from toolbox.engine.distributed import average_buffers, local_rank
 from toolbox.engine.optimizers import build_optimizers
@@ -56,6 +57,8 @@ class ToolboxRunner(Runner):
         self.hooks_at: dict[str, list[Hook]] = {}
         self.hooks_known = 0
         super().__init__(model=algorithm, default_scope="mmengine", **arguments)
+        loaders = {"train": self._train_dataloader, "val": self._val_dataloader} if self._train_dataloader else {}
+        self.data_described = described_loaders(loaders)
 
     # ------------------------------------------------------------------ environment
 
@@ -88,6 +91,7 @@ class ToolboxRunner(Runner):
         """The whole log goes to the file; the terminal belongs to the progress display and shows warnings only."""
         logger = super().build_logger(log_level, log_file, **kwargs)
         for handler in logger.handlers:
+            handler.filters = []  # mmengine's passes the first warning of each template alone, whatever it is about
             if type(handler) is logging.StreamHandler:
                 handler.setLevel(logging.WARNING)
         return logger
@@ -170,6 +174,7 @@ class ToolboxRunner(Runner):
                 "optimizers": self.optimizer_settings,
                 "algorithm": type(self.algorithm).__name__,
                 "lasting": self.lasting,
+                "data": self.data_described,
                 "plugins": manager().versions(),
                 "experiment_name": self.experiment_name,
                 "mmengine_version": mmengine.__version__,
@@ -254,6 +259,7 @@ class ToolboxRunner(Runner):
         if self.rank < len(ranks):
             checkpoint["state_dict"].update(ranks[self.rank]["own"])
         self.take(checkpoint, filename)
+        tell_changes(meta.get("data") or {}, self.data_described, self.logger)
         loop: Any = self.train_loop
         loop._iter = meta["iter"]
         text = "%s was %s and is %s: the order of data differs from here on"
