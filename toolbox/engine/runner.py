@@ -23,6 +23,7 @@ from toolbox.engine.continuing import refuse_changes
 from toolbox.engine.data_changes import described_loaders, tell_changes
 from toolbox.engine.determinism import deterministic_training
 from toolbox.engine.distributed import average_buffers, local_rank
+from toolbox.engine.log_file import tell_once
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.rank_state import message_hub_state, rank_states
@@ -92,6 +93,8 @@ class ToolboxRunner(Runner):
         logger = super().build_logger(log_level, log_file, **kwargs)
         for handler in logger.handlers:
             handler.filters = []  # mmengine's passes the first warning of each template alone, whatever it is about
+            if isinstance(handler, logging.FileHandler):
+                tell_once(handler)
             if type(handler) is logging.StreamHandler:
                 handler.setLevel(logging.WARNING)
         return logger

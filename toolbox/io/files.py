@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -89,7 +90,7 @@ def file_hash(path: Path) -> str:
 class NotWritten(RunFailed, OSError):
     """A file could not be written: one line that names it. What stood in its place is as it was."""
 
-    def __init__(self, path: Path, error: BaseException) -> None:
+    def __init__(self, path: Path | str, error: BaseException) -> None:
         self.reason = str(getattr(error, "strerror", None) or "") or " ".join(str(error).split())[:160]
         self.message = f"{path}: could not be written ({self.reason or type(error).__name__})"
         super().__init__(self.message)
@@ -98,6 +99,12 @@ class NotWritten(RunFailed, OSError):
     def __str__(self) -> str:
         """The line, where an OSError would put its number first."""
         return self.message
+
+
+def full_disk(error: OSError) -> str | None:
+    """What to say of an error that says that there is no room; None of any other."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return str(NotWritten(str(error.filename or "a file"), error)) if full else None
 
 
 class WholeFile(io.BufferedRandom):

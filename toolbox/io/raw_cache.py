@@ -37,7 +37,7 @@ Place = tuple[int, int, int]
 """Where an image lies: its offset in bytes, its height and its width."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Map:
     """A finished cache as one process sees it."""
 
@@ -51,15 +51,11 @@ class _Map:
     def __post_init__(self) -> None:
         self.compared = bytearray(len(self.places))
 
-    def read(self, index: int) -> np.ndarray | None:
-        """Image `index` (H, W, 3); None where its bytes are not those that were written."""
+    def compare(self, index: int) -> bool:
+        """Whether the bytes of image `index` are those that were written."""
         offset, height, width = self.places[index]
-        flat = self.data[offset : offset + height * width * 3]
-        if not self.compared[index]:
-            if zlib.crc32(flat.data) != self.sums[index]:
-                return None
-            self.compared[index] = 1
-        return flat.reshape(height, width, 3)
+        self.compared[index] = zlib.crc32(self.data[offset : offset + height * width * 3].data) == self.sums[index]
+        return bool(self.compared[index])
 
 
 class RawCache:
@@ -104,18 +100,21 @@ class RawCache:
         """Image `index` as a read-only view (H, W, 3) uint8 RGB: only what is sliced out of it is read from disk."""
         if self._mapped is None:
             self.prepare()
-        assert self._mapped is not None
-        image = self._mapped.read(index)
-        return self._mended(index) if image is None else image
+        mapped = self._mapped
+        assert mapped is not None
+        if not mapped.compared[index] and not mapped.compare(index):
+            return self._mended(index)
+        offset, height, width = mapped.places[index]
+        return mapped.data[offset : offset + height * width * 3].reshape(height, width, 3)
 
     def _mended(self, index: int) -> np.ndarray:
         """Image `index`, which is damaged: from a cache made anew, or from its file where that fails."""
         if self._decodes:
             return self._decoded(index)
         try:
-            self._mapped = self._make_once(lambda mapped: mapped.read(index) is not None)
-            if (image := self._mapped.read(index)) is not None:
-                return image
+            self._mapped = self._make_once(lambda mapped: mapped.compare(index))
+            if self._mapped.compare(index):
+                return self.read(index)
             problem = "what was written came back otherwise"
         except UserError as error:
             problem = str(error)

@@ -75,7 +75,7 @@ def write_checkpoint(content: Mapping[str, Any], path: Path) -> str:
             try:
                 torch.save(plain(content), hashing)  # pyright: ignore[reportArgumentType]
             except RuntimeError as error:  # in which torch wraps a full disk
-                raise NotWritten(path, error) from error
+                raise NotWritten(path, hashing.error or error) from error
             file.sync()
             written = hashing.hash.hexdigest()
             if file_hash(Path(file.name)) != written:
@@ -91,11 +91,17 @@ class _Hashing:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.hash = file, hashlib.sha256()
+        self.error: OSError | None = None
+        """The first that the disk gave, of which torch says nothing."""
 
     def write(self, data: bytes) -> int:
         """Write and hash."""
         self.hash.update(data)
-        return self.file.write(data)
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
 
     def flush(self) -> None:
         """Flush the file."""
