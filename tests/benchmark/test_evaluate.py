@@ -221,7 +221,9 @@ def test_wrong_options_exit_with_2_and_a_table_that_cannot_be_written_with_1(fol
     assert "no such folder" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert command("evaluate", *folders, "-o", tmp_path / "file" / "table.md") == 1
-    assert "failed: " in (error := capsys.readouterr().err) and "cannot be written" in error
+    assert (
+        "failed: " in (error := capsys.readouterr().err) and "table.md: could not be written (Not a directory)" in error
+    )
 
 
 def test_names_are_shown_as_they_are_however_they_look_to_rich(folders, capsys):

@@ -67,14 +67,14 @@ def main(kills: int, name: str, seed: int) -> int:
                 break
             process.kill()
             process.communicate()
-            torn = list((folder / "run").glob(".iter_*.part"))
+            torn = list((folder / "run").glob(".*.partial"))
             inside += bool(torn)
             print(f"kill {number + 1} of {kills} at {newest(folder / 'run')}{', inside a save' if torn else ''}")
         finish(start(file, folder / "run"))
         last = f"iter_{config['train_cfg']['max_iters']}.pth"
         whole, killed = weights(folder / "whole" / last), weights(folder / "run" / last)
         different = [key for key in whole if not torch.equal(whole[key], killed[key])]
-        leftovers = [path.name for path in (folder / "run").glob(".*.part")]
+        leftovers = [path.name for path in (folder / "run").glob(".*.partial")]
         print(
             f"{inside} kills fell inside a save; {len(different)} tensors differ; left over: {leftovers or 'nothing'}"
         )

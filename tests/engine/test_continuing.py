@@ -42,9 +42,11 @@ def test_data_lengths_and_folders_may_change_and_data_are_noted(tmp_path: Path) 
     file = write_config(config, tmp_path / "run.yaml")
     assert command("train", file, "--stop-at", 2) == 0
     options = ["train_cfg.max_iters=4", "train_dataloader.dataset.cache=true", "model.channels_last=true"]
+    options += ["train_dataloader.dataset.transforms.0.size=24"]
     assert command("train", file, "--resume", "--cfg-options", *options) == 0
     (log,) = [text for text in map(Path.read_text, (tmp_path / "run").rglob("*.log")) if "resumed" in text]
     assert "train_dataloader.dataset.cache was left out and is true from here on" in log
+    assert "train_dataloader.dataset.transforms.0.size was 32 and is 24 from here on" in log
 
 
 def test_differences_are_named_by_their_keys() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -146,7 +145,7 @@ def test_a_failed_write_raises_and_leaves_the_old_file_and_nothing_else(tmp_path
     write_image(path, NOISE)
 
     def full_disk(self, file, **options):
-        Path(file).write_bytes(b"half")
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full_disk)

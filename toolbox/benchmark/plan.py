@@ -164,7 +164,6 @@ def _run(grid: Grid, cell: Cell, seed: int, iterations: int, stages: Mapping[tup
 
 def write_run(run: Run, config: Mapping[str, Any]) -> None:
     """Make a run's folder, with its config and its order."""
-    run.place.mkdir(parents=True, exist_ok=True)
     replace_text(run.place / "run.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
     write_order(run)
 

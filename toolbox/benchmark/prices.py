@@ -60,7 +60,6 @@ class Prices:
 
     def write(self, path: Path) -> None:
         """Write .csv, .json or .md; the protocols stand in each of them."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, WRITERS[path.suffix.lower()](self))
 
 

@@ -122,7 +122,6 @@ def claim(folder: Path, config: Mapping[str, Any]) -> None:
             raise UserError(
                 f"{folder}: holds runs of another config ({difference}); choose another folder with --work-dir"
             )
-    folder.mkdir(parents=True, exist_ok=True)
     replace_text(path, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
 
 

@@ -40,6 +40,7 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
     """Run `command`; the user's mistakes become one line on standard error and exit code 2."""
     from toolbox.io.cache import allow_no_home
     from toolbox.io.errors import RunFailed, UserError, did_you_mean
+    from toolbox.io.files import full_disk
     from toolbox.io.visible import show_what_can_be_shown, visible
 
     show_what_can_be_shown()
@@ -55,6 +56,11 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
         return 2
     except RunFailed as error:
         print(visible(f"failed: {error}"), file=sys.stderr)
+        return 1
+    except OSError as error:
+        if (line := full_disk(error)) is None:
+            raise
+        print(visible(f"failed: {line}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

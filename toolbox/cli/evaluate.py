@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolbox.cli.arguments import parser, use_plugins
-from toolbox.io.errors import RunFailed, UserError
+from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
 
 
@@ -76,8 +76,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for note in notes:
         console.print(note, style="quiet", soft_wrap=True)
     if options.output:
-        try:
-            prices.write(options.output)
-        except OSError as error:
-            raise RunFailed(f"{options.output}: cannot be written: {error.strerror}") from error
+        prices.write(options.output)
     return 1 if notes and wanted else 0

@@ -47,6 +47,7 @@ def new_plugin(folder: str) -> int:
     import shutil
     from pathlib import Path
 
+    from toolbox.io.files import NotWritten
     from toolbox.io.installation import shipped
 
     template, target = shipped("template") or shipped("plugins/template"), Path(folder)
@@ -54,10 +55,15 @@ def new_plugin(folder: str) -> int:
         raise UserError("this installation has no template; reinstall gan-toolbox")
     if target.exists():
         raise UserError(f"{folder}: is there already; name a new folder")
+    partial = target.with_name(f".{target.name}.partial")
     try:
-        shutil.copytree(template, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(template, partial, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True)
+        partial.rename(target)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror or type(error).__name__})") from None
+        told = OSError(str(error.args[0][0][-1]).partition(":")[0]) if isinstance(error, shutil.Error) else error
+        raise NotWritten(folder, told) from None  # of all files that failed, the first
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     print(f"{folder}: a plugin of every kind of component; its README.md says how to make it yours")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,13 @@ class ImageDataset(ABC):
         """Sizes of the images that sample `index` will have, from headers alone; None, the default, does not say.
 
         Raises UserError, which names the file, where `sample` would refuse it. Several threads call it at once.
+        """
+        return None
+
+    def files(self) -> list[tuple[str, Path]] | None:
+        """Every file that samples are read from: its name, the same wherever the data lie, and its path.
+
+        By them a resumed run tells that its data were exchanged. None, the default, lets it count the samples alone.
         """
         return None
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from toolbox.io.errors import UserError
+from toolbox.io.files import NotWritten
 
 LOCK = ".lock"
 """In the work folder: who trains there. It stays, and is free as soon as that process has ended."""
@@ -49,11 +50,13 @@ def claimed(work_dir: Path, *, rank: int = 0) -> Iterator[None]:
             raise UserError(message) from None
         except (ImportError, OSError):
             logger.warning("%s: this disk knows no locks: a second run here would not be noticed", work_dir)
-        file.truncate(0)
         start = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, started {start},\n")
-        file.flush()
         try:
+            try:
+                file.truncate(0)  # and nothing is buffered, which would be written, and fail, when it is closed
+                os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}, started {start},\n".encode())
+            except OSError as error:
+                raise NotWritten(work_dir / LOCK, error) from error
             yield
         finally:
             if is_new and [path.name for path in work_dir.iterdir()] == [LOCK]:  # the run was refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from toolbox.io.console import console, styled
+from toolbox.io.files import NotWritten
 from toolbox.io.visible import visible
 
 
@@ -86,7 +88,7 @@ class ProgressHook(Hook):
             return
         seconds = (time.perf_counter() - self.start) / (done - self.first)
         rates = {f"lr/{name}": each[-1] for name, each in runner.optim_wrapper.get_lr().items()}
-        runner.visualizer.add_scalars({**means, **rates, "time": seconds}, step=done)
+        record(runner, {**means, **rates, "time": seconds}, done)
         losses = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
         if self.bar is not None:
             self.bar.update(self.task, losses=visible(losses))
@@ -100,7 +102,7 @@ class ProgressHook(Hook):
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Show what validation measured."""
         if runner.rank == 0 and metrics:
-            runner.visualizer.add_scalars({f"val/{k}": v for k, v in metrics.items()}, step=runner.iter)
+            record(runner, {f"val/{k}": v for k, v in metrics.items()}, runner.iter)
             shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" not in name)
             console.print(styled(("validation", "bold"), f" at {runner.iter}: {shown}"), soft_wrap=True)
 
@@ -109,3 +111,11 @@ class ProgressHook(Hook):
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+
+def record(runner: Any, values: dict[str, float], iteration: int) -> None:
+    """Give values to the visualizer. Raises NotWritten where the disk is full, or refuses."""
+    try:
+        runner.visualizer.add_scalars(values, step=iteration)
+    except OSError as error:
+        raise NotWritten(Path(runner.log_dir) / "vis_data", error) from error

@@ -63,7 +63,6 @@ class Report:
 
     def write(self, folder: Path) -> None:
         """Write `report.json` and `report.md`, then let plugins add their own formats."""
-        folder.mkdir(parents=True, exist_ok=True)
         content = {
             "kind": "run",
             "title": self.title,

@@ -14,6 +14,7 @@ from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from torch import Tensor, nn
 
 from toolbox.config.yaml_loader import MAX_DEPTH
+from toolbox.engine.data_changes import typed_parts
 from toolbox.engine.random_state import restore_random_state, undisturbed
 from toolbox.io.errors import UserError
 from toolbox.weights.state import OWN, portable_state
@@ -103,6 +104,8 @@ def _check_meta(checkpoint: Mapping[str, Any]) -> None:
     if not meta["iter"] <= LONGEST:
         raise Wrong(f"meta.iter is more than the {LONGEST:.0e} that any run has")
     _settings(_is(meta.get("lasting") or {}, Mapping, "meta.lasting"), "meta.lasting")
+    for place, value, kind in typed_parts(_is(meta.get("data") or {}, Mapping, "meta.data")):
+        _is(value, kind, f"meta.data.{place}")
     for group, each in _is(meta.get("schedules"), Mapping, "meta.schedules").items():
         for number, schedule in enumerate(_is(each, list, f"meta.schedules.{group}")):
             _settings(_is(schedule, Mapping, f"meta.schedules.{group}.{number}"), f"meta.schedules.{group}.{number}")

@@ -20,8 +20,10 @@ from torch import nn
 
 from toolbox.engine.beginning import begin
 from toolbox.engine.continuing import refuse_changes
+from toolbox.engine.data_changes import described_loaders, tell_changes
 from toolbox.engine.determinism import deterministic_training
 from toolbox.engine.distributed import average_buffers, local_rank
+from toolbox.engine.log_file import tell_once
 from toolbox.engine.optimizers import build_optimizers
 from toolbox.engine.random_state import seed_all
 from toolbox.engine.rank_state import message_hub_state, rank_states
@@ -32,7 +34,7 @@ from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
-from toolbox.weights.checkpoint import LAST, checkpoints, hash_file, read_checkpoint, sweep, write_checkpoint
+from toolbox.weights.checkpoint import LAST, checkpoints, hash_file, read_checkpoint, write_checkpoint
 from toolbox.weights.state import load_portable_state, portable_state
 
 
@@ -56,6 +58,8 @@ class ToolboxRunner(Runner):
         self.hooks_at: dict[str, list[Hook]] = {}
         self.hooks_known = 0
         super().__init__(model=algorithm, default_scope="mmengine", **arguments)
+        loaders = {"train": self._train_dataloader, "val": self._val_dataloader} if self._train_dataloader else {}
+        self.data_described = described_loaders(loaders)
 
     # ------------------------------------------------------------------ environment
 
@@ -88,6 +92,9 @@ class ToolboxRunner(Runner):
         """The whole log goes to the file; the terminal belongs to the progress display and shows warnings only."""
         logger = super().build_logger(log_level, log_file, **kwargs)
         for handler in logger.handlers:
+            handler.filters = []  # mmengine's passes the first warning of each template alone, whatever it is about
+            if isinstance(handler, logging.FileHandler):
+                tell_once(handler)
             if type(handler) is logging.StreamHandler:
                 handler.setLevel(logging.WARNING)
         return logger
@@ -170,6 +177,7 @@ class ToolboxRunner(Runner):
                 "optimizers": self.optimizer_settings,
                 "algorithm": type(self.algorithm).__name__,
                 "lasting": self.lasting,
+                "data": self.data_described,
                 "plugins": manager().versions(),
                 "experiment_name": self.experiment_name,
                 "mmengine_version": mmengine.__version__,
@@ -212,8 +220,6 @@ class ToolboxRunner(Runner):
         """Resume from `load_from` or the newest whole checkpoint, or load weights alone; never load twice."""
         if self._has_loaded:
             return
-        if self.rank == 0:
-            sweep(Path(self.work_dir))
         if self._resume and self._load_from is not None:
             if not isinstance(self._load_from, str):
                 raise UserError("load_from: names single networks, and a run can be resumed from one checkpoint alone")
@@ -256,6 +262,7 @@ class ToolboxRunner(Runner):
         if self.rank < len(ranks):
             checkpoint["state_dict"].update(ranks[self.rank]["own"])
         self.take(checkpoint, filename)
+        tell_changes(meta.get("data") or {}, self.data_described, self.logger)
         loop: Any = self.train_loop
         loop._iter = meta["iter"]
         text = "%s was %s and is %s: the order of data differs from here on"

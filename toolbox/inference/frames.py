@@ -12,9 +12,10 @@ from PIL import Image
 from toolbox.inference.formats import Format
 from toolbox.inference.palette import FEW, colours_of
 from toolbox.inference.picture import Picture, check_header, opened_picture, picture_of, tiff_picture
-from toolbox.inference.picture_write import as_image, check, in_type, options, whole, write_tiff, written_format
+from toolbox.inference.picture_write import as_image, check, in_type, options, write_tiff, written_format
 from toolbox.inference.tiff import open_tiff, pages_of, pillow_pages, pillow_reads, require_tifffile
 from toolbox.io.errors import UserError
+from toolbox.io.files import WholeFile, whole
 from toolbox.io.images import MAX_PIXELS
 
 _SHOWN = 100.0
@@ -112,7 +113,7 @@ def write_frames(path: Path, frames: Frames, *, quality: int = 95) -> None:
 
     Raises:
         UserError: a format of single pictures, or one that cannot hold these.
-        OSError: the disk refuses.
+        NotWritten: an OSError; the disk refuses.
     """
     kind = written_format(path)
     for picture in frames.pictures:
@@ -120,17 +121,18 @@ def write_frames(path: Path, frames: Frames, *, quality: int = 95) -> None:
     if not kind.frames:
         raise UserError(f"{path}: {kind.name} holds one frame, and there are {len(frames.pictures)}; choose png or tif")
     write = _write_pages if kind.name == "TIFF" else _write_animation
-    whole(path, lambda partial: write(partial, path, frames, kind, quality))
+    with whole(path, durable=False) as file:
+        write(file, path, frames, kind, quality)
 
 
-def _write_pages(partial: Path, path: Path, frames: Frames, kind: Format, quality: int) -> None:
+def _write_pages(target: WholeFile, path: Path, frames: Frames, kind: Format, quality: int) -> None:
     size = sum(each.nbytes for each in frames.pictures)
-    with require_tifffile(path).TiffWriter(partial, bigtiff=size > 3 << 30) as file:
+    with require_tifffile(path).TiffWriter(target, bigtiff=size > 3 << 30) as file:
         for picture in frames.pictures:
             write_tiff(file.write, None, in_type(picture.array, kind), picture)
 
 
-def _write_animation(partial: Path, path: Path, frames: Frames, kind: Format, quality: int) -> None:
+def _write_animation(file: WholeFile, path: Path, frames: Frames, kind: Format, quality: int) -> None:
     if any(in_type(each.array, kind).dtype != np.uint8 for each in frames.pictures):
         raise UserError(f"{path}: an animation holds 8 bits per channel; choose --format tif for pages")
     first, *rest = (as_image(in_type(each.array, kind), each, kind) for each in frames.pictures)
@@ -141,4 +143,4 @@ def _write_animation(partial: Path, path: Path, frames: Frames, kind: Format, qu
     elif kind.name != "AVIF":
         timing["loop"] = frames.plays
     given = options(frames.pictures[0], kind, quality)
-    first.save(partial, format=kind.name, save_all=True, append_images=rest, **timing, **given)
+    first.save(file, format=kind.name, save_all=True, append_images=rest, **timing, **given)

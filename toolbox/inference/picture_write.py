@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from toolbox.inference.picture import GEO_TAGS, Picture
 from toolbox.inference.png_write import write_deep_png
 from toolbox.inference.tiff import require_tifffile
 from toolbox.io.errors import UserError
+from toolbox.io.files import WholeFile, whole
 
 _JPEG_EXIF = 65_500
 _HOLD_EXIF = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF")
@@ -40,12 +40,13 @@ def write_picture(path: str | os.PathLike[str], picture: Picture, *, quality: in
 
     Raises:
         UserError: an unknown suffix, or a format that cannot hold these channels, this gamma or this size.
-        OSError: the disk refuses.
+        NotWritten: an OSError; the disk refuses.
     """
     path = Path(path)
     kind = written_format(path)
     check(path, picture, kind)
-    whole(path, lambda partial: _write(partial, path, picture, kind, quality))
+    with whole(path, durable=False) as file:
+        _write(file, path, picture, kind, quality)
 
 
 def written_format(path: Path) -> Format:
@@ -55,18 +56,6 @@ def written_format(path: Path) -> Format:
         known = " ".join(f".{name}" for name in NAMES)
         raise UserError(f"{path}: cannot write {path.suffix or 'a file without suffix'}; use one of {known}")
     return kind
-
-
-def whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` make a file beside `path`, which takes its place once it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{uuid.uuid4().hex}.partial")  # same folder, so that replacing is atomic
-    try:
-        write(partial)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def check(path: Path, picture: Picture, kind: Format) -> None:
@@ -99,16 +88,15 @@ def in_type(array: np.ndarray, kind: Format) -> np.ndarray:
     return array if kind.depth == 16 else ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _write(partial: Path, path: Path, picture: Picture, kind: Format, quality: int) -> None:
+def _write(file: WholeFile, path: Path, picture: Picture, kind: Format, quality: int) -> None:
     array = in_type(picture.array, kind)
     plain = picture.colours in (1, 3) and array.dtype == np.uint8
     if kind.name == "TIFF" and (not plain or picture.geo or picture.associated):
-        write_tiff(require_tifffile(path).imwrite, partial, array, picture)
+        write_tiff(require_tifffile(path).imwrite, file, array, picture)
     elif array.dtype == np.uint16:
-        with partial.open("wb") as file:
-            write_deep_png(file, array, picture)
+        write_deep_png(file, array, picture)
     else:
-        as_image(array, picture, kind).save(partial, format=kind.name, **options(picture, kind, quality))
+        as_image(array, picture, kind).save(file, format=kind.name, **options(picture, kind, quality))
 
 
 def as_image(array: np.ndarray, picture: Picture, kind: Format) -> Image.Image:

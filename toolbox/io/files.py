@@ -1,14 +1,31 @@
-"""Opening what a user names, and writing small text files: the one place where input files are opened."""
+"""Files that are opened and files that are written, each in this one place: regular ones, and whole or not there."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import os
+import re
 import stat
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from toolbox.io.errors import UserError
+from toolbox.io.errors import RunFailed, UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows has other locks
+    fcntl = None
+
+_PARTIAL = re.compile(r"\.(?:.+\.)?[0-9a-f]{32}\.partial|\.(?:iter|best)_.+\.pth(?:\.sha256)?\.\d+\.part")
+"""What `whole` writes to, and versions before 0.3 wrote to."""
+_DAY = 86_400.0
 
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -70,14 +87,147 @@ def file_hash(path: Path) -> str:
     return hashing.hexdigest()
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a small text file whole or not at all, in UTF-8; stray bytes of a path in it become escapes."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+class NotWritten(RunFailed, OSError):
+    """A file could not be written: one line that names it. What stood in its place is as it was."""
+
+    def __init__(self, path: Path | str, error: BaseException) -> None:
+        self.reason = str(getattr(error, "strerror", None) or "") or " ".join(str(error).split())[:160]
+        self.message = f"{path}: could not be written ({self.reason or type(error).__name__})"
+        super().__init__(self.message)
+        self.errno, self.strerror = getattr(error, "errno", None), self.reason
+
+    def __str__(self) -> str:
+        """The line, where an OSError would put its number first."""
+        return self.message
+
+
+def full_disk(error: OSError) -> str | None:
+    """What to say of an error that says that there is no room; None of any other."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return str(NotWritten(str(error.filename or "a file"), error)) if full else None
+
+
+class WholeFile(io.BufferedRandom):
+    """A file that keeps its number to itself: Pillow's encoders, given one, take a full disk for a success."""
+
+    def fileno(self) -> int:
+        """Refused, so that everything is written through this object."""
+        raise io.UnsupportedOperation("write through the object")
+
+    def sync(self) -> None:
+        """Wait until the disk has what was written."""
+        self.flush()
+        os.fsync(self.raw.fileno())
+
+
+@contextmanager
+def whole(path: Path, *, durable: bool = True) -> Iterator[WholeFile]:
+    """Give a file to write, which takes the place of `path` once it is whole; parent folders are made.
+
+    All files of the toolbox that are seen under their final name come from here. Meanwhile it is called
+    `.<32 hexadecimal digits>.partial`, in the same folder, and locked, so that `sweep` knows it from those that a
+    killed process left; the first file in a folder removes these. `durable` waits until the disk has it: without, a
+    machine that loses power may have an empty file.
+
+    Raises:
+        NotWritten: the disk is full, or refuses.
+    """
     try:
-        with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(path.parent.absolute())
+        partial, file = _new_partial(path.parent)
+    except OSError as error:
+        raise NotWritten(path, error) from error
+    try:
+        try:
+            yield file
+            file.sync() if durable else file.flush()
+            if fcntl is None:  # Windows replaces nothing that is open; elsewhere it stays locked until then
+                file.close()
+            os.replace(partial, path)
+        except OSError as error:
+            raise error if isinstance(error, NotWritten) else NotWritten(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # closing writes what is left, and the disk may be full
+            file.close()
+        partial.unlink(missing_ok=True)
+
+
+def _new_partial(folder: Path) -> tuple[Path, WholeFile]:
+    """A new file of a name of its own, locked."""
+    while True:
+        partial = folder / f".{uuid.uuid4().hex}.partial"
+        file = WholeFile(io.FileIO(partial, "x+"))
+        try:
+            if fcntl is not None:
+                with suppress(OSError):  # a disk without locks: then age decides
+                    fcntl.flock(file.raw.fileno(), fcntl.LOCK_EX)
+            if fcntl is None or os.fstat(file.raw.fileno()).st_nlink:
+                return partial, file
+        except BaseException:
+            file.close()
+            partial.unlink(missing_ok=True)
+            raise
+        file.close()  # somebody swept it before it was locked
+
+
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files that killed processes left in a folder: those of `whole` that nobody has locked.
+
+    Where the disk knows no locks, those that nobody has written to for a day. What cannot be looked at stays.
+    """
+    with suppress(OSError):
+        for name in [entry.name for entry in os.scandir(folder) if _PARTIAL.fullmatch(entry.name)]:
+            with suppress(OSError):
+                _remove_left(folder / name)
+
+
+_sweep_once = lru_cache(1024)(sweep)
+
+
+def _remove_left(partial: Path) -> None:
+    with open_regular(partial) as file:
+        if not stat.S_ISREG(partial.lstat().st_mode):
+            return
+        try:
+            if fcntl is None:
+                raise OSError
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        except OSError:
+            if time.time() - os.fstat(file.fileno()).st_mtime < _DAY:
+                return
+        if fcntl is not None:  # while it is locked, so that its writer cannot begin with it
+            partial.unlink(missing_ok=True)
+            return
+    partial.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a small text file whole or not at all, in UTF-8; stray bytes of a path in it become escapes.
+
+    Raises:
+        NotWritten: the disk is full, or refuses.
+    """
+    with whole(path) as file:
+        file.write(text.encode(errors="backslashreplace"))
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add to a file of lines; where there is no room for all of it, the file is as it was.
+
+    Raises:
+        NotWritten: the disk is full, or refuses.
+    """
+    try:
+        with open(path, "ab", buffering=0) as file:
+            before, data = file.tell(), text.encode(errors="backslashreplace")
+            try:
+                while data:  # what fits is written, and the rest refused by the next attempt
+                    data = data[file.write(data) :]
+            except OSError:
+                file.truncate(before)
+                raise
+    except OSError as error:
+        raise NotWritten(path, error) from error

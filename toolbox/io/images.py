@@ -6,7 +6,6 @@ import logging
 import os
 import struct
 import threading
-import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import open_regular
+from toolbox.io.files import open_regular, whole
 from toolbox.io.heif import know_heif
 from toolbox.io.search import SUFFIXES as SUFFIXES
 from toolbox.io.search import find_images as find_images
@@ -97,7 +96,7 @@ def write_image(path: str | os.PathLike[str], array: np.ndarray, *, quality: int
     """Write (H, W, 3) uint8 RGB to `path`, in the format of its suffix, so that the file is whole or not there.
 
     Parent folders are made. `quality` is for JPEG and WebP; JPEG keeps the full colour resolution. Raises UserError
-    for an unknown suffix, ValueError for another array, OSError where the disk refuses.
+    for an unknown suffix, ValueError for another array, NotWritten, an OSError, where the disk refuses.
     """
     path = Path(path)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
@@ -110,14 +109,8 @@ def write_image(path: str | os.PathLike[str], array: np.ndarray, *, quality: int
     options = {"quality": quality} if file_format in ("JPEG", "WEBP") else {}
     if file_format == "JPEG":
         options["subsampling"] = 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")  # same folder, so that replacing is atomic
-    try:
-        Image.fromarray(array).save(partial, format=file_format, **options)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with whole(path, durable=False) as file:
+        Image.fromarray(array).save(file, format=file_format, **options)
 
 
 def images_to_float(images: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The decoded images of a folder in one raw file: made once, then mapped into memory by every process and every run.
 
-Decoding a 2K PNG takes about 70 ms; a crop from the map touches its own pages only.
+Decoding a 2K PNG takes about 70 ms; a crop from the map touches its own pages only. The first time that a process
+reads an image, its checksum is compared, which takes 2 ms: disks and other programs change what lies for months.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import logging
 import os
 import shutil
 import threading
-import uuid
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,10 @@ import numpy as np
 
 from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError
+from toolbox.io.files import replace_text, whole
 from toolbox.io.images import count_pixels, read_image
 
-VERSION = 1
+VERSION = 2
 logger = logging.getLogger("toolbox")
 
 File = tuple[str, int, int]
@@ -34,12 +37,35 @@ Place = tuple[int, int, int]
 """Where an image lies: its offset in bytes, its height and its width."""
 
 
+@dataclass(slots=True)
+class _Map:
+    """A finished cache as one process sees it."""
+
+    data: np.ndarray
+    places: list[Place]
+    sums: list[int]
+    """CRC-32 of each image's bytes."""
+    compared: bytearray = field(init=False)
+    """Of each image, whether this process has compared its checksum."""
+
+    def __post_init__(self) -> None:
+        self.compared = bytearray(len(self.places))
+
+    def compare(self, index: int) -> bool:
+        """Whether the bytes of image `index` are those that were written."""
+        offset, height, width = self.places[index]
+        self.compared[index] = zlib.crc32(self.data[offset : offset + height * width * 3].data) == self.sums[index]
+        return bool(self.compared[index])
+
+
 class RawCache:
     """The images `paths`, all below `root`, decoded into one file of uint8 RGB and a JSON index beside it.
 
     The cache lives in a folder of its own for each root below `folder`, by default `cache_folder()`. It belongs to
-    exactly these files: whatever is added, removed or changed makes it anew, and so does a damaged cache. Processes
-    that start together make it once. Instances can be pickled; each process maps the file itself, at its first read.
+    exactly these files: whatever is added, removed or changed makes it anew. So does damage, which is told, of the
+    index at once, of an image when a process first reads it; where that fails, damaged images are decoded from their
+    files. Processes that start together make it once. Instances can be pickled; each process maps the file itself, at
+    its first read.
     """
 
     def __init__(self, paths: Sequence[Path], root: Path, folder: Path | None = None) -> None:
@@ -50,7 +76,8 @@ class RawCache:
         name = f"{place.name[:40]}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
         self.folder = (folder or cache_folder()) / "images" / name
         self.raw, self.index = self.folder / f"{self.key[:16]}.raw", self.folder / f"{self.key[:16]}.json"
-        self._mapped: tuple[np.ndarray, list[Place]] | None = None
+        self._decodes = False
+        self._mapped: _Map | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_mapped": None}  # a copy of the map would be a copy of the data set
@@ -60,44 +87,68 @@ class RawCache:
 
     def prepare(self) -> None:
         """Map the cache, made first if need be. Raises UserError for a damaged image, or where there is no room."""
-        self._mapped = self._mapped or self._map() or self._make_once()
+        self._mapped = self._mapped or self._map() or self._make_once(lambda mapped: True)
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of image `index`."""
         if self._mapped is None:
             self.prepare()
         assert self._mapped is not None
-        return self._mapped[1][index][1:]
+        return self._mapped.places[index][1:]
 
     def read(self, index: int) -> np.ndarray:
         """Image `index` as a read-only view (H, W, 3) uint8 RGB: only what is sliced out of it is read from disk."""
         if self._mapped is None:
             self.prepare()
-        assert self._mapped is not None
-        data, places = self._mapped
-        offset, height, width = places[index]
-        return data[offset : offset + height * width * 3].reshape(height, width, 3)
+        mapped = self._mapped
+        assert mapped is not None
+        if not mapped.compared[index] and not mapped.compare(index):
+            return self._mended(index)
+        offset, height, width = mapped.places[index]
+        return mapped.data[offset : offset + height * width * 3].reshape(height, width, 3)
 
-    def _map(self) -> tuple[np.ndarray, list[Place]] | None:
-        """The finished cache of these files, or None where there is none, or no whole one."""
+    def _mended(self, index: int) -> np.ndarray:
+        """Image `index`, which is damaged: from a cache made anew, or from its file where that fails."""
+        if self._decodes:
+            return self._decoded(index)
         try:
-            index = json.loads(self.index.read_bytes())
+            self._mapped = self._make_once(lambda mapped: mapped.compare(index))
+            if self._mapped.compare(index):
+                return self.read(index)
+            problem = "what was written came back otherwise"
+        except UserError as error:
+            problem = str(error)
+        self._decodes = True
+        logger.warning("%s: is damaged and cannot be made anew; damaged images are decoded (%s)", self.raw, problem)
+        return self._decoded(index)
+
+    def _map(self, tell: Callable[[Path], None] = lambda damaged: None) -> _Map | None:
+        """The finished cache of these files, or None where there is none, or no whole one: then `tell` is called."""
+        try:
+            written = self.index.read_bytes()
+        except OSError:
+            return None
+        try:
+            index = json.loads(written)
+            if index.pop("sha256") != _signature(index) or index["key"] != self.key:
+                raise ValueError
             places = [(int(offset), int(height), int(width)) for offset, height, width in index["places"]]
-            ends = [0, *(offset + height * width * 3 for offset, height, width in places)]
-            follow = all(place[0] == end for place, end in zip(places, ends, strict=False))
-            whole = follow and len(places) == len(self.paths) and self.raw.stat().st_size == ends[-1]
-            if not whole or index["key"] != self.key:
-                return None
-            return np.memmap(self.raw, np.uint8, "r").view(np.ndarray), places
-        except (OSError, ValueError, LookupError, TypeError):
+            if self.raw.stat().st_size != sum(height * width * 3 for _, height, width in places):
+                raise ValueError
+            return _Map(np.memmap(self.raw, np.uint8, "r").view(np.ndarray), places, index["sums"])
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            tell(self.index)
             return None
 
-    def _make_once(self) -> tuple[np.ndarray, list[Place]]:
-        """Make the cache, unless another process makes it meanwhile."""
+    def _make_once(self, good: Callable[[_Map], bool]) -> _Map:
+        """Make the cache, unless another process has meanwhile made one that is `good`."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # pictures may be private
             with _locked(self.folder / "lock"):
-                mapped = self._map()
+                mapped = self._map(_tell_damage)
+                if mapped is not None and not good(mapped):
+                    _tell_damage(self.raw)
+                    mapped = None
                 if mapped is None:
                     self._make()
                     mapped = self._map()
@@ -114,30 +165,24 @@ class RawCache:
             if old.suffix in (".raw", ".json", ".partial"):
                 with suppress(OSError):
                     old.unlink()
-        partial = self.folder / f"{uuid.uuid4().hex}.partial"
         writing = threading.Lock()
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             sizes = [3 * pixels for pixels in pool.map(count_pixels, self.paths)]
             self._check_room(sum(sizes))
             offsets = list(accumulate(sizes, initial=0))
-            try:
-                with partial.open("wb") as file:
+            with whole(self.raw) as file:
 
-                    def store(number: int) -> Place:
-                        image = self._decoded(number, sizes[number])
-                        with writing:
-                            file.seek(offsets[number])
-                            file.write(image.data)
-                        return offsets[number], image.shape[0], image.shape[1]
+                def store(number: int) -> tuple[Place, int]:
+                    image = self._decoded(number, sizes[number])
+                    with writing:
+                        file.seek(offsets[number])
+                        file.write(image.data)
+                    return (offsets[number], image.shape[0], image.shape[1]), zlib.crc32(image.data)
 
-                    places = list(pool.map(store, range(len(self.paths))))
-                    file.flush()
-                    os.fsync(file.fileno())  # sizes alone tell later whether the file is whole
-                os.replace(partial, self.raw)
-                partial.write_text(json.dumps({"key": self.key, "files": self.files, "places": places}))
-                os.replace(partial, self.index)
-            finally:
-                partial.unlink(missing_ok=True)
+                stored = list(pool.map(store, range(len(self.paths))))
+        places, sums = zip(*stored, strict=True) if stored else ((), ())
+        index = {"key": self.key, "files": self.files, "places": places, "sums": sums}
+        replace_text(self.index, json.dumps({**index, "sha256": _signature(index)}))
 
     def _check_room(self, size: int) -> None:
         """Tell what the cache will take, or refuse it."""
@@ -150,10 +195,10 @@ class RawCache:
         count = len(self.paths)
         logger.warning("%s: decoding %d images once into %s: %s of %s free", self.root, count, self.folder, need, have)
 
-    def _decoded(self, number: int, size: int) -> np.ndarray:
+    def _decoded(self, number: int, size: int | None = None) -> np.ndarray:
         path = self.paths[number]
         image = read_image(path)
-        if image.size != size or self._file(path) != self.files[number]:
+        if size not in (None, image.size) or self._file(path) != self.files[number]:
             raise UserError(f"{path}: changed while the images were read; start again")
         return image
 
@@ -163,6 +208,15 @@ class RawCache:
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror}") from None
         return path.relative_to(self.root).as_posix(), state.st_size, state.st_mtime_ns
+
+
+def _tell_damage(file: Path) -> None:
+    logger.warning("%s: the image cache is damaged; it is made anew", file)
+
+
+def _signature(index: dict[str, Any]) -> str:
+    """SHA-256 of an index, as its text is written and read."""
+    return hashlib.sha256(json.dumps(index).encode()).hexdigest()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import torch
 
 from toolbox.io.errors import RunFailed, UserError
-from toolbox.io.files import file_hash, open_regular, refuse_special, replace_text
+from toolbox.io.files import NotWritten, file_hash, open_regular, refuse_special, replace_text, whole
 from toolbox.weights.archive import DAMAGE, compare_checksums, is_archive
 from toolbox.weights.state import plain
 
@@ -69,24 +69,21 @@ def write_checkpoint(content: Mapping[str, Any], path: Path) -> str:
     Raises:
         RunFailed: the disk is full or the folder cannot be written; an older file stays as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(temporary, "wb") as file:
+        with whole(path) as file:
             hashing = _Hashing(file)
-            torch.save(plain(content), hashing)  # pyright: ignore[reportArgumentType]
-            file.flush()
-            os.fsync(file.fileno())
-        written = hashing.hash.hexdigest()
-        if file_hash(temporary) != written:
-            raise RunFailed(f"{path}: the disk gave back other bytes than were written; the older checkpoints are kept")
-        replace_text(hash_file(path), f"{written}  {path.name}\n")  # before the file: a crash between is noticed
-        os.replace(temporary, path)
+            try:
+                torch.save(plain(content), hashing)  # pyright: ignore[reportArgumentType]
+            except RuntimeError as error:  # in which torch wraps a full disk
+                raise NotWritten(path, hashing.error or error) from error
+            file.sync()
+            written = hashing.hash.hexdigest()
+            if file_hash(Path(file.name)) != written:
+                raise NotWritten(path, OSError("the disk gave back other bytes than were written"))
+            replace_text(hash_file(path), f"{written}  {path.name}\n")  # before the file: a crash between is noticed
         return written
-    except (OSError, RuntimeError) as error:  # torch wraps a full disk in a RuntimeError
-        reason = " ".join(str(error).split())[:160]
-        raise RunFailed(f"{path}: could not be written ({reason}); the older checkpoints are kept") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    except NotWritten as error:
+        raise RunFailed(f"{error}; the older checkpoints are kept") from error
 
 
 class _Hashing:
@@ -94,11 +91,17 @@ class _Hashing:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.hash = file, hashlib.sha256()
+        self.error: OSError | None = None
+        """The first that the disk gave, of which torch says nothing."""
 
     def write(self, data: bytes) -> int:
         """Write and hash."""
         self.hash.update(data)
-        return self.file.write(data)
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
 
     def flush(self) -> None:
         """Flush the file."""
@@ -124,12 +127,6 @@ def checkpoints(work_dir: Path) -> list[Path]:
     """A run's checkpoints, the newest first."""
     found = [path for path in work_dir.glob("iter_*.pth") if path.stem.removeprefix("iter_").isdigit()]
     return sorted(found, key=lambda path: int(path.stem.removeprefix("iter_")), reverse=True)
-
-
-def sweep(work_dir: Path) -> None:
-    """Remove the unfinished files that a killed process left behind."""
-    for path in work_dir.glob(".*.part"):
-        path.unlink(missing_ok=True)
 
 
 def set_aside(work_dir: Path, name: str) -> Path | None:

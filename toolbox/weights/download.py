@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import file_hash
+from toolbox.io.files import NotWritten, file_hash, whole
 
 CHUNK = 1 << 20
 SCHEMES = ("http", "https", "file")
@@ -145,19 +145,17 @@ def take_member(archive: Path, member: str, target: Path, *, sha256: str, size: 
     Raises:
         UserError: it is not in the archive, or not the one that was meant.
     """
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(archive) as opened, opened.open(member) as source, open(part, "wb") as file:
+        with zipfile.ZipFile(archive) as opened, opened.open(member) as source, whole(target) as file:
             if opened.getinfo(member).file_size != size:
                 raise UserError(f"{archive}: its {member} has not the {size} bytes that it should have")
             shutil.copyfileobj(source, file, CHUNK)
-        compare(part, sha256, "it is another file, or damaged", name=f"{archive}: {member}")
-        os.replace(part, target)
+            file.sync()
+            compare(Path(file.name), sha256, "it is another file, or damaged", name=f"{archive}: {member}")
+    except NotWritten:
+        raise
     except KeyError:
         raise UserError(f"{archive}: has no {member}") from None
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise UserError(f"{archive}: {member} cannot be taken out of it ({error})") from None
-    finally:
-        part.unlink(missing_ok=True)
     return target

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from toolbox.io.errors import RunFailed, UserError
-from toolbox.io.files import file_hash, open_regular, refuse_special, replace_text
+from toolbox.io.errors import UserError
+from toolbox.io.files import file_hash, open_regular, refuse_special, replace_text, whole
 from toolbox.weights.checkpoint import ForeignClasses, read_checkpoint, write_checkpoint
 from toolbox.weights.inert import read_inert
 
@@ -47,7 +46,7 @@ def write_weights(path: Path, tensors: Mapping[str, Any]) -> str:
 
     Raises:
         UserError: safetensors is not installed, or the network has state that is no tensor.
-        RunFailed: the disk refuses.
+        NotWritten: the disk refuses.
     """
     tensors = {key: value.detach().cpu().contiguous() if isinstance(value, Tensor) else value
                for key, value in tensors.items()}  # fmt: skip
@@ -57,18 +56,9 @@ def write_weights(path: Path, tensors: Mapping[str, Any]) -> str:
     if other:
         raise UserError(f"{path}: {other[0]} is no tensor, and safetensors holds nothing else; write a .pth file")
     save = _safetensors(path).save
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(save({key: value.clone() for key, value in tensors.items()}, metadata={"format": "pt"}))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        return file_hash(path)
-    except OSError as error:
-        raise RunFailed(f"{path}: could not be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as file:
+        file.write(save({key: value.clone() for key, value in tensors.items()}, metadata={"format": "pt"}))
+    return file_hash(path)
 
 
 def read_weights(path: Path) -> dict[str, Any]:
@@ -97,10 +87,7 @@ def write_description(weights: Path, description: Mapping[str, Any]) -> None:
         text = json.dumps(description, indent=2, allow_nan=False)
     except ValueError:  # a metric that is infinite: JSON has no word for it
         text = json.dumps(json.loads(json.dumps(description), parse_constant=str), indent=2)
-    try:
-        replace_text(description_file(weights), text + "\n")
-    except OSError as error:
-        raise RunFailed(f"{description_file(weights)}: could not be written ({error.strerror or error})") from error
+    replace_text(description_file(weights), text + "\n")
 
 
 def read_description(weights: Path) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from pathlib import Path
 
 from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError, did_you_mean
-from toolbox.io.files import file_hash
-from toolbox.weights.download import Progress, compare, fetch, name_in, take_member
+from toolbox.io.files import file_hash, open_regular, whole
+from toolbox.weights.download import CHUNK, Progress, compare, fetch, name_in, take_member
 from toolbox.weights.official_models import MODELS, Member, OfficialModel
 
 
@@ -133,13 +132,7 @@ def _copy(source: Path, target: Path, member: Member) -> None:
     if not source.is_file():
         raise UserError(f"{source}: there is no such file")
     compare(source, member.sha256, f"it is not {member.name}, or is damaged")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, part)
-        compare(part, member.sha256, "the disk gave back other bytes than were written")
-        os.replace(part, target)
-    except OSError as error:
-        raise UserError(f"{target}: could not be written ({error.strerror or error})") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with open_regular(source) as given, whole(target) as file:
+        shutil.copyfileobj(given, file, CHUNK)
+        file.sync()
+        compare(Path(file.name), member.sha256, "the disk gave back other bytes than were written", name=str(target))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,10 @@ class EveryImage(ImageDataset):
         folder = self.folders[key]
         images = transformed({key: folder.read(number)}, self.transforms[key], rng, folder.paths[number])
         return {**images, "name": folder.name(number)}
+
+    def files(self) -> list[tuple[str, Path]]:
+        """The images of all roots."""
+        return [file for key, folder in self.folders.items() for file in folder.files(f"{key}: ")]
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The image's size, transformed."""

@@ -33,6 +33,10 @@ class Folder:
         path = self.paths[index]
         return path.name if path == self.root else path.relative_to(self.root).as_posix()
 
+    def files(self, key: str = "") -> list[tuple[str, Path]]:
+        """Every file by its name below the root, which `key` goes before where there are several roots."""
+        return [(f"{key}{self.name(index)}", path) for index, path in enumerate(self.paths)]
+
     def read(self, index: int) -> np.ndarray:
         """Read image `index` as (H, W, 3) uint8; with a cache it is a read-only view."""
         return read_image(self.paths[index]) if self._cache is None else self._cache.read(index)
@@ -61,6 +65,10 @@ class ImageFolder(ImageDataset):
         """Return `{key: (H, W, 3) uint8, "name": path below root}`, transformed."""
         images = transformed({self.key: self.folder.read(index)}, self.transforms, rng, self.folder.paths[index])
         return {**images, "name": self.folder.name(index)}
+
+    def files(self) -> list[tuple[str, Path]]:
+        """The images."""
+        return self.folder.files()
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The image's size, transformed."""
@@ -112,6 +120,10 @@ class PairedFolders(ImageDataset):
         first = next(iter(self.folders))
         images = transformed(images, self.transforms, rng, self._file(index))
         return {**images, "name": self.folders[first].name(numbers[first])}
+
+    def files(self) -> list[tuple[str, Path]]:
+        """The images of all roots."""
+        return [file for key, folder in self.folders.items() for file in folder.files(f"{key}: ")]
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The sizes of a pair, transformed together."""
@@ -173,6 +185,10 @@ class UnpairedFolders(ImageDataset):
         images_a = transformed(read_a, self.transforms_a, rng, self.folder_a.paths[index_a])
         images_b = transformed(read_b, self.transforms_b, rng, self.folder_b.paths[index_b])
         return {**images_a, **images_b, "name": name}
+
+    def files(self) -> list[tuple[str, Path]]:
+        """The images of both domains."""
+        return [*self.folder_a.files(f"{self.key_a}: "), *self.folder_b.files(f"{self.key_b}: ")]
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The sizes of image `index` of either folder, where the smaller one begins anew; partners are drawn later."""

@@ -43,6 +43,10 @@ class SideBySide(ImageDataset):
         images = transformed(images, self.transforms, rng, file)
         return {**{key: np.ascontiguousarray(each) for key, each in images.items()}, "name": self.folder.name(index)}
 
+    def files(self) -> list[tuple[str, Path]]:
+        """The files, each of several images."""
+        return self.folder.files()
+
     def sizes_of(self, index: int) -> Sizes | None:
         """The sizes of the parts, transformed together."""
         file, (height, width) = self.folder.paths[index], self.folder.size(index)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from toolbox.io.files import whole
+
 from .curves import Curves
 
 COLUMNS, WIDTH, HEIGHT, MARGIN = 3, 330, 180, 34
@@ -56,9 +58,8 @@ def draw(curves: Curves, path: Path, title: str) -> None:
         left, top = number % COLUMNS * WIDTH, 22 + number // COLUMNS * HEIGHT
         lines = {name: curves.points(name) for name in by_kind.get(kind, ())}
         plot(pen, (left, top), caption, lines, logarithmic, curves.marks)
-    partial = path.with_suffix(".partial.png")
-    sheet.save(partial)
-    partial.replace(path)
+    with whole(path, durable=False) as file:
+        sheet.save(file, format="PNG")
 
 
 def plot(

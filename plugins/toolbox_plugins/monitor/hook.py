@@ -15,6 +15,7 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from toolbox import UserError, did_you_mean
+from toolbox.io.files import append_text, replace_text
 
 from . import first_aid
 from .curves import Curves
@@ -124,7 +125,7 @@ class HealthMonitor(Hook):
         if is_distributed():
             barrier()  # the others have read what rank 0 writes anew
         if runner.rank == 0:
-            file.write_text("".join(f"{line}\n" for line in lines))
+            replace_text(file, "".join(f"{line}\n" for line in lines))
             if not runner.iter:
                 for name in (first_aid.CANDIDATE, first_aid.HEALTHY):
                     (self.folder / name).unlink(missing_ok=True)
@@ -257,8 +258,7 @@ class HealthMonitor(Hook):
             "acted": acted,
             "rolled_back": self.rolled_back,
         }
-        with open(self.folder / "health.jsonl", "a") as file:
-            file.write(json.dumps(entry) + "\n")
+        append_text(self.folder / "health.jsonl", json.dumps(entry) + "\n")
         if len(self.history) % PAINTED == 0 or sentences:
             self.paint(self.folder)
 
