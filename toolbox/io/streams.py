@@ -61,11 +61,12 @@ def outlasting_readers() -> Iterator[Output | None]:
     before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     files: dict[str, Output] = {}
     for name, stream in before.items():
-        raw = getattr(getattr(stream, "buffer", None), "raw", None)
+        buffer = getattr(stream, "buffer", None)
+        raw = getattr(buffer, "raw", buffer)  # with PYTHONUNBUFFERED there is no buffer between
         if stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper) and type(raw) is io.FileIO:
             files[name] = Output(raw.fileno(), "w", closefd=False)
             made = io.TextIOWrapper(
-                io.BufferedWriter(files[name]), stream.encoding, stream.errors,
+                files[name] if raw is buffer else io.BufferedWriter(files[name]), stream.encoding, stream.errors,
                 line_buffering=stream.line_buffering, write_through=stream.write_through,
             )  # fmt: skip
             setattr(sys, name, made)
