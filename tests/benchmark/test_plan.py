@@ -86,7 +86,7 @@ def test_two_benchmarks_do_not_share_a_folder(tmp_path: Path, capsys: pytest.Cap
     file = tiny_grid(tmp_path, {"variant": {"Vanilla": {}}})
     with claimed(read_grid(file), tmp_path / "out"):
         assert command("benchmark", file, "-o", tmp_path / "out", "--dry-run") == 2
-    assert "another benchmark is running here" in capsys.readouterr().err
+    assert "is making a benchmark here" in capsys.readouterr().err
     with claimed(read_grid(file), tmp_path / "out"):
         pass
 

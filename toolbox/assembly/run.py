@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from toolbox.assembly.check import check
 from toolbox.assembly.runner import build_runner, work_dir_of
 from toolbox.config import Config, naming_the_file
 from toolbox.engine.claim import claimed
-from toolbox.engine.distributed import leave_distributed, rank_told
+from toolbox.engine.distributed import leave_distributed, rank_told, telling_of_lost_ranks
 from toolbox.engine.reporting import ReportHook
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.weights.checkpoint import checkpoints
@@ -38,9 +40,10 @@ def train(config: Config, *, resume: str | None = None, amp: bool = False, stop_
         started = any(work_dir_of(config).glob("iter_*.pth"))
         config.data["load_from" if started else "resume"] = None
     rank = rank_told() if config.data.get("launcher") not in (None, "none") else 0
-    with naming_the_file(config), claimed(work_dir_of(config), rank=rank):
-        build_runner(config, amp=amp, stop_at=stop_at).train()
-    leave_distributed()
+    with _telling(config):
+        with claimed(work_dir_of(config), rank=rank):
+            build_runner(config, amp=amp, stop_at=stop_at).train()
+        leave_distributed()
 
 
 def test(config: Config, checkpoint: str | None = None, *, work_dir: str | Path | None = None) -> None:
@@ -64,10 +67,18 @@ def test(config: Config, checkpoint: str | None = None, *, work_dir: str | Path 
     if split == "validation":
         for key in ("dataloader", "evaluator", "cfg"):
             data[f"test_{key}"] = data.get(f"val_{key}")
-    with naming_the_file(config):
+    with _telling(config):
         runner = build_runner(config, splits=("test",))
         for hook in runner.hooks:
             if isinstance(hook, ReportHook):
                 hook.tests(str(source), split, (data.get("train_cfg") or {}).get("max_iters", 0))
         runner.test()
-    leave_distributed()
+        leave_distributed()
+
+
+@contextmanager
+def _telling(config: Config) -> Iterator[None]:
+    """Mistakes name the config's file, and a process of several that is lost is told in one line."""
+    settings = (config.data.get("env_cfg") or {}).get("dist_cfg")
+    with naming_the_file(config), telling_of_lost_ranks(settings):
+        yield

@@ -22,6 +22,7 @@ from toolbox.benchmark.summary import summarize
 from toolbox.benchmark.worker import PROBE, read
 from toolbox.benchmark.writers import write_report
 from toolbox.config.shipped import shown
+from toolbox.engine.claim import owner_of, this_process
 from toolbox.io.console import console
 from toolbox.io.errors import RunFailed, UserError
 from toolbox.io.files import replace_text
@@ -150,11 +151,14 @@ def claimed(grid: Grid, folder: Path) -> Iterator[None]:
     A grid may be changed and run again: what is the same in both is not repeated.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
+    with (folder / ".lock").open("a+", encoding="utf-8") as lock:
         if not locked(lock):
             raise UserError(
-                f"{folder}: another benchmark is running here; wait for it, or choose another folder with -o"
+                f"{folder}: {owner_of(lock)} is making a benchmark here; wait for it, or choose another folder with -o"
             )
+        lock.truncate(0)
+        lock.write(f"{this_process()}\n")
+        lock.flush()
         path = folder / "grid.json"
         own = shown(grid.file)
         known = json.loads(path.read_text(encoding="utf-8"))["file"] if path.is_file() else own

@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolbox.benchmark.worker import END, PROBE, RESULT
+from toolbox.benchmark.worker import END, PROBE, RESULT, STOPPED
 
 LOG = "log.txt"
 """Everything that a run's process said, of all its parts."""
+LIVES = 3
+"""How often a run may be killed without a new checkpoint: what takes too much memory would be killed for ever."""
 PATIENCE = 60.0
 """Seconds that a run has to save itself once it is asked to stop."""
 
@@ -30,6 +32,11 @@ class Outcome:
     reason: str = ""
 
 
+KILLED = Outcome("failed", "running", "ended by SIGKILL; the system's memory may have run out")
+ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+"""Signals by which somebody ends a run who does not mean that it has failed."""
+
+
 def launch(
     folder: Path,
     *,
@@ -42,11 +49,38 @@ def launch(
     """Run the worker of a folder to its end, in a process of its own that ends with this one.
 
     `stop` is asked every tenth of a second; once it says so, the run is told to save itself and stop. A run that takes
-    more than `minutes` has failed.
+    more than `minutes` has failed. One that somebody kills goes on from its last checkpoint.
     """
+    late = None if minutes is None else time.monotonic() + 60 * minutes
+    killed, reached = 0, saved(folder)
+    while True:
+        outcome = _launched(folder, threads, late, probe, environment or {}, stop)
+        if outcome is None:
+            return Outcome("failed", "training", f"took more than {minutes:g} minutes")
+        if outcome != KILLED:
+            return outcome
+        before, reached = reached, saved(folder)
+        killed = killed + 1 if reached == before else 1
+        if killed == LIVES:
+            return outcome
+
+
+def saved(folder: Path) -> frozenset[str]:
+    """What a run has to go on from."""
+    return frozenset(path.name for path in (*folder.glob("train/iter_*.pth"), *folder.glob("test/report.json")))
+
+
+def _launched(
+    folder: Path,
+    threads: int,
+    end: float | None,
+    probe: bool,
+    environment: Mapping[str, str],
+    stop: Callable[[], bool],
+) -> Outcome | None:
+    """One process of a run; None: it was not done at `end`."""
     command = [sys.executable, "-m", "toolbox.benchmark.worker", str(folder), *(["--probe"] if probe else [])]
-    settings = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1", **(environment or {})}
-    began = time.monotonic()
+    settings = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1", **environment}
     asked: float | None = None
     late = False
     with (
@@ -57,28 +91,27 @@ def launch(
     ):
         while process.poll() is None:
             now = time.monotonic()
-            late = late or (minutes is not None and now - began > 60 * minutes)
+            late = late or (end is not None and now > end)
             if asked is None and (late or stop()):
                 asked = now
                 process.terminate()
             elif asked is not None and now - asked > PATIENCE:
                 process.kill()
             time.sleep(0.1)
-    if late:
-        return Outcome("failed", "training", f"took more than {minutes:g} minutes")
-    return ended(folder, process.returncode, probe=probe, stopped=asked is not None)
+    return None if late else ended(folder, process.returncode, probe=probe, stopped=asked is not None)
 
 
 def ended(folder: Path, code: int, *, probe: bool, stopped: bool) -> Outcome:
     """What an exit code and the files of a folder say together."""
     if code == 0:
         return Outcome("done" if (folder / (PROBE if probe else RESULT)).is_file() else "stopped")
-    if stopped:
+    if stopped or code == STOPPED or -code in ENDINGS:
         return Outcome("stopped")
     if (folder / END).is_file():
         said = json.loads((folder / END).read_text())
         return Outcome("failed", said["stage"], said["reason"])
+    if -code == signal.SIGKILL:
+        return KILLED
     if code < 0:
-        hint = "; the system's memory may have run out" if -code == signal.SIGKILL else ""
-        return Outcome("failed", "running", f"ended by {signal.Signals(-code).name}{hint}")
+        return Outcome("failed", "running", f"ended by {signal.Signals(-code).name}")
     return Outcome("failed", "running", f"exit code {code}; {folder / LOG} says more")

@@ -146,7 +146,7 @@ def one_run(made: Repetition, seed: int, launch: Launch, train: list[str], test:
 def in_a_process(arguments: list[str]) -> str | None:
     """Run `gan-toolbox ARGUMENTS` in a process of its own, its output shown; returns why it failed, or None.
 
-    Ctrl-C and SIGTERM are passed on, so that the run saves and stops; then RunFailed ends the repetition too.
+    Ctrl-C, SIGTERM and SIGHUP are passed on, so that the run saves and stops; then RunFailed ends the repetition too.
     """
     command = [sys.executable, "-m", "toolbox.cli", *arguments]
     last = ""
@@ -176,7 +176,10 @@ def passing_on_signals(run: subprocess.Popen[str]) -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield passed
         return
-    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as by nohup
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, pass_on) for number in numbers}
     try:
         yield passed
     finally:

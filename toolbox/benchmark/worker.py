@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from toolbox.benchmark.plan import Run, read_order
+from toolbox.io.errors import RunStopped
 
 END, RESULT, PROBE, COSTS = "end.json", "result.json", "probe.json", "costs.json"
 """How the process ended, if not well; what the run came to; what a probe measured; what a training cost."""
+STOPPED = 4
+"""Exit code of a run that somebody asked to stop, and that has saved itself."""
 PROBED = 6
 """Steps of a probe."""
 POINTS = 60
@@ -58,6 +61,9 @@ def main(folder: Path, *, probe: bool = False) -> int:
             result["costs"] = costs(run)
         write(folder / RESULT, result)
         return 0
+    except RunStopped as error:
+        print(error, file=sys.stderr)
+        return STOPPED
     except Failed as error:
         write(folder / END, {"stage": stage, "reason": str(error)})
     except BaseException as error:  # whatever it is, it stays in this cell
@@ -119,6 +125,8 @@ def failing() -> Iterator[None]:
 
     try:
         yield
+    except RunStopped:
+        raise
     except (RunFailed, UserError) as error:
         print(f"{'failed' if isinstance(error, RunFailed) else 'error'}: {error}", file=sys.stderr)
         raise Failed(str(error)) from error

@@ -5,9 +5,13 @@ Imports stay inside the functions: `plugins list` answers without torch, and a w
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -27,28 +31,50 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 the run failed, 2 the user's input is wrong."""
+    """Run one command; returns the exit code.
+
+    0 done, 1 the run failed, 2 the user's input is wrong, and 128 + its number after a signal. A training that a
+    signal stops saves first and has failed (1), as have the commands that train.
+    """
+    from toolbox.io.streams import open_what_is_closed
+
+    open_what_is_closed()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
-        lines = [f"  {name:9} {text}" for name, text in COMMANDS.items()]
-        print("usage: gan-toolbox COMMAND [options]   (gan-toolbox COMMAND -h says more)\n\n" + "\n".join(lines))
-        return 0 if arguments else 2
+        return run("help") if arguments else run("help") or 2
     return run(arguments[0], arguments[1:])
 
 
 def run(command: str, arguments: Sequence[str] | None = None) -> int:
     """Run `command`; the user's mistakes become one line on standard error and exit code 2."""
     from toolbox.io.cache import allow_no_home
-    from toolbox.io.errors import RunFailed, UserError, did_you_mean
-    from toolbox.io.files import full_disk
-    from toolbox.io.visible import show_what_can_be_shown, visible
+    from toolbox.io.streams import outlasting_readers
+    from toolbox.io.visible import show_what_can_be_shown
 
-    show_what_can_be_shown()
-    allow_no_home()
+    with outlasting_readers() as output:
+        show_what_can_be_shown()
+        allow_no_home()
+        code = _run(command, arguments)
+        sys.stdout.flush()
+        problem = None if output is None else output.problem()
+        if problem and code == 0:
+            print(f"failed: standard output cannot be written ({problem})", file=sys.stderr)
+            return 1
+    return code
+
+
+def _run(command: str, arguments: Sequence[str] | None) -> int:
+    from toolbox.io.errors import RunFailed, Stopped, UserError, did_you_mean
+    from toolbox.io.files import full_disk
+    from toolbox.io.visible import visible
+
     try:
+        if command == "help":
+            _help()
+            return 0
         if command not in COMMANDS:
             raise UserError(f"gan-toolbox: there is no command '{command}'{did_you_mean(command, COMMANDS)}")
-        with warnings.catch_warnings():  # puts showwarning back
+        with _stoppable(), warnings.catch_warnings():  # puts showwarning back
             warnings.showwarning = _show_warning
             return import_module(f"toolbox.cli.{command}").main(arguments)
     except UserError as error:
@@ -62,9 +88,41 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
             raise
         print(visible(f"failed: {line}"), file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, Stopped) else signal.SIGINT
+        more = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+        print(f"stopped by {signal.Signals(number).name}{more}", file=sys.stderr)
+        return 128 + number
+
+
+def _help() -> None:
+    lines = [f"  {name:9} {text}" for name, text in COMMANDS.items()]
+    print("usage: gan-toolbox COMMAND [options]   (gan-toolbox COMMAND -h says more)\n\n" + "\n".join(lines))
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP stop as Ctrl-C does, where they would end the process on the spot.
+
+    One that `nohup` ignores stays ignored. A process of torchrun's ends on the spot: it may be waiting for another
+    that is gone, where no Python runs.
+    """
+
+    def stop(number: int, _: Any) -> None:
+        from toolbox.io.errors import Stopped
+
+        raise Stopped(number)
+
+    previous = {}
+    if threading.current_thread() is threading.main_thread() and "TORCHELASTIC_RUN_ID" not in os.environ:
+        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        previous = {number: signal.signal(number, stop) for number in numbers
+                    if signal.getsignal(number) is signal.SIG_DFL}  # fmt: skip
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:

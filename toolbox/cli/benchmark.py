@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with claimed(grid, folder):
         engine = engine_of(options)
-        previous = signal.signal(signal.SIGTERM, stop)
         try:
             conductor = Conductor(grid, Order(folder, tuple(options.plugins), options.threads), engine)
             if options.dry_run:
@@ -52,7 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 0
             report = conductor.run(retry=options.retry_failed)
         finally:
-            signal.signal(signal.SIGTERM, previous)
             engine.stop()
             engine.close()
     console.print(
@@ -60,11 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         soft_wrap=True,
     )
     return 1 if report["failures"] or not report["tables"] else 0
-
-
-def stop(*_: Any) -> None:
-    """SIGTERM stops as Ctrl-C does, which a process in the background may be told to ignore."""
-    raise KeyboardInterrupt
 
 
 def engine_of(options: Any) -> Any:

@@ -86,10 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             max_pixels=options.max_pixels,
             done=lambda part: progress.update(task, completed=part) if console.is_terminal else lines(part),
         )  # fmt: skip
-        for _, problem in steps:
-            if problem:
-                problems.append(problem)
-                errors.print(f"error: {problem}", markup=False, soft_wrap=True)
+        try:
+            for _, problem in steps:
+                if problem:
+                    problems.append(problem)
+                    errors.print(f"error: {problem}", markup=False, soft_wrap=True)
+        except KeyboardInterrupt as stop:
+            stop.add_note("the pictures that are written are whole, and --skip-existing goes on with the others")
+            raise
     made = len(todo.jobs) + len(todo.refused) - len(problems)
     console.print(f"{made} of {todo.count} images written to {options.folder}")
     if todo.there:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from toolbox.io.errors import UserError
 from toolbox.io.files import NotWritten
@@ -44,17 +45,14 @@ def claimed(work_dir: Path, *, rank: int = 0) -> Iterator[None]:
 
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):  # both are what a lock of somebody else's is called
-            file.seek(0)
-            owner = file.read(200).strip() or "another process"
-            message = f"work_dir {work_dir}: {owner} is training here; wait for it, or choose another with --work-dir"
-            raise UserError(message) from None
+            message = f"{owner_of(file)} is training here; wait for it, or choose another with --work-dir"
+            raise UserError(f"work_dir {work_dir}: {message}") from None
         except (ImportError, OSError):
             logger.warning("%s: this disk knows no locks: a second run here would not be noticed", work_dir)
-        start = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         try:
             try:
                 file.truncate(0)  # and nothing is buffered, which would be written, and fail, when it is closed
-                os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}, started {start},\n".encode())
+                os.write(file.fileno(), f"{this_process()}\n".encode())
             except OSError as error:
                 raise NotWritten(work_dir / LOCK, error) from error
             yield
@@ -62,3 +60,15 @@ def claimed(work_dir: Path, *, rank: int = 0) -> Iterator[None]:
             if is_new and [path.name for path in work_dir.iterdir()] == [LOCK]:  # the run was refused
                 (work_dir / LOCK).unlink()
                 work_dir.rmdir()
+
+
+def this_process() -> str:
+    """Who has a lock, as its file says it."""
+    start = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    return f"process {os.getpid()} on {socket.gethostname()}, started {start},"
+
+
+def owner_of(file: TextIO) -> str:
+    """Who has the lock of a file, in words."""
+    file.seek(0)
+    return file.read(200).strip() or "another process"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +14,11 @@ import torch
 from mmengine.dist import all_reduce, get_dist_info, init_dist, is_distributed
 from torch import nn
 
-from toolbox.io.errors import UserError
+from toolbox.engine.meeting import where_to_meet
+from toolbox.io.errors import RunFailed, UserError
+
+PATIENCE = 600
+"""Seconds after which a process that does not answer the others is given up; `env_cfg.dist_cfg.timeout` sets it."""
 
 
 def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) -> tuple[int, int]:
@@ -25,18 +31,47 @@ def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) 
             os.environ.setdefault(f"{library}_NUM_THREADS", "1")
         if launcher == "mpi":
             _start_as_mpi_says()
+        settings = {"timeout": PATIENCE, **(settings or {})}
+        patience = timedelta(seconds=settings["timeout"])
         if torch.cuda.is_available():
             started_as = "pytorch" if launcher == "mpi" else launcher
-            init_dist(started_as, **{"backend": "nccl", **(settings or {})})
+            where = {} if launcher == "slurm" else where_to_meet(patience)
+            init_dist(started_as, **{"backend": "nccl", **settings, **where})
         elif launcher != "slurm":
-            seconds = (settings or {}).get("timeout", 1800)
-            torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=seconds))
+            torch.distributed.init_process_group("gloo", timeout=patience, **where_to_meet(patience))
         else:
             raise UserError(
                 f"launcher: {launcher} needs GPUs; on CPU start with torchrun and --launcher pytorch, or mpirun and mpi"
             )
         _groups.append(launcher)
     return get_dist_info()
+
+
+_LOST = re.compile(r"closed by peer|reset by peer|pair closure|Broken pipe|Connection refused|gloo/transport", re.I)
+_HANGS = re.compile(r"timed? ?out", re.I)
+"""What gloo and torch's stores say where a process has died, and where it does not answer."""
+
+
+@contextmanager
+def telling_of_lost_ranks(settings: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Say in one line that another process of the run has died, or hangs; NCCL's own watchdog ends a process itself.
+
+    Raises:
+        RunFailed: it did; what was saved last is there.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = " ".join(str(error).split())
+        hangs, lost = _HANGS.search(text), _LOST.search(text)
+        if int(os.environ.get("WORLD_SIZE", 1)) < 2 or not (hangs or lost):
+            raise
+        seconds = (settings or {}).get("timeout", PATIENCE)
+        what = f"does not answer for {seconds} s (env_cfg.dist_cfg.timeout)" if hangs else "has died"
+        raise RunFailed(
+            f"another process of this run {what}; --resume continues, and torchrun --max-restarts=3 does so by itself "
+            f"({text[:120]})"
+        ) from error
 
 
 _PLACES = {

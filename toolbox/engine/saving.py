@@ -13,7 +13,7 @@ import torch
 from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 
-from toolbox.io.errors import RunFailed, UserError, did_you_mean
+from toolbox.io.errors import RunStopped, Stopped, UserError, did_you_mean
 from toolbox.weights.checkpoint import checkpoints, read_checkpoint, remove_checkpoint, set_aside
 
 
@@ -25,8 +25,8 @@ class CheckpointHook(Hook):
     processes the clock saves nothing where networks have running statistics: saving averages them over the ranks, and
     a run must not depend on the clock.
 
-    An old checkpoint is removed only after the new one is on the disk and verified. SIGTERM and Ctrl-C save at the
-    next iteration at which a run can resume exactly, and stop it. `save_best` names a metric: whenever validation
+    An old checkpoint is removed only after the new one is on the disk and verified. SIGTERM, SIGHUP and Ctrl-C save at
+    the next iteration at which a run can resume exactly, and stop it. `save_best` names a metric: whenever validation
     finds it better than ever before, `best_<metric>.pth` is written too (`best_psnr_fake_a.pth` of `psnr/fake_a`).
     """
 
@@ -72,12 +72,15 @@ class CheckpointHook(Hook):
             if self.best is None:
                 runner.logger.warning("%s does not say how good it is: the next validation is the best so far", best)
         if threading.current_thread() is threading.main_thread():
-            self.previous = {number: signal.signal(number, self.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+            numbers = [signal.SIGTERM, signal.SIGINT]
+            if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as by nohup
+                numbers.append(signal.SIGHUP)
+            self.previous = {number: signal.signal(number, self.ask) for number in numbers}
 
     def ask(self, number: int, _: Any) -> None:
         """Remember the signal; a second one stops at once."""
         if self.asked is not None:
-            raise KeyboardInterrupt
+            raise Stopped(number)
         self.asked = signal.Signals(number).name
 
     def release(self, runner: Any) -> None:
@@ -103,7 +106,7 @@ class CheckpointHook(Hook):
                 for old in standing[self.max_keep_ckpts :]:
                     remove_checkpoint(old)
         if stop and done < runner.train_loop.last:
-            raise RunFailed(f"stopped by {self.asked or 'another rank'} after iteration {done}; --resume continues")
+            raise RunStopped(f"stopped by {self.asked or 'another rank'} after iteration {done}; --resume continues")
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Save the best."""

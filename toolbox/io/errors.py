@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -21,6 +22,18 @@ class MissingWeights(UserError):
 
 class RunFailed(Exception):
     """The run cannot go on, and what was done is kept. The command line prints it as one line and exits with 1."""
+
+
+class RunStopped(RunFailed):
+    """Somebody asked the run to stop, and it has saved itself."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked to stop at once. The command line says so in one line and exits with 128 + its number."""
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
 
 
 class ConfigError(UserError):
