@@ -43,7 +43,7 @@ _PROGRAMS = ("EPS", "WMF")
 # What Pillow may raise on damaged files: its decoders have no exception type of their own. UserWarning stands for
 # damaged metadata, where warnings are turned into errors.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError, struct.error, zlib.error)
-_DAMAGED += (UserWarning,)
+_DAMAGED += (RuntimeError, AssertionError, AttributeError, ArithmeticError, MemoryError, UserWarning)
 _pillow_limit = threading.Lock()
 logger = logging.getLogger("toolbox")
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
