@@ -14,7 +14,7 @@ from typing import Any
 
 from attacks import attack
 from toolbox.io.errors import UserError
-from toolbox.weights import download, models
+from toolbox.weights import connection, models
 from toolbox.weights.official_models import Member, OfficialModel
 
 CONTENT = Random(0).randbytes(300_000)
@@ -162,7 +162,7 @@ SOON = 2.0
 
 def hastened() -> None:
     """Wait less for servers, in this process."""
-    download.TIMEOUT, download.SLOWEST_AFTER = SOON, SOON  # pyright: ignore[reportAttributeAccessIssue]
+    connection.TIMEOUT = SOON
 
 
 class Attack(attack.Attack):
