@@ -1,10 +1,10 @@
-"""What the fuzz tests share: settings, damage to bytes, and what every refusal must be."""
+"""What the fuzz tests share: settings, drawing of damage, and what every refusal must be."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from attacks.attack import problem_of_line
+from attacks.damage import BYTEWISE, STRUCTURAL, WHAT, WHERE, Change
 from toolbox.io.errors import UserError
 
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")  # nothing is written into the tree
@@ -37,41 +39,16 @@ def refused_quickly(*names: str) -> Iterator[None]:
     assert time.process_time() - start < 1.0
 
 
-def few(change: st.SearchStrategy[tuple[str, int, int]]) -> st.SearchStrategy[list[tuple[str, int, int]]]:
+def _few(kinds: Sequence[str]) -> st.SearchStrategy[list[Change]]:
     """One change as often as several: the first that is noticed hides the others."""
+    change = st.tuples(st.sampled_from(kinds), st.integers(0, WHERE - 1), st.integers(0, WHAT))
     return st.lists(change, min_size=1, max_size=1) | st.lists(change, min_size=2, max_size=4)
 
 
-bytewise = few(
-    st.tuples(
-        st.sampled_from(["flip", "flip", "cut", "insert", "repeat", "move", "end"]),
-        st.integers(0, 99_999),  # where, in 100,000ths of the file
-        st.integers(0, 10_000),  # what, or how much
-    )
-)
-
-
-def scrambled(content: bytes, changes: list[tuple[str, int, int]], pieces: list[bytes]) -> bytes:
-    """The content with some of its bytes changed."""
-    for change, where, what in changes:
-        at = where * len(content) // 100_000
-        if change == "flip" and content:
-            content = content[:at] + bytes([content[at] ^ (1 << what % 8)]) + content[at + 1 :]
-        elif change == "cut":
-            content = content[:at] + content[at + 1 + what % 40 :]
-        elif change == "insert":
-            content = content[:at] + pieces[what % len(pieces)] + content[at:]
-        elif change == "repeat":
-            content = content[:at] + content[at : at + what % 200] * 3 + content[at:]
-        elif change == "move":
-            other = what % (len(content) + 1)
-            content = content[:at] + content[other : other + 30] + content[at + 30 :]
-        elif change == "end":
-            content = content[:at]
-    return content
+bytewise, structural = _few(BYTEWISE), _few(STRUCTURAL)
 
 
 def assert_one_line(error: UserError) -> None:
     """A message is one printable line of a readable length, whatever stood in the file."""
-    text = str(error)
-    assert text and len(text) < 2000 and "\n" not in text and "\r" not in text, text
+    problem = problem_of_line(str(error))
+    assert problem is None, f"{problem}: {error}"

@@ -5,75 +5,25 @@ from __future__ import annotations
 import copy
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from attacks.states import mutation, short_run
 from fuzzing import assert_one_line
-from runs import command, refused, style_config, write_config
+from runs import command, refused
 from toolbox.io.errors import UserError
-from toolbox.weights.checkpoint import read_checkpoint, write_checkpoint
+from toolbox.weights.checkpoint import write_checkpoint
 
-DAMAGE: tuple[Callable[[Any], Any], ...] = (
-    lambda value: None,
-    lambda value: "text",
-    lambda value: -1,
-    lambda value: 10**15,
-    lambda value: float("nan"),
-    lambda value: [],
-    lambda value: {},
-    lambda value: torch.zeros(3),
-    lambda value: [None],
-)
-"""What a value becomes; besides, keys are left out."""
 MUTATIONS = 80
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The config of a short run, and its checkpoint after iteration 4."""
-    folder = tmp_path_factory.mktemp("resumable")
-    config = style_config(folder)
-    config["train_cfg"] = {"max_iters": 4, "val_interval": 100}
-    del config["val_dataloader"], config["val_evaluator"]
-    file = write_config(config, folder / "run.yaml")
-    assert command("train", file) == 0
-    return file, read_checkpoint(folder / "run" / "iter_4.pth")
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place in a checkpoint; of rows of alike things, the first."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield (*path, key)
-            yield from places(each, (*path, key))
-    elif isinstance(value, list) and value:
-        yield (*path, 0)
-        yield from places(value[0], (*path, 0))
-
-
-def mutations(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Copies with one place damaged: of each part of the checkpoint about as many, drawn by a seed."""
-    draw = random.Random(0)
-    by_part: dict[str, list[tuple[Any, ...]]] = {}
-    for place in places(content):
-        by_part.setdefault(place[0], []).append(place)
-    for number in range(MUTATIONS):
-        part = list(by_part)[number % len(by_part)]
-        chosen = draw.choice(sorted(by_part[part], key=lambda each: (len(each), str(each)))[:400])
-        damaged = copy.deepcopy(content)
-        at: Any = damaged
-        for key in chosen[:-1]:
-            at = at[key]
-        what = draw.randrange(len(DAMAGE) + 1)
-        if what == len(DAMAGE):
-            del at[chosen[-1]]
-        else:
-            at[chosen[-1]] = DAMAGE[what](at[chosen[-1]])
-        yield f"{'.'.join(map(str, chosen))} ({what})", damaged
+    return short_run(tmp_path_factory.mktemp("resumable"))
 
 
 DEEP: dict[str, Any] = {}
@@ -90,7 +40,9 @@ def test_eighty_damaged_checkpoints_are_resumed_or_refused_in_one_line(
     file, content = run
     path = file.with_name("damaged.pth")
     outcomes: list[int] = []
-    for name, damaged in mutations(content):
+    draw = random.Random(0)
+    for number in range(MUTATIONS):
+        name, damaged = mutation(content, number, draw)
         write_checkpoint(damaged, path)
         capsys.readouterr()
         code = command("train", file, "--resume", path, "--cfg-options", "train_cfg.max_iters=5")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import warnings
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fuzzing import bytewise, fuzz, refused_quickly, scrambled
+from attacks.images import EPS, HEADERS, damaged, images
+from fuzzing import bytewise, fuzz, refused_quickly
 from toolbox.io.errors import UserError
 from toolbox.io.images import read_image
 
@@ -24,49 +23,6 @@ from toolbox.io.images import read_image
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the damaged files lie, one after the other under one name."""
     return tmp_path_factory.mktemp("fuzz")
-
-
-# ------------------------------------------------------------------ images
-
-
-@cache
-def images() -> dict[str, bytes]:
-    """Whole files of every format and of the modes that are decoded differently."""
-    rng = np.random.default_rng(0)
-    smooth = np.kron(rng.integers(0, 256, (5, 6, 3), np.uint8), np.ones((8, 8, 1), np.uint8))
-    rgb = Image.fromarray(smooth)
-    exif = Image.Exif()
-    exif[0x0112], exif[0x0132] = 6, "2001:01:01 00:00:00"
-    made: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
-        "png": (rgb, "PNG", {"exif": exif}),
-        "palette.png": (rgb.quantize(16), "PNG", {"transparency": 3}),
-        "alpha.png": (rgb.convert("RGBA"), "PNG", {}),
-        "gray.png": (rgb.convert("L"), "PNG", {}),
-        "jpg": (rgb, "JPEG", {"exif": exif, "quality": 90}),
-        "progressive.jpg": (rgb, "JPEG", {"progressive": True}),
-        "cmyk.jpg": (rgb.convert("CMYK"), "JPEG", {}),
-        "webp": (rgb, "WEBP", {"exif": exif}),
-        "lossless.webp": (rgb.convert("RGBA"), "WEBP", {"lossless": True}),
-        "bmp": (rgb, "BMP", {}),
-        "palette.bmp": (rgb.quantize(16), "BMP", {}),
-        "tif": (rgb, "TIFF", {"exif": exif}),
-        "lzw.tif": (rgb, "TIFF", {"compression": "tiff_lzw"}),
-        "jpeg.tif": (rgb, "TIFF", {"compression": "jpeg"}),
-    }
-    files = {}
-    for name, (image, kind, options) in made.items():
-        buffer = io.BytesIO()
-        image.save(buffer, kind, **options)
-        files[name] = buffer.getvalue()
-    return files
-
-
-EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
-HEADERS = [
-    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP", b"BM", b"II*\0", b"MM\0*", b"GIF89a",
-    b"P6\n9 9\n255\n", EPS,
-]  # fmt: skip
-BYTES = [b"\x00", b"\xff", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xd9", b"IEND", b"\x00" * 40, *HEADERS]
 
 
 @pytest.mark.parametrize("strict", [False, True], ids=["as users run", "warnings are errors"])
@@ -85,13 +41,8 @@ def test_a_damaged_image_is_read_or_refused_by_name(
     early: bool,
     changes: list[tuple[str, int, int]],
 ) -> None:
-    content = images()[name]
-    if header is not None:
-        start = images()[header][:64] if isinstance(header, str) else header
-        content = start + content[len(start) :]
-    head = 100 if early else len(content)
     file = folder / f"x.{name.rpartition('.')[2]}"
-    file.write_bytes(scrambled(content[:head], changes, BYTES) + content[head:])
+    file.write_bytes(damaged(name, header, early, changes))
     with warnings.catch_warnings():
         warnings.simplefilter("error" if strict else "ignore")
         with refused_quickly(file.name):

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuzzing import bytewise, fuzz, refused_quickly, scrambled
+from attacks.damage import scrambled
+from fuzzing import bytewise, fuzz, refused_quickly
 from toolbox.io.errors import UserError
 from toolbox.plugins.manager import PluginManager, use
 from toolbox.weights.importing import load_network, recognise

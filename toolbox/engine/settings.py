@@ -110,6 +110,7 @@ def schedulers(check: Check) -> None:
 
 def visualizer(check: Check) -> None:
     """Check the visualizer and its backends against mmengine's."""
+    import mmengine.visualization  # noqa: F401  (registers them)
     from mmengine.registry import VISBACKENDS, VISUALIZERS
 
     section = check.data.get("visualizer") or {}

@@ -11,7 +11,14 @@ from PIL import Image
 
 from toolbox.inference.formats import Format
 from toolbox.inference.palette import FEW, colours_of
-from toolbox.inference.picture import Picture, check_header, opened_picture, picture_of, tiff_picture
+from toolbox.inference.picture import (
+    Picture,
+    check_header,
+    opened_picture,
+    picture_of,
+    refuse_many,
+    tiff_picture,
+)
 from toolbox.inference.picture_write import as_image, check, in_type, options, write_tiff, written_format
 from toolbox.inference.tiff import open_tiff, pages_of, pillow_pages, pillow_reads, require_tifffile
 from toolbox.io.errors import UserError
@@ -57,7 +64,9 @@ def read_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Frames:
         plays = _plays(image)
         pictures, durations = [], []
         hidden = bool(image.info.get("default_image"))  # of APNG: for viewers that know no animations
-        for number in range(hidden, getattr(image, "n_frames", 1)):
+        count = int(getattr(image, "n_frames", 1))
+        refuse_many(path, count, count * image.width * image.height, max_pixels)
+        for number in range(hidden, count):
             image.seek(number)
             pictures.append(_with_few_colours(picture_of(image, path)))
             durations.append(float(image.info.get("duration") or 0) or _SHOWN)
@@ -69,9 +78,11 @@ def _pages(path: Path, max_pixels: int, image: Image.Image | None = None) -> Fra
         with open_tiff(path) as file:
             count = len(pages_of(file))
         return Frames(tuple(tiff_picture(path, number, max_pixels) for number in range(count)))
-    pages = []
+    pages, pixels = [], 0
     for number, place in enumerate(pillow_pages(image)):
         image.seek(place)
+        pixels += image.width * image.height
+        refuse_many(path, number + 1, pixels, max_pixels)
         check_header(path, image, path.stat().st_size, max_pixels)
         pages.append(picture_of(image, path) if pillow_reads(image) else tiff_picture(path, number, max_pixels))
     return Frames(tuple(pages))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolbox.inference.deep import declared_depth
-from toolbox.inference.picture import FRAMES, RAISE, is_bilevel, opened_picture
+from toolbox.inference.picture import FRAMES, RAISE, is_bilevel, opened_picture, refuse_many
 from toolbox.inference.tiff import check_limit, open_tiff, pages_of, pillow_pages, pillow_reads, refuse_system
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
@@ -45,6 +45,8 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
         depth = 32 if image.mode == "F" else declared_depth(path, image)
         shown, one_bit = image.format, is_bilevel(image)
         frames = len(pillow_pages(image)) if image.format == "TIFF" else int(getattr(image, "n_frames", 1))
+        if shown in FRAMES:
+            refuse_many(path, frames, frames * image.width * image.height, max_pixels)
         if shown == "PNG" and depth == 16 and frames > 1:
             raise UserError(f"{path}: an animation of 16 bits would be cut to 8; make it of 8 bits, or pictures of it")
         if shown == "WEBP" and frames > 1:  # Pillow gives transparency to every animation

@@ -7,13 +7,18 @@ from PIL import Image
 
 FEW = 64
 """A palette of up to so many colours is taken for a drawing's, which are kept; more are a photograph's."""
+_STRIP = 1 << 20
+"""Pixels that are looked at together."""
 
 
 def colours_of(array: np.ndarray) -> np.ndarray | None:
     """The colours (N, C) of pixels (H, W, C) uint8, or None for more than 256."""
-    found = np.unique(_keys(array))
-    if len(found) > 256:
-        return None
+    found = np.empty(0, np.int64)
+    rows = max(1, _STRIP // max(1, array.shape[1]))
+    for top in range(0, array.shape[0], rows):  # the numbers of a large picture at once would take gigabytes
+        found = np.union1d(found, _keys(array[top : top + rows]))
+        if len(found) > 256:
+            return None
     return (found[:, None] >> (8 * np.arange(array.shape[2])) & 255).astype(np.uint8)
 
 

@@ -20,10 +20,10 @@ from toolbox.inference.deep import declared_depth, read_deep
 from toolbox.inference.exif import dpi_of, exif_of, tiff_dpi, upright
 from toolbox.inference.metadata import NOTHING, Metadata, read_metadata
 from toolbox.inference.palette import colours_of
-from toolbox.inference.tiff import pillow_pages, pillow_reads, read_page
+from toolbox.inference.tiff import MOST_FRAMES, directories, pillow_pages, pillow_reads, read_page
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
-from toolbox.io.images import MAX_PIXELS, naming, open_safely, problem_of
+from toolbox.io.images import MAX_PIXELS, naming, open_safely, pixels_of, problem_of
 
 FRAMES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF", "FLI", "DCX")
 """Formats whose frames and pages are of equal standing. Others hold previews, sizes or layers beside the picture."""
@@ -140,6 +140,8 @@ def opened_picture(path: Path, max_pixels: int) -> Iterator[tuple[BinaryIO, Imag
     """
     with naming(path), open_regular(path) as file:
         start = file.read(2)
+        if start in (b"II", b"MM"):
+            refuse_many(path, directories(file), 0, max_pixels)
         file.seek(0)
         try:
             opened = open_safely(file)
@@ -204,8 +206,8 @@ def picture_of(image: Image.Image, path: Path) -> Picture:
     exif, orientation = exif_of(image)
     array, alpha, kept, note = _pixels(image, path)
     notes = [f"{path}: {note}"] if note else []
-    count = int(getattr(image, "n_frames", 1))
-    if count > 1 and image.format not in FRAMES:
+    count = 1 if image.format in FRAMES else int(getattr(image, "n_frames", 1))
+    if count > 1:
         notes.append(f"{path}: {image.format} with {count} pictures (previews, sizes or layers); the main one is taken")
     return Picture(
         array=upright(array, orientation),
@@ -239,9 +241,10 @@ def _pixels(image: Image.Image, path: Path) -> tuple[np.ndarray, bool, bool, str
     alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
     kept = gray or image.mode in ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr")
     if alpha:
-        array = np.array(image.convert("RGBA"))
+        array = pixels_of(image.convert("RGBA"))
         return (array[..., [0, 3]] if gray else array), True, kept, ""
-    array = np.array(image.convert("L" if gray else "RGB"))
+    mode = "L" if gray else "RGB"
+    array = pixels_of(image if image.mode == mode else image.convert(mode))
     return (array[..., None] if gray else array), False, kept, ""
 
 
@@ -255,8 +258,20 @@ def _palette(image: Image.Image) -> np.ndarray | None:
     if image.mode not in ("P", "PA"):
         return None
     alpha = "transparency" in image.info or image.mode == "PA"
-    array = np.array(image.convert("RGBA" if alpha else "RGB"))
-    return colours_of(array)
+    if image.mode == "P":  # one pixel for each number that it uses
+        used = [number for number, count in enumerate(image.histogram()) if count]
+        image = image.crop((0, 0, len(used), 1))
+        image.putdata(used)
+    return colours_of(np.array(image.convert("RGBA" if alpha else "RGB")))
+
+
+def refuse_many(path: Path, frames: int, pixels: int, max_pixels: int) -> None:
+    """Raises UserError for more frames or pages, of so many pixels in all, than are held in memory together."""
+    if frames > MOST_FRAMES:
+        raise UserError(f"{path}: has more than {MOST_FRAMES:,} frames or pages; cut it into several files")
+    if frames > 1 and pixels > max_pixels:
+        together = f"{pixels:,} pixels of {frames:,} frames or pages"
+        raise UserError(f"{path}: {together} are more than the limit of {max_pixels:,}{RAISE}")
 
 
 def _geo(tags: Any) -> dict[int, Any]:

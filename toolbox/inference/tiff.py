@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,31 @@ _SYSTEMS = {
     34_892: "a camera's linear raw data",
 }
 """Colours that are refused by name, as TIFF numbers them (tag 262)."""
+
+
+MOST_FRAMES = 10_000
+"""Frames or pages of one file."""
+
+
+def directories(file: BinaryIO) -> int:
+    """How many directories follow each other in a TIFF, counted no further than one beyond `MOST_FRAMES`.
+
+    Pillow and tifffile walk along them too, in a time that grows with the square of their number.
+    """
+    file.seek(0)
+    start = file.read(16)
+    order: Literal["little", "big"] = "little" if start[:2] == b"II" else "big"
+    large = int.from_bytes(start[2:4], order) == 43  # BigTIFF
+    counting, entry, offset = (8, 20, 8) if large else (2, 12, 4)
+    place = int.from_bytes(start[8:16] if large else start[4:8], order)
+    seen: set[int] = set()
+    while place and place not in seen and len(seen) <= MOST_FRAMES:
+        seen.add(place)
+        file.seek(min(place, 1 << 62))
+        number = int.from_bytes(file.read(counting), order)
+        file.seek(min(place + counting + number * entry, 1 << 62))
+        place = int.from_bytes(file.read(offset), order)
+    return len(seen)
 
 
 @dataclass(frozen=True)

@@ -36,13 +36,19 @@ _MAX_SIDE = 1_000_000
 """Pillow keeps a pointer for each row: a file of 100 bytes that claims a column of all those pixels takes 1.6 GB."""
 _JPEG_PIXELS_PER_BYTE = 512
 """A JPEG spends a bit at least on each block of 8x8; libjpeg paints what is missing gray, however much that is."""
+_SCANS = 100
+"""A progressive JPEG has about ten scans, and each goes over all blocks: 400 KB of scans take a minute to decode."""
+_PIECES = 100_000
+"""Strips or tiles of a TIFF: Pillow decodes each by itself, which takes longer than its pixels do."""
+_WHOLE = 1 << 24
+"""Pixels of an image whose array is made at once."""
 _PROGRAMS = ("EPS", "WMF")
 """Formats that Pillow hands to a program to draw: a file of a data set starts none."""
 
 # What Pillow may raise on damaged files: its decoders have no exception type of their own. UserWarning stands for
 # damaged metadata, where warnings are turned into errors.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError, struct.error, zlib.error)
-_DAMAGED += (UserWarning,)
+_DAMAGED += (RuntimeError, AssertionError, AttributeError, ArithmeticError, MemoryError, UserWarning)
 _pillow_limit = threading.Lock()
 logger = logging.getLogger("toolbox")
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
@@ -65,10 +71,24 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
             image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
         file.seek(0)
         with open_safely(file) as image:
-            upright = ImageOps.exif_transpose(image)
-            if "transparency" in upright.info:  # Pillow warns on the direct way to RGB
-                upright = upright.convert("RGBA")
-            return np.array(upright.convert("RGB"))
+            ImageOps.exif_transpose(image, in_place=True)
+            if "transparency" in image.info:  # Pillow warns on the direct way to RGB
+                return pixels_of(image.convert("RGBA").convert("RGB"))
+            return pixels_of(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def pixels_of(image: Image.Image) -> np.ndarray:
+    """An image's pixels as an array; of a large one in strips, because Pillow writes all of them out twice."""
+    if image.width * image.height <= _WHOLE:
+        return np.array(image)
+    rows = max(1, _WHOLE // image.width)
+    made: np.ndarray | None = None
+    for top in range(0, image.height, rows):
+        strip = np.asarray(image.crop((0, top, image.width, min(image.height, top + rows))))
+        made = np.empty((image.height, *strip.shape[1:]), strip.dtype) if made is None else made
+        made[top : top + rows] = strip
+    assert made is not None
+    return made
 
 
 def count_pixels(path: str | os.PathLike[str]) -> int:
@@ -176,7 +196,23 @@ def problem_of(image: Image.Image, size: int, max_pixels: int, *, deep: bool = F
         return f"{image.format} is drawn by a program, not decoded; convert it to PNG"
     if image.format in ("JPEG", "MPO") and pixels > size * _JPEG_PIXELS_PER_BYTE:
         return f"damaged image ({size:,} bytes hold no JPEG of {pixels:,} pixels); replace or remove the file"
+    if image.info.get("progressive") and (scans := _scans(image)) > _SCANS:
+        return f"a JPEG of {scans:,} scans, more than {_SCANS}, is made to keep programs busy; remove the file"
+    if len(getattr(image, "tile", [])) > _PIECES:
+        return f"its pixels lie in more than {_PIECES:,} strips or tiles; save it in fewer"
     return None
+
+
+def _scans(image: Image.Image) -> int:
+    """How many scans a JPEG has, by their markers, which are nothing else between compressed numbers."""
+    file = image.fp
+    if file is None:
+        return 0
+    at = file.tell()
+    file.seek(0)
+    found = file.read().count(b"\xff\xda")
+    file.seek(at)
+    return found
 
 
 def _is_beyond_8_bit(image: Image.Image) -> bool:

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
-from urllib.request import Request, urlopen
 
 from toolbox.io.errors import UserError
 from toolbox.io.files import NotWritten, file_hash, whole
+from toolbox.weights.connection import Connection
 
 CHUNK = 1 << 20
 SCHEMES = ("http", "https", "file")
-TIMEOUT = 60.0
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and the bytes there will be (None: the server does not say)."""
 
@@ -55,20 +55,20 @@ def fetch(
             if target.is_file():  # the process that was waited for has brought it
                 compare(target, sha256, f"delete it to download {url} again")
                 return target
-            resumed = _receive(url, part, size, progress)
-            if resumed and not _fits(part, sha256):  # the file has changed since, or the beginning was damaged
-                part.unlink()
-                _receive(url, part, size, progress)
             try:
+                resumed = _receive(url, part, size, progress)
+                if resumed and not _fits(part, sha256):  # the file has changed since, or the beginning was damaged
+                    part.unlink(missing_ok=True)
+                    _receive(url, part, size, progress)
                 compare(part, sha256, "the download was damaged, or the file is another one", name=url)
             except UserError:
                 part.unlink(missing_ok=True)
                 raise
             os.replace(part, target)
-    except (OSError, HTTPException) as error:
-        kept = f"; {part.stat().st_size >> 10} KiB are kept for the next attempt" if part.is_file() else ""
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: of a redirect to what is no address
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"{url} could not be downloaded ({error}){kept}; download it elsewhere and give its path"
+            f"{url} could not be downloaded ({reason}){_kept(part)}; download it elsewhere and give its path"
         ) from None
     return target
 
@@ -82,30 +82,53 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress | None) 
     if size is not None and have == size:
         return True
     headers = {"User-Agent": "gan-toolbox", **({"Range": f"bytes={have}-"} if have else {})}
-    try:
-        response = urlopen(Request(url, headers=headers), timeout=TIMEOUT)
-    except HTTPError as error:
-        if error.code == 416 and have:  # nothing is left to send: it was complete, or has become shorter
-            return True
-        raise
+    with Connection() as connection:
+        try:
+            response = connection.open(url, headers)
+        except HTTPError as error:
+            error.close()
+            if error.code == 416 and have:  # nothing is left to send: it was complete, or has become shorter
+                return True
+            raise
+        except (OSError, HTTPException):
+            connection.check()
+            raise
+        return _save(url, response, connection, part, have, size, progress)
+
+
+def _save(
+    url: str, response: Any, connection: Connection, part: Path, have: int, size: int | None, progress: Progress | None
+) -> bool:
+    """Write an answer's body behind the `have` bytes that are there, or over them; returns which of both."""
     with response:
         going_on = response.status == 206 and str(response.headers.get("Content-Range", "")).startswith(
             f"bytes {have}-"
         )
         start = have if going_on else 0
         length = response.headers.get("Content-Length", "")
-        total = start + int(length) if length.isdecimal() else None
+        total = start + int(length) if length.isdecimal() and len(length) < 20 else None
+        if size is not None and total is not None and total > size:
+            raise UserError(f"{url}: has {total} bytes and not {size}; it is another file")
         with open(part, "ab" if going_on else "wb") as file:
-            while chunk := response.read(CHUNK):
+            while chunk := response.read1(CHUNK):
                 start += len(chunk)
+                connection.received += len(chunk)
                 if size is not None and start > size:
                     raise UserError(f"{url}: sends more than its {size} bytes; it is another file")
                 file.write(chunk)
                 if progress:
                     progress(start, total)
+        connection.check()
         if total is not None and start < total:
             raise OSError(f"the connection broke off after {start} of {total} bytes")
     return going_on
+
+
+def _kept(part: Path) -> str:
+    """What is said of the part that is kept; an empty one is removed."""
+    if part.is_file() and not part.stat().st_size:
+        part.unlink()
+    return f"; {part.stat().st_size >> 10} KiB are kept for the next attempt" if part.is_file() else ""
 
 
 @contextmanager
