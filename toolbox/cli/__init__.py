@@ -89,10 +89,9 @@ def _run(command: str, arguments: Sequence[str] | None) -> int:
         print(visible(f"failed: {line}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
-        number = error.number if isinstance(error, Stopped) else signal.SIGINT
-        more = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
-        print(f"stopped by {signal.Signals(number).name}{more}", file=sys.stderr)
-        return 128 + number
+        stop = error if isinstance(error, Stopped) else Stopped()
+        print(f"stopped by {stop}{stop.more and f'; {stop.more}'}", file=sys.stderr)
+        return 128 + stop.number
 
 
 def _help() -> None:

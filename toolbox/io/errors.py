@@ -29,10 +29,13 @@ class RunStopped(RunFailed):
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked to stop at once. The command line says so in one line and exits with 128 + its number."""
+    """A signal asked to stop at once. The command line says so, and what `more` says, in one line.
 
-    def __init__(self, number: int = signal.SIGINT) -> None:
-        self.number = number
+    It exits with 128 + the signal's number.
+    """
+
+    def __init__(self, number: int = signal.SIGINT, more: str = "") -> None:
+        self.number, self.more = number, more
         super().__init__(signal.Signals(number).name)
 
 

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -205,7 +205,7 @@ def problem_of(image: Image.Image, size: int, max_pixels: int, *, deep: bool = F
 
 def _scans(image: Image.Image) -> int:
     """How many scans a JPEG has, by their markers, which are nothing else between compressed numbers."""
-    file = image.fp
+    file: Any = getattr(image, "fp", None)
     if file is None:
         return 0
     at = file.tell()
