@@ -178,7 +178,7 @@ def sweep(folder: Path) -> None:
     """
     with suppress(OSError):
         for name in [entry.name for entry in os.scandir(folder) if _PARTIAL.fullmatch(entry.name)]:
-            with suppress(OSError):
+            with suppress(OSError, UserError):
                 _remove_left(folder / name)
 
 
