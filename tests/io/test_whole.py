@@ -166,7 +166,7 @@ def test_a_picture_of_which_the_last_byte_does_not_fit_is_no_success(tmp_path: P
         write = lambda array: write_image(path, array)  # noqa: E731
     write(noise)
     before, size = read_image(path), path.stat().st_size
-    with limited(size - 1), pytest.raises(NotWritten, match="could not be written .File too large"):
+    with limited(size - 1), pytest.raises(NotWritten, match=r"could not be written \(File too large"):
         write(noise)
     assert names(tmp_path) == [path.name] and np.array_equal(read_image(path), before)
     write(noise[::-1])
