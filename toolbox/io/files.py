@@ -148,9 +148,9 @@ def whole(path: Path, *, durable: bool = True) -> Iterator[WholeFile]:
         except OSError as error:
             raise error if isinstance(error, NotWritten) else NotWritten(path, error) from error
     finally:
-        with suppress(OSError):  # closing writes what is left, and the disk may be full
-            file.close()
-        partial.unlink(missing_ok=True)
+        for tidy in (file.close, partial.unlink):
+            with suppress(OSError):  # closing writes what is left, and the disk may be full; what was replaced is gone
+                tidy()
 
 
 def _new_partial(folder: Path) -> tuple[Path, WholeFile]:
@@ -162,7 +162,7 @@ def _new_partial(folder: Path) -> tuple[Path, WholeFile]:
             if fcntl is not None:
                 with suppress(OSError):  # a disk without locks: then age decides
                     fcntl.flock(file.raw.fileno(), fcntl.LOCK_EX)
-            if fcntl is None or os.fstat(file.raw.fileno()).st_nlink:
+            if fcntl is None or os.fstat(file.raw.fileno()).st_nlink or partial.exists():
                 return partial, file
         except BaseException:
             file.close()
@@ -178,7 +178,7 @@ def sweep(folder: Path) -> None:
     """
     with suppress(OSError):
         for name in [entry.name for entry in os.scandir(folder) if _PARTIAL.fullmatch(entry.name)]:
-            with suppress(OSError):
+            with suppress(OSError, UserError):
                 _remove_left(folder / name)
 
 
