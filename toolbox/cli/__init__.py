@@ -64,6 +64,7 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, arguments: Sequence[str] | None) -> int:
+    from toolbox.cli.limits import limits_told
     from toolbox.io.errors import RunFailed, Stopped, UserError, did_you_mean
     from toolbox.io.visible import visible
 
@@ -73,7 +74,7 @@ def _run(command: str, arguments: Sequence[str] | None) -> int:
             return 0
         if command not in COMMANDS:
             raise UserError(f"gan-toolbox: there is no command '{command}'{did_you_mean(command, COMMANDS)}")
-        with _stoppable(), warnings.catch_warnings():  # puts showwarning back
+        with _stoppable(), limits_told(command), warnings.catch_warnings():  # puts showwarning back
             warnings.showwarning = _show_warning
             return import_module(f"toolbox.cli.{command}").main(arguments)
     except UserError as error:
@@ -83,10 +84,9 @@ def _run(command: str, arguments: Sequence[str] | None) -> int:
         print(visible(f"failed: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
-        number = error.number if isinstance(error, Stopped) else signal.SIGINT
-        more = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
-        print(f"stopped by {signal.Signals(number).name}{more}", file=sys.stderr)
-        return 128 + number
+        stopped = error if isinstance(error, Stopped) else Stopped()
+        print(f"stopped by {stopped}{stopped.more}", file=sys.stderr)
+        return 128 + stopped.number
 
 
 def _help() -> None:

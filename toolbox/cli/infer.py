@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGINT
 
 from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
 from toolbox.config import naming_the_file
@@ -12,7 +13,7 @@ from toolbox.inference.formats import NAMES
 from toolbox.inference.planning import Plan, make_folder, plan, refuse
 from toolbox.inference.sizes import described_scale, problem_of_size
 from toolbox.io.console import console, errors
-from toolbox.io.errors import UserError
+from toolbox.io.errors import Stopped, UserError
 from toolbox.io.images import MAX_PIXELS
 from toolbox.io.progress import ProgressLines
 from toolbox.weights.shipped import DEFAULT
@@ -100,8 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     problems.append(problem)
                     errors.print(f"error: {problem}", markup=False, soft_wrap=True)
         except KeyboardInterrupt as stop:
-            stop.add_note("the pictures that are written are whole, and --skip-existing goes on with the others")
-            raise
+            more = "; the pictures that are written are whole, and --skip-existing goes on with the others"
+            raise Stopped(getattr(stop, "number", SIGINT), more) from None
     made = len(todo.jobs) + len(todo.refused) - len(problems)
     console.print(f"{made} of {todo.count} images written to {options.folder}")
     if todo.there:

@@ -133,7 +133,21 @@ def free_memory(device: torch.device) -> int:
             free.append(int(limit.read()) - int(used.read()))
     except (OSError, ValueError):  # another system, no control group, or one without a limit
         pass
+    free += addresses_left()
     return min(free, default=4 << 30)
+
+
+def addresses_left() -> list[int]:
+    """Bytes that `ulimit -v` leaves this process; nothing where there is no such limit."""
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        with open("/proc/self/statm") as file:
+            taken = int(file.read().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError, ValueError):  # another system
+        return []
+    return [] if limit == resource.RLIM_INFINITY else [max(0, limit - taken)]
 
 
 def _aligned(length: int, multiple: int) -> int:

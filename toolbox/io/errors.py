@@ -31,8 +31,8 @@ class RunStopped(RunFailed):
 class Stopped(KeyboardInterrupt):
     """A signal asked to stop at once. The command line says so in one line and exits with 128 + its number."""
 
-    def __init__(self, number: int = signal.SIGINT) -> None:
-        self.number = number
+    def __init__(self, number: int = signal.SIGINT, more: str = "") -> None:
+        self.number, self.more = number, more
         super().__init__(signal.Signals(number).name)
 
 
