@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGINT
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from toolbox.engine.memory import APPLYING, bound_kernels, keep_freed_memory
     from toolbox.inference import Options, blend_of, chosen_of, load, translate, usable_device
-    from toolbox.inference.reach import free_memory
+    from toolbox.inference.reach import addresses_left, free_memory
     from toolbox.inference.sizes import note_of_disk
 
     keep_freed_memory()
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chosen=chosen, blended=blended, device=device, options=how, note=note,
         )  # fmt: skip
     scale, before = options.outscale or predictor.scale, len(todo.refused)
-    free = free_memory(torch.device("cpu"))
+    free = min(free_memory(torch.device("cpu")), *addresses_left(), sys.maxsize)
     refuse(todo, lambda job: problem_of_size(job, scale, free))
     _tell(todo.refused[before:], note_of_disk(todo.jobs, scale, options.folder))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())

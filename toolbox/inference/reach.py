@@ -133,12 +133,14 @@ def free_memory(device: torch.device) -> int:
             free.append(int(limit.read()) - int(used.read()))
     except (OSError, ValueError):  # another system, no control group, or one without a limit
         pass
-    free += addresses_left()
     return min(free, default=4 << 30)
 
 
 def addresses_left() -> list[int]:
-    """Bytes that `ulimit -v` leaves this process; nothing where there is no such limit."""
+    """Bytes that `ulimit -v` leaves this process; nothing where there is no such limit.
+
+    What was freed and is kept for the next picture is not counted: tiles go by what can be had, and are halved.
+    """
     try:
         import resource
 
