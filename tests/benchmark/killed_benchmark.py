@@ -62,9 +62,11 @@ def conductors(command: list[str], kills: int, rng: random.Random, say: Callable
     """Kill the conductor `kills` times, begin again at once each time; how the last one ended."""
     for number in range(kills):
         process = start(command)
-        try:
-            process.wait(rng.uniform(2, 20))
-        except subprocess.TimeoutExpired:
+        while number % 3 and not workers_of(process.pid) and process.poll() is None:  # two of three while it has runs
+            time.sleep(0.01)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(0, 8))
+        if process.poll() is None:
             say(f"conductor {number + 1} of {kills} killed with {len(workers_of(process.pid))} runs")
         process.kill()
         process.communicate()
@@ -75,7 +77,7 @@ def workers(command: list[str], kills: int, rng: random.Random, say: Callable[[s
     """Kill one of the runs' processes `kills` times; how the benchmark ended."""
     process, killed = start(command), 0
     while killed < kills and process.poll() is None:
-        time.sleep(rng.uniform(0.5, 15))
+        time.sleep(rng.uniform(0.5, 10))
         if living := workers_of(process.pid):
             with suppress(ProcessLookupError):
                 os.kill(rng.choice(living), signal.SIGKILL)

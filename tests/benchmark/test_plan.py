@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ def test_two_benchmarks_do_not_share_a_folder(tmp_path: Path, capsys: pytest.Cap
     file = tiny_grid(tmp_path, {"variant": {"Vanilla": {}}})
     with claimed(read_grid(file), tmp_path / "out"):
         assert command("benchmark", file, "-o", tmp_path / "out", "--dry-run") == 2
-    assert "is making a benchmark here" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"process {os.getpid()} on " in said and "is making a benchmark here" in said
     with claimed(read_grid(file), tmp_path / "out"):
         pass
 

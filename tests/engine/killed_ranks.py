@@ -48,13 +48,13 @@ def config_of(folder: Path) -> dict[str, Any]:
 
 
 def start(file: Path, work_dir: Path, *arguments: object) -> subprocess.Popen[str]:
-    """Start the run as a person would, in a session of its own."""
+    """Start the run as a person would."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--max-restarts=3", "--standalone"]
     command = [*launch, str(TRAIN), str(file), "-p", str(PLUGIN), "--work-dir", str(work_dir), "--launcher", "pytorch"]
     return subprocess.Popen(
         [*command, *map(str, arguments)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
+        text=True,
     )  # fmt: skip
 
 
@@ -105,8 +105,9 @@ def one_try(file: Path, work_dir: Path, moment: str, rng: random.Random, limit: 
             took = f"{where}, {time.monotonic() - began:.1f} s more"
             return ("finished", took) if process.returncode == 0 else ("error", f"{took}\n{said}")
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            for left in (*ranks_of(process.pid), process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(left, signal.SIGKILL)
 
 
 def differing(whole: Path, other: Path) -> int:

@@ -64,6 +64,7 @@ def run(command: str, arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, arguments: Sequence[str] | None) -> int:
+    from toolbox.cli.limits import limits_told
     from toolbox.io.errors import RunFailed, Stopped, UserError, did_you_mean
     from toolbox.io.files import full_disk
     from toolbox.io.visible import visible
@@ -74,7 +75,7 @@ def _run(command: str, arguments: Sequence[str] | None) -> int:
             return 0
         if command not in COMMANDS:
             raise UserError(f"gan-toolbox: there is no command '{command}'{did_you_mean(command, COMMANDS)}")
-        with _stoppable(), warnings.catch_warnings():  # puts showwarning back
+        with _stoppable(), limits_told(command), warnings.catch_warnings():  # puts showwarning back
             warnings.showwarning = _show_warning
             return import_module(f"toolbox.cli.{command}").main(arguments)
     except UserError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGINT
 
 from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
 from toolbox.config import naming_the_file
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from toolbox.engine.memory import APPLYING, bound_kernels, keep_freed_memory
     from toolbox.inference import blend_of, load, translate, usable_device
-    from toolbox.inference.reach import free_memory
+    from toolbox.inference.reach import addresses_left, free_memory
     from toolbox.inference.sizes import note_of_disk
 
     keep_freed_memory()
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chosen=chosen, blended=blended, device=device, options=how, note=note,
         )  # fmt: skip
     scale, before = options.outscale or predictor.scale, len(todo.refused)
-    free = free_memory(torch.device("cpu"))
+    free = min(free_memory(torch.device("cpu")), *addresses_left(), sys.maxsize)
     refuse(todo, lambda job: problem_of_size(job, scale, free))
     _tell(todo.refused[before:], note_of_disk(todo.jobs, scale, options.folder))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     errors.print(f"error: {problem}", markup=False, soft_wrap=True)
         except KeyboardInterrupt as stop:
             more = "the pictures that are written are whole, and --skip-existing goes on with the others"
-            raise Stopped(getattr(stop, "number", signal.SIGINT), more) from None
+            raise Stopped(getattr(stop, "number", SIGINT), more) from None
     made = len(todo.jobs) + len(todo.refused) - len(problems)
     console.print(f"{made} of {todo.count} images written to {options.folder}")
     if todo.there:

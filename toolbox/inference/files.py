@@ -15,6 +15,7 @@ from toolbox.inference.picture import Picture, read_picture
 from toolbox.inference.picture_write import check_values, write_picture
 from toolbox.inference.planning import Job
 from toolbox.inference.predictor import Predictor
+from toolbox.inference.tiling import is_out_of_memory
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
 
@@ -80,7 +81,7 @@ def translate(
                 try:
                     results = _computed(predictor, [picture for _, picture in group], tell)
                 except (UserError, RuntimeError, ValueError, MemoryError) as error:  # memory, impossible sizes, NaN
-                    problem = (str(error) or type(error).__name__).splitlines()[0]
+                    problem = _memory(error) or (str(error) or type(error).__name__).splitlines()[0]
             for job, future in writing:
                 yield job, _problem_of(job, future)
             writing = []
@@ -176,4 +177,13 @@ def _problem_of(job: Job, writing: Future[None]) -> str | None:
 
 def reason_of(error: BaseException) -> str:
     """What an error says, on one line; its name where it says nothing."""
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    return _memory(error) or " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def _memory(error: BaseException) -> str | None:
+    """Where it was memory that ran out, what to do about it."""
+    if not is_out_of_memory(error):
+        return None
+    said = " ".join(str(error).split())[:80]
+    ways = "cut the picture into pieces, choose a smaller --outscale, or raise the limit if one is set (ulimit -v)"
+    return f"memory ran out{f' ({said})' if said else ''}; {ways}"

@@ -136,6 +136,22 @@ def free_memory(device: torch.device) -> int:
     return min(free, default=4 << 30)
 
 
+def addresses_left() -> list[int]:
+    """Bytes that `ulimit -v` leaves this process; nothing where there is no such limit.
+
+    What was freed and is kept for the next picture is not counted: tiles go by what can be had, and are halved.
+    """
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        with open("/proc/self/statm") as file:
+            taken = int(file.read().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError, ValueError):  # another system
+        return []
+    return [] if limit == resource.RLIM_INFINITY else [max(0, limit - taken)]
+
+
 def _aligned(length: int, multiple: int) -> int:
     return ceil(length / multiple) * multiple
 
