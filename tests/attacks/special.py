@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import socket
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from attacks.grids import GRID
 from attacks.images import everything_in, images
 from toolbox.assembly.export import load_exported
 from toolbox.benchmark.grid import read_grid
+from toolbox.cli import run
 from toolbox.config import load_config
 from toolbox.contracts.output import Condition
 from toolbox.inference.masks import Masks
@@ -58,6 +61,13 @@ def _command(*arguments: Any) -> Callable[[Path], object]:
     return lambda path: attack.commanded(*(path if each is PATH else each for each in arguments))
 
 
+def _doctor(path: Path) -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        assert run("doctor", [str(path)]) in (0, 1)
+    assert path.name in said.getvalue() and "Traceback" not in said.getvalue()
+
+
 PATH: Any = object()
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "read_image": ("x.png", read_image),
@@ -89,7 +99,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "resume": ("x.pth", _command("train", "run.yaml", "--resume", PATH)),
     "export": ("x.pth", _command("export", "run.yaml", PATH, "-o", "o.pth")),
     "preview": ("x.png", _command("preview", "run.yaml", PATH, "-o", "sheet.png")),
-    "doctor": ("x.yaml", _command("doctor", PATH)),
+    "doctor": ("x.yaml", _doctor),
     "models --from": ("x.pth", _command("models", "download", "RealESRGAN_x4plus", "--from", PATH)),
 }
 
