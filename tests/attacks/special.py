@@ -90,7 +90,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "infer": ("x.png", _command("infer", PATH, "-o", "out", "--weights", "x.pth")),
     "infer folder": ("x.png", _command("infer", ".", "-o", "out", "--weights", "x.pth")),
     "infer -o": ("out", _command("infer", "whole.png", "-o", PATH, "--weights", "x.pth")),
-    "evaluate": ("x.png", _command("evaluate", PATH, "whole.png", "--metric", "PSNR")),
+    "evaluate": ("x.png", _command("evaluate", ".", ".", "--metric", "PSNR")),
     "config": ("x.yaml", load_config),
     "base": ("b.yaml", lambda path: load_config(path.with_name("x.yaml"))),
     "grid": ("x.yaml", read_grid),
@@ -108,6 +108,13 @@ class Attack(attack.Attack):
     """Every reader meets every kind in turn."""
 
     cases = len(KINDS) * len(READERS)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._beside(folder)
+        with chdir(folder):  # what is imported once is imported here
+            attack.commanded("evaluate", ".", ".", "--metric", "PSNR")
+            attack.commanded("infer", "whole.png", "-o", "out", "--weights", "x.pth")
 
     def attempt(self, number: int, draw: Random, folder: Path) -> bool:
         reader, kind = divmod(number, len(KINDS))
