@@ -22,6 +22,8 @@ ADDRESSES = 12 << 30
 PREPARING = 300.0
 """Seconds in which whole files are made."""
 LOOK = 0.2
+CONTEXT = "spawn"
+"""How workers start: from nothing, so that none inherits what another has imported."""
 Case = tuple[str, int]
 """A kind, and the number of a case of it."""
 
@@ -31,7 +33,7 @@ class Worker:
 
     def __init__(self, seed: int, place: Path) -> None:
         self.place = Path(tempfile.mkdtemp(dir=place))
-        context = multiprocessing.get_context("spawn")
+        context: Any = multiprocessing.get_context(CONTEXT)
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, seed, self.place), daemon=True)
         self.process.start()
