@@ -15,7 +15,7 @@ from random import Random
 from toolbox.io.errors import RunFailed, UserError
 
 SECONDS = 10.0
-"""What takes longer hangs."""
+"""What computes longer, or waits longer without computing, hangs; a busy machine is nobody's fault."""
 MEMORY = 2 << 30
 """Bytes that a case may take beyond what was taken before it."""
 
@@ -54,7 +54,7 @@ class Outcome:
 
 def tried(attack: Attack, kind: str, seed: int, number: int, folder: Path) -> Outcome:
     """Try one case; whatever it raises is an outcome."""
-    before, start = reset_peak(), time.monotonic()
+    before, start = reset_peak(), time.process_time()
     try:
         outcome = Outcome("right" if attack.attempt(number, drawing(kind, seed, number), folder) else "other")
     except (UserError, RunFailed) as error:
@@ -62,7 +62,7 @@ def tried(attack: Attack, kind: str, seed: int, number: int, folder: Path) -> Ou
         outcome = Outcome("failed", f"{problem}: {error}") if problem else Outcome("refused", str(error))
     except Exception:
         outcome = Outcome("failed", traceback.format_exc())
-    taken, seconds = peak() - before, time.monotonic() - start
+    taken, seconds = peak() - before, time.process_time() - start
     if taken > MEMORY:
         return Outcome("failed", f"took {taken >> 20} MiB\n{outcome.said}")
     if seconds > SECONDS:

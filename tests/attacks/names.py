@@ -23,7 +23,8 @@ PIECES = [
 def drawn_name(draw: Random) -> str:
     """A name that this system allows."""
     name = "".join(draw.choices(PIECES, k=draw.randint(1, 5)))
-    return "a" + name if name.startswith(("-", ".")) or name in ("", ".", "..") else name
+    name = name.replace("/", "")
+    return "a" + name if name.startswith(("-", ".")) or not name else name
 
 
 class Attack(attack.Attack):

@@ -22,6 +22,8 @@ ADDRESSES = 12 << 30
 PREPARING = 300.0
 """Seconds in which whole files are made."""
 LOOK = 0.2
+CONTEXT = "spawn"
+"""How workers start: from nothing, so that none inherits what another has imported."""
 Case = tuple[str, int]
 """A kind, and the number of a case of it."""
 
@@ -31,13 +33,13 @@ class Worker:
 
     def __init__(self, seed: int, place: Path) -> None:
         self.place = Path(tempfile.mkdtemp(dir=place))
-        context = multiprocessing.get_context("spawn")
+        context: Any = multiprocessing.get_context(CONTEXT)
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, seed, self.place), daemon=True)
         self.process.start()
         theirs.close()
         self.case: Case | None = None
-        self.began, self.before = 0.0, 0
+        self.began, self.computed, self.before = 0.0, 0.0, 0
         self.prepared = False
 
     @property
@@ -47,7 +49,8 @@ class Worker:
 
     def give(self, case: Case) -> None:
         """Have a case tried."""
-        self.case, self.prepared, self.began = case, False, time.monotonic()
+        self.case, self.prepared = case, False
+        self.began, self.computed = time.monotonic(), _computed(self.process.pid)
         self.pipe.send(case)
 
     def heard(self) -> Outcome | None:
@@ -59,14 +62,16 @@ class Worker:
             return Outcome("failed", f"the process died with {self.process.exitcode}")
         if isinstance(said, Outcome):
             return said
-        self.prepared, self.began, self.before = True, time.monotonic(), said
+        self.prepared, self.before = True, said
+        self.began, self.computed = time.monotonic(), _computed(self.process.pid)
         return None
 
     def problem(self) -> str | None:
         """What is wrong with a case that goes on."""
-        lasting = time.monotonic() - self.began
-        if lasting > (SECONDS + 1 if self.prepared else PREPARING):  # the process itself counts more exactly
-            return f"hangs: {lasting:.0f} s"
+        lasting, computed = time.monotonic() - self.began, _computed(self.process.pid) - self.computed
+        limit = SECONDS + 1 if self.prepared else PREPARING
+        if computed > limit or (lasting > limit and computed < lasting / 10) or lasting > 10 * limit:
+            return f"hangs: {lasting:.0f} s, of which it computed {computed:.0f}"
         taken = _held(self.process.pid) - self.before
         return f"took {taken >> 20} MiB and went on" if self.prepared and taken > MEMORY * 1.25 else None
 
@@ -120,6 +125,15 @@ def _held(process: int | None) -> int:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * resource.getpagesize()
     except OSError:
         return 0
+
+
+def _computed(process: int | None) -> float:
+    """Seconds of a processor."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _work(pipe: Connection, seed: int, place: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import socket
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from attacks.grids import GRID
 from attacks.images import everything_in, images
 from toolbox.assembly.export import load_exported
 from toolbox.benchmark.grid import read_grid
+from toolbox.cli import run
 from toolbox.config import load_config
 from toolbox.contracts.output import Condition
 from toolbox.inference.masks import Masks
@@ -58,6 +61,13 @@ def _command(*arguments: Any) -> Callable[[Path], object]:
     return lambda path: attack.commanded(*(path if each is PATH else each for each in arguments))
 
 
+def _doctor(path: Path) -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        assert run("doctor", [str(path)]) in (0, 1)
+    assert path.name in said.getvalue() and "Traceback" not in said.getvalue()
+
+
 PATH: Any = object()
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "read_image": ("x.png", read_image),
@@ -80,7 +90,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "infer": ("x.png", _command("infer", PATH, "-o", "out", "--weights", "x.pth")),
     "infer folder": ("x.png", _command("infer", ".", "-o", "out", "--weights", "x.pth")),
     "infer -o": ("out", _command("infer", "whole.png", "-o", PATH, "--weights", "x.pth")),
-    "evaluate": ("x.png", _command("evaluate", PATH, "whole.png", "--metric", "PSNR")),
+    "evaluate": ("x.png", _command("evaluate", ".", ".", "--metric", "PSNR")),
     "config": ("x.yaml", load_config),
     "base": ("b.yaml", lambda path: load_config(path.with_name("x.yaml"))),
     "grid": ("x.yaml", read_grid),
@@ -89,7 +99,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "resume": ("x.pth", _command("train", "run.yaml", "--resume", PATH)),
     "export": ("x.pth", _command("export", "run.yaml", PATH, "-o", "o.pth")),
     "preview": ("x.png", _command("preview", "run.yaml", PATH, "-o", "sheet.png")),
-    "doctor": ("x.yaml", _command("doctor", PATH)),
+    "doctor": ("x.yaml", _doctor),
     "models --from": ("x.pth", _command("models", "download", "RealESRGAN_x4plus", "--from", PATH)),
 }
 
@@ -98,6 +108,13 @@ class Attack(attack.Attack):
     """Every reader meets every kind in turn."""
 
     cases = len(KINDS) * len(READERS)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._beside(folder)
+        with chdir(folder):  # what is imported once is imported here
+            attack.commanded("evaluate", ".", ".", "--metric", "PSNR")
+            attack.commanded("infer", "whole.png", "-o", "out", "--weights", "x.pth")
 
     def attempt(self, number: int, draw: Random, folder: Path) -> bool:
         reader, kind = divmod(number, len(KINDS))

@@ -85,6 +85,7 @@ def test_a_constructor_that_raises_refuses_its_cell_alone(tmp_path: Path) -> Non
         ({"budget": {"minutes": -1.0}}, "budget.minutes: must be above 0, got -1.0"),
         ({"baseline": {"variant": "Vanila"}}, "variant has no alternative 'Vanila'; did you mean 'Vanilla'?"),
         ({"baseline": {}}, "baseline: must name one cell of the grid, an alternative of every axis; fits 4"),
+        ({"exclude": [{"variant": {}}]}, "exclude.0.variant: variant has no alternative {}"),
         ({"exclude": [{"variants": "LSGAN"}]}, "exclude.0.variants: there is no axis 'variants'; did you"),
         ({"include": [{"variant": []}]}, "include: include and exclude leave no cell"),
         ({"base": "../elsewhere.yaml"}, "base: '../elsewhere.yaml' leaves the folder"),

@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 
 from runs import command, pictures, refused
+from toolbox.config.load import read_text
+from toolbox.inference.sizes import described_scale
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular, replace_text, special_kind
 from toolbox.io.images import count_pixels, find_images, images_at, read_image
 from toolbox.weights.checkpoint import read_checkpoint
 from toolbox.weights.file import read_description, read_weights
 from toolbox.weights.importing import read_imported
+from toolbox.weights.models import download
+from toolbox.weights.official_models import MODELS
 
 MADE: dict[str, Callable[[Path], object]] = {
     "a pipe": os.mkfifo,
@@ -84,3 +88,19 @@ def test_text_is_replaced_whole_and_stray_bytes_are_escapes(tmp_path: Path) -> N
         replace_text(path, text)
     assert path.read_text(encoding="utf-8") == r"caf\udce9, größe"
     assert [each.name for each in tmp_path.iterdir()] == ["small.txt"] and stat.S_ISREG(path.stat().st_mode)
+
+
+def test_a_description_or_a_config_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.pth.json")
+    assert described_scale(tmp_path / "x.pth", None) is None
+    os.mkfifo(tmp_path / "x.yaml")
+    with pytest.raises(UserError, match=r"x\.yaml.*pipe"):
+        read_text(tmp_path / "x.yaml")
+    with pytest.raises(UserError, match="is a pipe"):
+        download(MODELS["RealESRGAN_x4plus"], source=tmp_path / "x.yaml")
+
+
+def test_a_result_whose_name_is_a_loop_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = pictures(tmp_path / "photos", 1)
+    (tmp_path / "out").symlink_to("out")
+    assert "out" in refused(capsys, "infer", photos, "-o", tmp_path / "out")

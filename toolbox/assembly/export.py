@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from toolbox.assembly.outline import check_sizes
 from toolbox.config import Config, check_arguments, check_structure
 from toolbox.config.check import Check
 from toolbox.io.errors import ConfigError, UserError, did_you_mean
+from toolbox.io.files import read_json
 from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
 from toolbox.training.starting import begin_with
@@ -191,8 +191,8 @@ def _check_networks(config: Config) -> None:
 def _metrics(checkpoint: Path, iteration: Any) -> dict[str, Any] | None:
     """What the run's report, if it lies beside the checkpoint, says; and whether it is of this very checkpoint."""
     try:
-        report = json.loads((checkpoint.parent / "report.json").read_text(encoding="utf-8"))
+        report = read_json(checkpoint.parent / "report.json")
         rows, protocols = report["rows"], report["protocols"]
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+    except (UserError, OSError, KeyError):
         return None
     return {"rows": rows, "protocols": protocols, "of_this_checkpoint": report.get("iterations") == iteration}

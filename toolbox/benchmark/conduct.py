@@ -25,7 +25,7 @@ from toolbox.config.shipped import shown
 from toolbox.engine.claim import owner_of, this_process
 from toolbox.io.console import console
 from toolbox.io.errors import RunFailed, UserError
-from toolbox.io.files import replace_text
+from toolbox.io.files import read_json, replace_text
 from toolbox.plugins.manager import manager
 
 PROBES = "probes"
@@ -161,7 +161,7 @@ def claimed(grid: Grid, folder: Path) -> Iterator[None]:
         lock.flush()
         path = folder / "grid.json"
         own = shown(grid.file)
-        known = json.loads(path.read_text(encoding="utf-8"))["file"] if path.is_file() else own
+        known = read_json(path).get("file", own) if path.is_file() else own
         if known != own:
             raise UserError(f"{folder}: holds the benchmark of {known}; choose another folder with -o")
         replace_text(path, json.dumps({"file": own, "title": grid.title}) + "\n")

@@ -216,6 +216,6 @@ def _check_choice(grid: Grid, rule: Mapping[str, Any], key: str) -> None:
         if axis not in grid.axes:
             raise grid.error(f"there is no axis {show(axis)}{did_you_mean(axis, grid.axes)}", f"{key}.{axis}")
         for name in names if isinstance(names, list) else [names]:
-            if name not in grid.axes[axis]:
-                hint = did_you_mean(name, grid.axes[axis])
+            if not isinstance(name, str) or name not in grid.axes[axis]:
+                hint = did_you_mean(str(name), grid.axes[axis])
                 raise grid.error(f"{axis} has no alternative {show(name)}{hint}", f"{key}.{axis}")

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
 
 from toolbox.benchmark.cells import Cell, begun_with
 from toolbox.benchmark.fingerprint import key_of
 from toolbox.benchmark.grid import Grid
+from toolbox.benchmark.kept import read_typed
 from toolbox.benchmark.rescale import rescaled
 from toolbox.io.errors import UserError
 from toolbox.io.files import replace_text
@@ -175,7 +176,12 @@ def write_order(run: Run) -> None:
 
 def read_order(folder: Path) -> Run:
     """The run of a folder."""
-    written: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    file, types = folder / "run.json", get_type_hints(Run)
+    written = read_typed(file, {**types, "plugins": list[str], "sizes": list[int]})
+    if written.keys() != types.keys():
+        raise UserError(
+            f"{file}: is damaged: {', '.join(sorted(written.keys() ^ types.keys()))[:200]} is missing or new"
+        )
     return Run(**{**written, "plugins": tuple(written["plugins"]), "sizes": tuple(written["sizes"])})
 
 

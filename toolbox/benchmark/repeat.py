@@ -18,6 +18,9 @@ from typing import Any
 import yaml
 from rich.table import Table
 
+from toolbox.benchmark.kept import REPORT, read_typed
+from toolbox.config.load import read_text
+from toolbox.config.yaml_loader import parse_yaml
 from toolbox.engine.continuing import differences
 from toolbox.engine.report import strict
 from toolbox.io.console import console, errors
@@ -59,7 +62,7 @@ class Repetition:
         """
         for place in ["test"] if self.tested else [".", "test"]:
             path = self.run(seed) / place / "report.json"
-            report = json.loads(path.read_text()) if path.is_file() else {}
+            report = read_typed(path, REPORT)
             rows = report.get("rows", {})
             ending = f"({self.iterations} iterations)"
             names = ["test"] if report.get("final") else [name for name in rows if name.endswith(ending)]
@@ -117,7 +120,7 @@ def claim(folder: Path, config: Mapping[str, Any]) -> None:
     wanted = yaml.safe_load(yaml.safe_dump(wanted))
     path = folder / "config.yaml"
     if path.is_file():
-        for place, (there, now) in differences(yaml.safe_load(path.read_text()), wanted, "config"):
+        for place, (there, now) in differences(parse_yaml(read_text(path), str(path)), wanted, "config"):
             difference = f"{place.removeprefix('config.')}: {there} there, {now} now"
             raise UserError(
                 f"{folder}: holds runs of another config ({difference}); choose another folder with --work-dir"

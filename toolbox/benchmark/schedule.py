@@ -8,11 +8,14 @@ from dataclasses import replace
 from math import inf, isfinite
 from statistics import mean
 
+from toolbox.benchmark import kept
 from toolbox.benchmark.engines import Engine
 from toolbox.benchmark.grid import Halving
+from toolbox.benchmark.kept import read_typed
 from toolbox.benchmark.launch import Outcome
 from toolbox.benchmark.plan import Run, write_order
 from toolbox.benchmark.worker import RESULT, read, write
+from toolbox.config.values import misfit
 from toolbox.io.errors import UserError
 
 FAILURE = "failure.json"
@@ -113,13 +116,13 @@ def stop_of(run: Run, rung: float) -> int:
 
 def cut_before(run: Run) -> bool:
     """Whether an earlier rung than this one has left the run behind."""
-    return int(read(run.place / CUT).get("iteration", run.stop_at)) < (run.stop_at or 0)
+    return int(read_typed(run.place / CUT, kept.CUT).get("iteration", run.stop_at or 0)) < (run.stop_at or 0)
 
 
 def cut(looks: Sequence[Run], halving: Halving) -> None:
     """Leave behind all but the best share of the cells; a decision that was made once stays."""
     place = f"{halving.metric} {halving.keep:g} {looks[0].stop_at}" if looks else ""
-    if any(place in read(run.place / RUNGS).get("kept", []) for run in looks):
+    if any(place in read_typed(run.place / RUNGS, kept.RUNGS).get("kept", []) for run in looks):
         return
     cells: dict[tuple[str, str], list[Run]] = {}
     for run in looks:
@@ -150,13 +153,16 @@ def cut(looks: Sequence[Run], halving: Halving) -> None:
 
 def value_at(run: Run, metric: str) -> tuple[float, bool] | None:
     """A run's validation at the iteration where it stopped, kept for later rungs; and whether higher is better."""
-    kept, name = read(run.place / RUNGS), f"{metric} {run.stop_at}"
-    if name not in kept:
-        report = read(run.place / "train" / "report.json")
+    file, name = run.place / RUNGS, f"{metric} {run.stop_at}"
+    known = read_typed(file, kept.RUNGS)
+    if name not in known:
+        report = read_typed(run.place / "train" / "report.json", kept.REPORT)
         rows = [row for title, row in report.get("rows", {}).items() if title.endswith(f"({run.stop_at} iterations)")]
         if not rows or metric not in rows[-1]:
             return None
-        kept[name] = [float(rows[-1][metric]), bool(report["higher_is_better"].get(metric, True))]
-        write(run.place / RUNGS, kept)
-    value, rising = kept[name]
-    return float(value), rising
+        known[name] = [float(rows[-1][metric]), report.get("higher_is_better", {}).get(metric, True)]
+        write(file, known)
+    if misfit(known[name], list[kept.NUMBER | bool]) or len(known[name]) != 2:
+        raise UserError(f"{file}: is damaged: {name} is no value; remove it to have it made anew")
+    value, rising = known[name]
+    return float(value), bool(rising)

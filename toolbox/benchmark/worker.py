@@ -264,7 +264,9 @@ def probed(run: Run) -> dict[str, Any]:
 
 def read(path: Path) -> dict[str, Any]:
     """A JSON file; empty where there is none."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+    from toolbox.io.files import read_json
+
+    return read_json(path) if path.is_file() else {}
 
 
 def lines(path: Path) -> list[str]:

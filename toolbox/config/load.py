@@ -14,7 +14,8 @@ from toolbox.config.options import COMMAND_LINE, with_options
 from toolbox.config.shipped import SUFFIXES, find_config, shipped_configs, shipped_folder, shown
 from toolbox.config.values import show
 from toolbox.config.yaml_loader import MAX_BYTES, parse_yaml
-from toolbox.io.errors import ConfigError, did_you_mean
+from toolbox.io.errors import ConfigError, UserError, did_you_mean
+from toolbox.io.files import open_regular
 
 MAX_BASES_DEEP = 20
 SHIPPED = "toolbox:"
@@ -200,8 +201,10 @@ def _is_file(path: Path) -> bool:
 def read_text(file: Path) -> str:
     """A file's text, cut behind what `parse_yaml` takes; raises ConfigError where it is no UTF-8 or cannot be read."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             content = stream.read(MAX_BYTES + 1)  # one byte more than parse_yaml takes
+    except UserError as error:
+        raise ConfigError(str(error).partition(": ")[2], file=shown(file)) from None
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or type(error).__name__}", file=shown(file)) from None
     try:

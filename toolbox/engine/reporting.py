@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 
 from toolbox.engine.costs import StepClock
 from toolbox.engine.report import Report
-from toolbox.io.files import replace_text
+from toolbox.io.files import read_json, replace_text
 from toolbox.weights.checkpoint import checkpoints
 
 COSTS = "costs.json"
@@ -102,7 +102,7 @@ class ReportHook(Hook):
         found = {"iterations": runner.iter, "costs": self.clock.facts(), "skipped_steps": skipped}
         path = Path(runner.work_dir) / COSTS
         if path.is_file() and not self.clock.seconds:
-            found["costs"] = json.loads(path.read_text())["costs"]
+            found["costs"] = read_json(path).get("costs", {})
         self.report.facts = found
         replace_text(path, json.dumps(found) + "\n")
 

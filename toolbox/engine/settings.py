@@ -110,10 +110,11 @@ def schedulers(check: Check) -> None:
 
 def visualizer(check: Check) -> None:
     """Check the visualizer and its backends against mmengine's."""
-    import mmengine.visualization  # noqa: F401  (registers them)
     from mmengine.registry import VISBACKENDS, VISUALIZERS
 
     section = check.data.get("visualizer") or {}
+    if section:
+        import mmengine.visualization  # noqa: F401  (registers them)
     parts = [("visualizer", section, VISUALIZERS.module_dict)] if section else []
     backends = section.get("vis_backends") or []
     if not isinstance(backends, list):

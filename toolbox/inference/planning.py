@@ -90,7 +90,7 @@ def plan(
         shown = ", ".join(file.name for file in files[:3]) + f" and {len(files) - 3} more" * (len(files) > 3)
         made.notes.append(f"written as {ending.removeprefix('.').upper()}: {shown}")
     _apart(made, suffix)
-    read = {source.resolve() for source, _ in sources}  # those that were refused too
+    read = {_real(source) for source, _ in sources}  # those that were refused too
     refuse(made, lambda job: _problem_of(job, read, drops_alpha))
     return made
 
@@ -107,11 +107,11 @@ def _sources(inputs: Sequence[Path], folder: Path, suffix: str, made: Plan) -> l
     sources: list[tuple[Path, Path]] = []
     for given in inputs:
         if given.is_dir():
-            within = folder.resolve() != given.resolve() and folder.resolve().is_relative_to(given.resolve())
+            within = _real(folder) != _real(given) and _real(folder).is_relative_to(_real(given))
             found = search(given, without=[folder] if within else [])
             if within and folder.is_dir():
                 made.notes.append(f"{folder}: holds results, and is not searched for inputs")
-            results = _results_among(found, suffix) if folder.resolve() == given.resolve() else set()
+            results = _results_among(found, suffix) if _real(folder) == _real(given) else set()
             if results:
                 made.notes.append(f"{given}: {len(results)} that end in {suffix} are results, and no inputs")
             made.notes += found.notes()
@@ -125,6 +125,11 @@ def _sources(inputs: Sequence[Path], folder: Path, suffix: str, made: Plan) -> l
             refuse_special(given)
             raise UserError(f"{given}: there is no such image or folder")
     return sources
+
+
+def _real(path: Path) -> Path:
+    """A path without links; of a link that leads back to itself, itself."""
+    return Path(os.path.realpath(path))
 
 
 def _results_among(found: Found, suffix: str) -> set[Path]:
@@ -182,7 +187,7 @@ def _apart(made: Plan, suffix: str) -> None:
 def _problem_of(job: Job, sources: set[Path], drops_alpha: bool) -> str | None:
     """Why a job cannot be done, whatever the network's scale."""
     kind, size = format_of(job.target), len(os.fsencode(job.target.name))
-    if job.target.resolve() in sources:
+    if _real(job.target) in sources:
         return f"{job.target}: the result would replace an input; choose another folder, or add --suffix"
     if size > LONGEST_NAME:
         return f"{job.source}: the result's name would have {size} bytes, and {LONGEST_NAME} are the most; rename it"

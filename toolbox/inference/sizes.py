@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from toolbox.inference.formats import format_of, problem_of_result
 from toolbox.inference.planning import Job
+from toolbox.io.errors import UserError
+from toolbox.io.files import read_json
 from toolbox.weights.shipped import shipped_model, shipped_models
 
 _UNCOMPRESSED = ("BMP", "TGA", "DDS")
@@ -24,11 +25,11 @@ def described_scale(weights: Path | None, output: str | None) -> int | None:
     if str(weights) in shipped_models() and not weights.exists():
         weights = shipped_model(str(weights))
     try:
-        description: Any = json.loads(weights.with_name(f"{weights.name}.json").read_text(encoding="utf-8"))
+        description = read_json(weights.with_name(f"{weights.name}.json"))
         chosen: Any = description["outputs"][output or next(iter(description["outputs"]))]
         networks = chosen["networks"] if isinstance(chosen, dict) else chosen[1:]
         return int(description["scale"]) if networks == [description["slot"]] else None
-    except (OSError, ValueError, LookupError, TypeError, StopIteration, RecursionError):
+    except (UserError, OSError, ValueError, LookupError, TypeError, StopIteration):
         return None  # another kind of file, or what loading it will tell
 
 

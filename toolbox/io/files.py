@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import json
 import os
 import re
 import stat
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from toolbox.io.errors import RunFailed, UserError
 
@@ -85,6 +86,27 @@ def file_hash(path: Path) -> str:
         while block := file.read(1 << 20):
             hashing.update(block)
     return hashing.hexdigest()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, as this toolbox writes it.
+
+    Raises:
+        UserError: it is no file, or holds something else.
+        OSError: it is missing, a folder, or cannot be read.
+    """
+    with open_regular(path) as file:
+        content = file.read()
+    try:
+        found = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"{path}: is damaged: cannot be read as JSON ({reason}); remove it to have it made anew"
+        ) from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: is damaged: holds a {type(found).__name__}; remove it to have it made anew")
+    return found
 
 
 class NotWritten(RunFailed, OSError):

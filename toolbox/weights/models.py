@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError, did_you_mean
-from toolbox.io.files import file_hash, open_regular, whole
+from toolbox.io.files import file_hash, open_regular, refuse_special, whole
 from toolbox.weights.download import CHUNK, Progress, compare, fetch, name_in, take_member
 from toolbox.weights.official_models import MODELS, Member, OfficialModel
 
@@ -81,6 +81,8 @@ def download(model: OfficialModel, *, source: Path | None = None, progress: Prog
     for member in wanted:
         if (folder / member.name).is_file():
             raise UserError(f"{folder / member.name}: is damaged or another file; delete it and download again")
+    if source is not None:
+        refuse_special(source)
     if source is not None and source.is_dir():
         for member in wanted:
             _copy(source / member.name, folder / member.name, member)
