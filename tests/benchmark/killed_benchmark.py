@@ -77,7 +77,7 @@ def workers(command: list[str], kills: int, rng: random.Random, say: Callable[[s
     """Kill one of the runs' processes `kills` times; how the benchmark ended."""
     process, killed = start(command), 0
     while killed < kills and process.poll() is None:
-        time.sleep(rng.uniform(0.5, 10))
+        time.sleep(rng.uniform(2, 15))
         if living := workers_of(process.pid):
             with suppress(ProcessLookupError):
                 os.kill(rng.choice(living), signal.SIGKILL)

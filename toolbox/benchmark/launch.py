@@ -16,7 +16,7 @@ from toolbox.benchmark.worker import END, PROBE, RESULT, STOPPED
 
 LOG = "log.txt"
 """Everything that a run's process said, of all its parts."""
-LIVES = 3
+LIVES = 4
 """How often a run may be killed without a new checkpoint: what takes too much memory would be killed for ever."""
 PATIENCE = 60.0
 """Seconds that a run has to save itself once it is asked to stop."""
