@@ -212,7 +212,7 @@ def problem_of(image: Image.Image, size: int, max_pixels: int, *, deep: bool = F
 
 def _scans(image: Image.Image) -> int:
     """How many scans a JPEG has, by their markers, which are nothing else between compressed numbers."""
-    file = image.fp
+    file: BinaryIO | None = getattr(image, "fp", None)
     if file is None:
         return 0
     at = file.tell()
