@@ -40,6 +40,8 @@ class Connection:
     def __exit__(self, *raised: object) -> None:
         self._over.set()
         self._watching.join()
+        for each in self._sockets:
+            each.close()
 
     def open(self, url: str, headers: dict[str, str]) -> Any:
         """The answer, redirects followed."""
