@@ -44,7 +44,8 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
         raise
     except (UserError, ValueError, TypeError, OSError) as error:
         reason = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else error
-        raise ConfigError(f"{config['type']}: {reason}", key=key or None) from error
+        text = str(reason).partition("\nException raised from")[0]  # torch adds its own stack
+        raise ConfigError(f"{config['type']}: {' '.join(text.split())}", key=key or None) from error
 
 
 def _set_beside(built: Any, kind: str, config: Mapping[str, Any], key: str) -> None:

@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize, remove_spectral_norm
 from toolbox import __version__
 from toolbox.assembly.build import build_generators, own_arguments
 from toolbox.assembly.outline import check_sizes
-from toolbox.config import Config, check_arguments, check_structure
+from toolbox.config import Config, check_arguments, check_structure, naming_the_file
 from toolbox.config.check import Check
 from toolbox.io.errors import ConfigError, UserError, did_you_mean
 from toolbox.io.files import read_json
@@ -111,7 +111,8 @@ def load_exported(weights: Path, *, output: str | None = None, device: str | tor
     description = read_description(weights)
     config = Config({"model": description["model"]}, description_file(weights).resolve())
     _check_networks(config)
-    check_sizes(description, weights)
+    with naming_the_file(config):
+        check_sizes(description, weights)
     algorithm: Any = build_generators(config.data["model"])
     slot, files = description["slot"], description["files"]
     outputs = {name: each for name, each in algorithm.outputs.items() if slot in each.networks}
