@@ -19,7 +19,7 @@ TRAIN = Path(__file__).parents[2] / "tools" / "train.py"
 
 def torchrun(*arguments: object, processes: int = 2, restarts: int = 0) -> None:
     """Run tools/train.py in several processes."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     launch = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
     launch += [f"--max-restarts={restarts}"]
     launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(TRAIN), *map(str, arguments)]
