@@ -1,7 +1,8 @@
 """The decoded images of a folder in one raw file: made once, then mapped into memory by every process and every run.
 
 Decoding a 2K PNG takes about 70 ms; a crop from the map touches its own pages only. The first time that a process
-reads an image, its checksum is compared, which takes some milliseconds: disks and other programs change what lies for months.
+reads an image, its checksum is compared, for some milliseconds: disks and other programs change what
+lies for months.
 """
 
 from __future__ import annotations
