@@ -41,7 +41,8 @@ class Connection:
         self._over.set()
         self._watching.join()
         for each in self._sockets:
-            each.close()
+            if (handle := each.detach()) >= 0:  # a broken answer may still hold it
+                socket.close(handle)
 
     def open(self, url: str, headers: dict[str, str]) -> Any:
         """The answer, redirects followed."""
