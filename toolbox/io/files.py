@@ -158,6 +158,8 @@ def whole(path: Path, *, durable: bool = True) -> Iterator[WholeFile]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep_once(path.parent.absolute())
         partial, file = _new_partial(path.parent)
+    except FileExistsError as error:  # so mkdir says of a file where a folder is wanted
+        raise NotWritten(path, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))) from error
     except OSError as error:
         raise NotWritten(path, error) from error
     try:
