@@ -123,7 +123,5 @@ def test_all_pages_together_are_held_to_the_most_pixels(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     Image.new("L", (10, 10)).save(path, save_all=True, append_images=[Image.new("L", (60, 60))])
     assert len(read_frames(path, max_pixels=3700).pictures) == 2
-    with pytest.raises(
-        UserError, match=r"a\.tif: 3,700 pixels of 2 frames or pages are more than the limit of 3,699; --max"
-    ):
+    with pytest.raises(UserError, match=r"a\.tif: 3,700 pixels of 2 frames or pages are more than .* 3,699; --max"):
         read_frames(path, max_pixels=3699)
