@@ -66,7 +66,7 @@ class ImageDataset(ABC):
         """
         return None
 
-    def files(self) -> list[tuple[str, Path]] | None:
+    def named_files(self) -> list[tuple[str, Path]] | None:
         """Every file that samples are read from: its name, the same wherever the data lie, and its path.
 
         By them a resumed run tells that its data were exchanged. None, the default, lets it count the samples alone.

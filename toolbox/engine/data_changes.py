@@ -21,7 +21,7 @@ def described(dataset: ImageDataset) -> dict[str, Any]:
     `names` is of the names alone, `sizes` of names and sizes; neither depends on where the folder lies.
     """
     found: dict[str, Any] = {"samples": len(dataset)}
-    files = dataset.files()
+    files = dataset.named_files()
     if files is None:
         return found
     named = sorted((name, _size(path)) for name, path in files)

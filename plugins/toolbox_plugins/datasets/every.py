@@ -51,9 +51,9 @@ class EveryImage(ImageDataset):
         images = transformed({key: folder.read(number)}, self.transforms[key], rng, folder.paths[number])
         return {**images, "name": folder.name(number)}
 
-    def files(self) -> list[tuple[str, Path]]:
+    def named_files(self) -> list[tuple[str, Path]]:
         """The images of all roots."""
-        return [file for key, folder in self.folders.items() for file in folder.files(f"{key}: ")]
+        return [file for key, folder in self.folders.items() for file in folder.named_files(f"{key}: ")]
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The image's size, transformed."""

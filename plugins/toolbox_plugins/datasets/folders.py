@@ -33,7 +33,7 @@ class Folder:
         path = self.paths[index]
         return path.name if path == self.root else path.relative_to(self.root).as_posix()
 
-    def files(self, key: str = "") -> list[tuple[str, Path]]:
+    def named_files(self, key: str = "") -> list[tuple[str, Path]]:
         """Every file by its name below the root, which `key` goes before where there are several roots."""
         return [(f"{key}{self.name(index)}", path) for index, path in enumerate(self.paths)]
 
@@ -66,9 +66,9 @@ class ImageFolder(ImageDataset):
         images = transformed({self.key: self.folder.read(index)}, self.transforms, rng, self.folder.paths[index])
         return {**images, "name": self.folder.name(index)}
 
-    def files(self) -> list[tuple[str, Path]]:
+    def named_files(self) -> list[tuple[str, Path]]:
         """The images."""
-        return self.folder.files()
+        return self.folder.named_files()
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The image's size, transformed."""
@@ -121,9 +121,9 @@ class PairedFolders(ImageDataset):
         images = transformed(images, self.transforms, rng, self._file(index))
         return {**images, "name": self.folders[first].name(numbers[first])}
 
-    def files(self) -> list[tuple[str, Path]]:
+    def named_files(self) -> list[tuple[str, Path]]:
         """The images of all roots."""
-        return [file for key, folder in self.folders.items() for file in folder.files(f"{key}: ")]
+        return [file for key, folder in self.folders.items() for file in folder.named_files(f"{key}: ")]
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The sizes of a pair, transformed together."""
@@ -186,9 +186,9 @@ class UnpairedFolders(ImageDataset):
         images_b = transformed(read_b, self.transforms_b, rng, self.folder_b.paths[index_b])
         return {**images_a, **images_b, "name": name}
 
-    def files(self) -> list[tuple[str, Path]]:
+    def named_files(self) -> list[tuple[str, Path]]:
         """The images of both domains."""
-        return [*self.folder_a.files(f"{self.key_a}: "), *self.folder_b.files(f"{self.key_b}: ")]
+        return [*self.folder_a.named_files(f"{self.key_a}: "), *self.folder_b.named_files(f"{self.key_b}: ")]
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The sizes of image `index` of either folder, where the smaller one begins anew; partners are drawn later."""

@@ -43,9 +43,9 @@ class SideBySide(ImageDataset):
         images = transformed(images, self.transforms, rng, file)
         return {**{key: np.ascontiguousarray(each) for key, each in images.items()}, "name": self.folder.name(index)}
 
-    def files(self) -> list[tuple[str, Path]]:
+    def named_files(self) -> list[tuple[str, Path]]:
         """The files, each of several images."""
-        return self.folder.files()
+        return self.folder.named_files()
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The sizes of the parts, transformed together."""
