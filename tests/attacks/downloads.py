@@ -54,8 +54,10 @@ def serving(answer: Answer) -> Iterator[Server]:
     """A server on the loopback address."""
     with Server(answer) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server
-        server.shutdown()
+        try:
+            yield server
+        finally:  # or its thread would look for requests without end
+            server.shutdown()
 
 
 def said(*lines: str, body: bytes = b"") -> Answer:
