@@ -13,7 +13,7 @@ import pytest
 
 import assault
 from attacks import SHARES, attack, attack_on, pool
-from attacks.attack import MEMORY, Outcome, problem_of_line, tried
+from attacks.attack import Outcome, problem_of_line, tried
 from toolbox.io.errors import UserError
 from toolbox.weights import connection
 
@@ -34,15 +34,17 @@ class Faulty(attack.Attack):
         if number == 5:
             os.kill(os.getpid(), signal.SIGKILL)
         if number == 6:
-            bytearray(MEMORY + (1 << 20))
+            bytearray(2 * attack.MEMORY)
         return number == 0
 
 
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers know the kind `faulty`, and wait a second for it."""
+    """Workers know the kind `faulty`, wait a second for it, and give it memory that is filled in less."""
     monkeypatch.setitem(SHARES, "faulty", 1)
     monkeypatch.setattr(pool, "SECONDS", 0.5)
+    for module in (attack, pool):
+        monkeypatch.setattr(module, "MEMORY", 1 << 27)
     monkeypatch.setitem(sys.modules, "attacks.faulty", sys.modules[__name__])
     monkeypatch.setattr(pool, "CONTEXT", "fork")
 

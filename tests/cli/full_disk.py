@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import io
 import json
-import resource
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import yaml
 from PIL import Image
 
+from file_limit import limited
 from runs import command, pictures, sr_config, write_config
 from toolbox.benchmark import repeat
 from toolbox.weights.file import read_weights
@@ -32,17 +32,6 @@ READ: dict[str, Any] = {
     ".partial": lambda path: 1 / 0,
 }
 """What raises for half a file; logs and curves are lines, of which the last may be cut."""
-
-
-@contextmanager
-def limited(size: int) -> Iterator[None]:
-    """No file of this process grows beyond `size` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def halves(folder: Path) -> list[str]:

@@ -44,7 +44,10 @@ def test_rank_zero_does_not_wait_for_ever_for_one_that_died_after_it_had_asked()
     ("said", "told"),
     [
         ("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:23456", "has died"),
-        ("Timed out waiting 7000ms for recv operation", "does not answer for 7 s (env_cfg.dist_cfg.timeout)"),
+        (
+            "[gloo/transport/tcp/unbound_buffer.cc:81] Timed out waiting 7000ms for recv operation",
+            "does not answer for 7 s (env_cfg.dist_cfg.timeout)",
+        ),
     ],
 )
 def test_a_process_that_died_or_hangs_is_told_in_one_line(
@@ -56,6 +59,8 @@ def test_a_process_that_died_or_hangs_is_told_in_one_line(
     assert told in str(failed.value) and "--resume continues" in str(failed.value)
     with pytest.raises(RuntimeError, match="shapes"), telling_of_lost_ranks():
         raise RuntimeError("shapes differ")
+    with pytest.raises(RuntimeError, match="a download"), telling_of_lost_ranks():
+        raise RuntimeError("a download timed out")
     monkeypatch.delenv("WORLD_SIZE")
     with pytest.raises(RuntimeError, match=r"gloo|Timed"), telling_of_lost_ranks():
         raise RuntimeError(said)

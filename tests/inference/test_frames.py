@@ -121,7 +121,20 @@ def test_the_default_image_of_an_animation_that_does_not_show_it_is_no_frame(tmp
 
 def test_all_pages_together_are_held_to_the_most_pixels(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
-    Image.new("L", (10, 10)).save(path, save_all=True, append_images=[Image.new("L", (60, 60))])
-    assert len(read_frames(path, max_pixels=3700).pictures) == 2
-    with pytest.raises(UserError, match=r"a\.tif: 3,700 pixels of 2 frames or pages are more than .* 3,699; --max"):
-        read_frames(path, max_pixels=3699)
+    Image.new("RGB", (60, 60)).save(path, save_all=True, append_images=[Image.new("RGB", (10, 10))])
+    wanted = r"a\.tif: 2 frames or pages hold as much as 3,700 pixels in colour, more than the limit of 3,699; --max"
+    for read in (read_frames, read_header):  # a large cover counts once, not for each page
+        read(path, max_pixels=3700)
+        with pytest.raises(UserError, match=wanted):
+            read(path, max_pixels=3699)
+    Image.new("L", (60, 60)).save(path, save_all=True, append_images=[Image.new("1", (60, 60))] * 2)
+    assert len(read_frames(path, max_pixels=3600).pictures) == read_header(path, max_pixels=3600).frames == 3
+
+
+def test_pages_that_pillow_cannot_read_are_held_to_it_too(tmp_path: Path) -> None:
+    path = tmp_path / "deep.tif"
+    tifffile.imwrite(path, np.zeros((5, 20, 20, 3), np.uint16), photometric="rgb")
+    for read in (read_frames, read_header):
+        read(path, max_pixels=4000)
+        with pytest.raises(UserError, match=r"deep\.tif: 5 frames or pages hold as much as 4,000 pixels in colour"):
+            read(path, max_pixels=3999)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from file_limit import limited
 from runs import pictures
 from toolbox.engine.log_file import tell_once
 from toolbox.engine.progress import record
@@ -142,17 +142,6 @@ def test_the_next_inference_into_a_folder_sweeps_it(tmp_path: Path) -> None:
     jobs = plan([pictures(tmp_path / "in", 1)], tmp_path / "out").jobs
     assert [problem for _, problem in translate(Predictor(nn.Identity(), device="cpu"), jobs)] == [None]
     assert names(tmp_path / "out") == ["00.png"]
-
-
-@contextmanager
-def limited(size: int) -> Iterator[None]:
-    """No file of this process grows beyond `size` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tif"])

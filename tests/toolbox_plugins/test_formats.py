@@ -28,6 +28,7 @@ NETWORKS = {
     "SPAN": [
         {"in_channels": 3, "out_channels": 3, "width": 8, "scale": 4, "centred": True},
         {"in_channels": 1, "out_channels": 1, "width": 4, "scale": 1, "centred": True},
+        {"in_channels": 3, "out_channels": 3, "width": 4, "scale": 2, "centred": False},
     ],
     "SRResNet": [
         {"in_channels": 3, "out_channels": 3, "width": 8, "blocks": 2, "scale": scale} for scale in (2, 3, 4, 8)

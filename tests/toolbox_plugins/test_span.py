@@ -85,14 +85,16 @@ def test_a_published_file_gives_what_its_branches_compute(channels, more, mean, 
     torch.testing.assert_close(output, wanted, atol=1e-4 * wanted.abs().max().item(), rtol=1e-4)
 
 
-def test_a_written_file_gives_the_same_through_the_branches_of_the_authors():
-    network = SPAN(width=WIDTH, scale=2)
+@pytest.mark.parametrize("centred", [True, False])
+def test_a_written_file_gives_the_same_through_the_branches_of_the_authors(centred: bool):
+    network = SPAN(width=WIDTH, scale=2, centred=centred)
     images = torch.rand(1, 3, 5, 6)
     state = SPANOfficial().restore(network.state_dict())
-    wanted = network(images)
-    torch.testing.assert_close(span(state, images, 2, [0.4488, 0.4371, 0.4040]), wanted, atol=1e-4, rtol=1e-4)
-    again = recognise(state, "span.pth").state
-    assert all(torch.equal(value, again[name]) for name, value in network.state_dict().items())
+    given, mean = (images, [0.4488, 0.4371, 0.4040]) if centred else (images / 255, [0.0] * 3)
+    torch.testing.assert_close(span(state, given, 2, mean), network(images), atol=1e-4, rtol=1e-4)
+    again = recognise(state, "span.pth")
+    assert again.config["centred"] is centred and again.state.keys() == network.state_dict().keys()
+    assert all(torch.equal(value, again.state[name]) for name, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize(

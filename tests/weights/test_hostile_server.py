@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -51,3 +53,26 @@ def test_the_line_says_what_happened(name: str, words: str, tmp_path: Path) -> N
 def test_an_honest_server_is_served_by_the_same_way(tmp_path: Path) -> None:
     with serving(said(OK, LENGTH, body=CONTENT)) as server:
         assert fetch(server.url(), tmp_path / "net.pth", sha256=SHA256, size=len(CONTENT)).read_bytes() == CONTENT
+
+
+def test_the_time_that_it_takes_to_connect_is_not_the_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = socket.create_connection
+
+    def slowly(*arguments: Any, **more: Any) -> socket.socket:
+        time.sleep(0.7)  # longer than a server may be silent
+        return at_once(*arguments, **more)
+
+    monkeypatch.setattr(socket, "create_connection", slowly)
+    with serving(said(OK, LENGTH, body=CONTENT)) as server:
+        assert fetch(server.url(), tmp_path / "net.pth", sha256=SHA256).read_bytes() == CONTENT
+    start = time.monotonic()
+    with serving(ANSWERS["a body that drips"]) as server, pytest.raises(UserError, match="sent less than 256 bytes"):
+        fetch(server.url(), tmp_path / "other.pth", sha256=SHA256)
+    assert time.monotonic() - start < 8
+
+
+def test_what_is_there_outlasts_a_server_that_leads_astray(tmp_path: Path) -> None:
+    (tmp_path / ".net.pth.part").write_bytes(CONTENT[:5])
+    with serving(ANSWERS["to FTP"]) as server, pytest.raises(UserError, match="leads to ftp"):
+        fetch(server.url(), tmp_path / "net.pth", sha256=SHA256, size=len(CONTENT))
+    assert (tmp_path / ".net.pth.part").read_bytes() == CONTENT[:5]

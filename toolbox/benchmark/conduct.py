@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich.table import Table
 
@@ -22,10 +22,10 @@ from toolbox.benchmark.summary import summarize
 from toolbox.benchmark.worker import PROBE, read
 from toolbox.benchmark.writers import write_report
 from toolbox.config.shipped import shown
-from toolbox.engine.claim import owner_of, this_process
+from toolbox.engine.claim import owner_of, sign
 from toolbox.io.console import console
 from toolbox.io.errors import RunFailed, UserError
-from toolbox.io.files import read_json, replace_text
+from toolbox.io.files import lock, read_json, replace_text
 from toolbox.plugins.manager import manager
 
 PROBES = "probes"
@@ -92,7 +92,7 @@ class Conductor:
         found = {}
         for name, run in runs.items():
             outcome = outcome_of(futures[name]) if name in futures else None
-            if outcome is not None and outcome.state == "failed":
+            if outcome is not None and outcome.state != "done":
                 found[name] = {"error": f"{outcome.reason} ({run.place / LOG} says more)"}
             else:
                 found[name] = read(run.place / PROBE)
@@ -151,14 +151,12 @@ def claimed(grid: Grid, folder: Path) -> Iterator[None]:
     A grid may be changed and run again: what is the same in both is not repeated.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as lock:
-        if not locked(lock):
+    with (folder / ".lock").open("a+", encoding="utf-8") as file:
+        if lock(file) is False:
             raise UserError(
-                f"{folder}: {owner_of(lock)} is making a benchmark here; wait for it, or choose another folder with -o"
+                f"{folder}: {owner_of(file)} is making a benchmark here; wait for it, or choose another folder with -o"
             )
-        lock.truncate(0)
-        lock.write(f"{this_process()}\n")
-        lock.flush()
+        sign(file, folder / ".lock")
         path = folder / "grid.json"
         own = shown(grid.file)
         known = read_json(path).get("file", own) if path.is_file() else own
@@ -166,16 +164,3 @@ def claimed(grid: Grid, folder: Path) -> Iterator[None]:
             raise UserError(f"{folder}: holds the benchmark of {known}; choose another folder with -o")
         replace_text(path, json.dumps({"file": own, "title": grid.title}) + "\n")
         yield
-
-
-def locked(file: TextIO) -> bool:
-    """Whether the file is this process's now, until it is closed or the process ends, however that happens."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):  # Windows and some network file systems have no such locks
-        return True
-    return True

@@ -106,12 +106,12 @@ def ended(folder: Path, code: int, *, probe: bool, stopped: bool) -> Outcome:
     if code == 0:
         return Outcome("done" if (folder / (PROBE if probe else RESULT)).is_file() else "stopped")
     if stopped or code == STOPPED or -code in ENDINGS:
-        return Outcome("stopped")
+        return Outcome("stopped", "running", "somebody asked it to stop")
     if (folder / END).is_file():
         said = json.loads((folder / END).read_text())
         return Outcome("failed", said["stage"], said["reason"])
-    if -code == signal.SIGKILL:
-        return KILLED
     if code < 0:
+        if -code == signal.SIGKILL:
+            return KILLED
         return Outcome("failed", "running", f"ended by {signal.Signals(-code).name}")
     return Outcome("failed", "running", f"exit code {code}; {folder / LOG} says more")

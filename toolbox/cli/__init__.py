@@ -36,9 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 the run failed, 2 the user's input is wrong, and 128 + its number after a signal. A training that a
     signal stops saves first and has failed (1), as have the commands that train.
     """
-    from toolbox.io.streams import open_what_is_closed
-
-    open_what_is_closed()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         return run("help") if arguments else run("help") or 2
@@ -48,9 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(command: str, arguments: Sequence[str] | None = None) -> int:
     """Run `command`; the user's mistakes become one line on standard error and exit code 2."""
     from toolbox.io.cache import allow_no_home
-    from toolbox.io.streams import outlasting_readers
+    from toolbox.io.streams import open_what_is_closed, outlasting_readers
     from toolbox.io.visible import show_what_can_be_shown
 
+    open_what_is_closed()
     with outlasting_readers() as output:
         show_what_can_be_shown()
         allow_no_home()

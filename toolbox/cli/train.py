@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.stop_at is not None and options.stop_at < 1:
         raise UserError(f"--stop-at {options.stop_at}: give an iteration, 1 or more")
     config = read_config(options)
-    if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) and not options.resume:
-        options.resume = "auto"  # torchrun started the processes anew after one of them died
+    if may_be_restarted() and not options.resume:
+        options.resume = "auto"
     use_plugins(options.plugins, config)
     if options.dry_run:
         from toolbox.assembly.check import check
@@ -47,6 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     train(config, resume=options.resume, amp=options.amp, stop_at=options.stop_at)
     return 0
+
+
+def may_be_restarted() -> bool:
+    """Whether torchrun started the processes anew after one of them died.
+
+    Of several machines, only the one where it died counts the restart: there every start may be one, and all machines
+    must decide alike.
+    """
+    machines = int(os.environ.get("GROUP_WORLD_SIZE", 1)) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+    return machines > 1 or int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
 
 
 def show(config: Config) -> None:

@@ -50,11 +50,7 @@ def claimed(work_dir: Path, *, rank: int = 0) -> Iterator[None]:
         except (ImportError, OSError):
             logger.warning("%s: this disk knows no locks: a second run here would not be noticed", work_dir)
         try:
-            try:
-                file.truncate(0)  # and nothing is buffered, which would be written, and fail, when it is closed
-                os.write(file.fileno(), f"{this_process()}\n".encode())
-            except OSError as error:
-                raise NotWritten(work_dir / LOCK, error) from error
+            sign(file, work_dir / LOCK)
             yield
         finally:
             if is_new and [path.name for path in work_dir.iterdir()] == [LOCK]:  # the run was refused
@@ -62,10 +58,14 @@ def claimed(work_dir: Path, *, rank: int = 0) -> Iterator[None]:
                 work_dir.rmdir()
 
 
-def this_process() -> str:
-    """Who has a lock, as its file says it."""
+def sign(file: TextIO, path: Path) -> None:
+    """Say in a lock's file who has it. Raises NotWritten where the disk refuses."""
     start = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    return f"process {os.getpid()} on {socket.gethostname()}, started {start},"
+    try:
+        file.truncate(0)  # and nothing is buffered, which would be written, and fail, when it is closed
+        os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}, started {start},\n".encode())
+    except OSError as error:
+        raise NotWritten(path, error) from error
 
 
 def owner_of(file: TextIO) -> str:

@@ -50,6 +50,8 @@ def start_distributed(launcher: str, settings: Mapping[str, Any] | None = None) 
 _LOST = re.compile(r"closed by peer|reset by peer|pair closure|Broken pipe|Connection refused|gloo/transport", re.I)
 _HANGS = re.compile(r"timed? ?out", re.I)
 """What gloo and torch's stores say where a process has died, and where it does not answer."""
+_TOGETHER = re.compile(r"gloo|torch\.distributed|TCPStore|Socket", re.I)
+"""What an error of theirs names: others time out too."""
 
 
 @contextmanager
@@ -63,7 +65,8 @@ def telling_of_lost_ranks(settings: Mapping[str, Any] | None = None) -> Iterator
         yield
     except RuntimeError as error:
         text = " ".join(str(error).split())
-        hangs, lost = _HANGS.search(text), _LOST.search(text)
+        together = isinstance(error, torch.distributed.DistError) or _TOGETHER.search(text)
+        hangs, lost = together and _HANGS.search(text), _LOST.search(text)
         if int(os.environ.get("WORLD_SIZE", 1)) < 2 or not (hangs or lost):
             raise
         seconds = (settings or {}).get("timeout", PATIENCE)

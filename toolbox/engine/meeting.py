@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from torch.distributed import PrefixStore, Store, TCPStore  # pyright: ignore[reportPrivateImportUsage]
+from torch.distributed import DistStoreError, PrefixStore, Store, TCPStore  # pyright: ignore[reportPrivateImportUsage]
 
 
 def where_to_meet(patience: timedelta) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def fresh_part(store: Store, rank: int, world_size: int, patience: timedelta) ->
             store.set(f"toolbox/{asking}/answer", own)
             heard = _is_there(store, f"toolbox/{asking}/heard/{own}")
             if not heard and time.monotonic() - began > patience.total_seconds():
-                raise RuntimeError(f"Timed out waiting for rank {other} to join")
+                raise DistStoreError(f"Timed out waiting for rank {other} to join")
     return PrefixStore(own, store)
 
 

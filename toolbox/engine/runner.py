@@ -58,7 +58,8 @@ class ToolboxRunner(Runner):
         self.hooks_at: dict[str, list[Hook]] = {}
         self.hooks_known = 0
         super().__init__(model=algorithm, default_scope="mmengine", **arguments)
-        loaders = {"train": self._train_dataloader, "val": self._val_dataloader} if self._train_dataloader else {}
+        known = self._train_dataloader and self.rank == 0  # which alone writes checkpoints and compares
+        loaders = {"train": self._train_dataloader, "val": self._val_dataloader} if known else {}
         self.data_described = described_loaders(loaders)
 
     # ------------------------------------------------------------------ environment

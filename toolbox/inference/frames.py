@@ -23,7 +23,7 @@ from toolbox.inference.picture_write import as_image, check, in_type, options, w
 from toolbox.inference.tiff import open_tiff, pages_of, pillow_pages, pillow_reads, require_tifffile
 from toolbox.io.errors import UserError
 from toolbox.io.files import WholeFile, whole
-from toolbox.io.images import MAX_PIXELS
+from toolbox.io.images import MAX_PIXELS, bytes_of
 
 _SHOWN = 100.0
 """Milliseconds of a frame that says nothing of its time, as browsers show it."""
@@ -65,7 +65,7 @@ def read_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Frames:
         pictures, durations = [], []
         hidden = bool(image.info.get("default_image"))  # of APNG: for viewers that know no animations
         count = int(getattr(image, "n_frames", 1))
-        refuse_many(path, count, count * image.width * image.height, max_pixels)
+        refuse_many(path, count, count * bytes_of(image), max_pixels)
         for number in range(hidden, count):
             image.seek(number)
             pictures.append(_with_few_colours(picture_of(image, path)))
@@ -76,13 +76,13 @@ def read_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Frames:
 def _pages(path: Path, max_pixels: int, image: Image.Image | None = None) -> Frames:
     if image is None:
         with open_tiff(path) as file:
-            count = len(pages_of(file))
-        return Frames(tuple(tiff_picture(path, number, max_pixels) for number in range(count)))
-    pages, pixels = [], 0
-    for number, place in enumerate(pillow_pages(image)):
+            sizes = [page.nbytes for page in pages_of(file)]
+        refuse_many(path, len(sizes), sum(sizes), max_pixels)
+        return Frames(tuple(tiff_picture(path, number, max_pixels) for number in range(len(sizes))))
+    pages, places = [], pillow_pages(image)
+    refuse_many(path, len(places), sum(places.values()), max_pixels)
+    for number, place in enumerate(places):
         image.seek(place)
-        pixels += image.width * image.height
-        refuse_many(path, number + 1, pixels, max_pixels)
         check_header(path, image, path.stat().st_size, max_pixels)
         pages.append(picture_of(image, path) if pillow_reads(image) else tiff_picture(path, number, max_pixels))
     return Frames(tuple(pages))

@@ -9,7 +9,7 @@ from toolbox.inference.deep import declared_depth
 from toolbox.inference.picture import FRAMES, RAISE, is_bilevel, opened_picture, refuse_many
 from toolbox.inference.tiff import check_limit, open_tiff, pages_of, pillow_pages, pillow_reads, refuse_system
 from toolbox.io.errors import UserError
-from toolbox.io.images import MAX_PIXELS
+from toolbox.io.images import MAX_PIXELS, bytes_of
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
         turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         depth = 32 if image.mode == "F" else declared_depth(path, image)
         shown, one_bit = image.format, is_bilevel(image)
-        frames = len(pillow_pages(image)) if image.format == "TIFF" else int(getattr(image, "n_frames", 1))
+        pages = pillow_pages(image) if image.format == "TIFF" else {}
+        frames = len(pages) or int(getattr(image, "n_frames", 1))
         if shown in FRAMES:
-            refuse_many(path, frames, frames * image.width * image.height, max_pixels)
+            refuse_many(path, frames, sum(pages.values()) or frames * bytes_of(image), max_pixels)
         if shown == "PNG" and depth == 16 and frames > 1:
             raise UserError(f"{path}: an animation of 16 bits would be cut to 8; make it of 8 bits, or pictures of it")
         if shown == "WEBP" and frames > 1:  # Pillow gives transparency to every animation
@@ -66,6 +67,7 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
 def _of_tiff(path: Path, max_pixels: int) -> Header:
     with open_tiff(path) as file:
         pages = pages_of(file)
+        refuse_many(path, len(pages), sum(page.nbytes for page in pages), max_pixels)
         page = pages[0]
         try:
             check_limit(path, page, max_pixels)

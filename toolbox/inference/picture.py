@@ -23,7 +23,7 @@ from toolbox.inference.palette import colours_of
 from toolbox.inference.tiff import MOST_FRAMES, directories, pillow_pages, pillow_reads, read_page
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
-from toolbox.io.images import MAX_PIXELS, naming, open_safely, pixels_of, problem_of
+from toolbox.io.images import MAX_PIXELS, endless, naming, open_safely, pixels_of, problem_of
 
 FRAMES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF", "FLI", "DCX")
 """Formats whose frames and pages are of equal standing. Others hold previews, sizes or layers beside the picture."""
@@ -120,7 +120,7 @@ def read_picture(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) 
     with opened_picture(path, max_pixels) as (file, image):
         if image is None:
             return tiff_picture(path, 0, max_pixels)
-        number = pillow_pages(image)[0] if image.format == "TIFF" else 0
+        number = next(iter(pillow_pages(image))) if image.format == "TIFF" else 0
         if image.format == "TIFF" and not pillow_reads(image):
             return tiff_picture(path, 0, max_pixels)
         image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
@@ -157,7 +157,7 @@ def opened_picture(path: Path, max_pixels: int) -> Iterator[tuple[BinaryIO, Imag
 
 def check_header(path: Path, image: Image.Image, size: int, max_pixels: int) -> None:
     """Raises UserError for an opened file of `size` bytes that should not be decoded."""
-    problem = problem_of(image, size, max_pixels, deep=True)
+    problem = problem_of(image, size, max_pixels, deep=True) or endless(image)
     if problem:
         raise UserError(f"{path}: {problem}{RAISE if 'more than the limit' in problem else ''}")
     if image.mode == "I" and image.format != "PPM":
@@ -265,13 +265,16 @@ def _palette(image: Image.Image) -> np.ndarray | None:
     return colours_of(np.array(image.convert("RGBA" if alpha else "RGB")))
 
 
-def refuse_many(path: Path, frames: int, pixels: int, max_pixels: int) -> None:
-    """Raises UserError for more frames or pages, of so many pixels in all, than are held in memory together."""
+def refuse_many(path: Path, frames: int, size: int, max_pixels: int) -> None:
+    """Raises UserError for more frames or pages, of `size` bytes in all, than are held in memory together.
+
+    That is as much as one picture of three channels and 8 bits may take.
+    """
     if frames > MOST_FRAMES:
         raise UserError(f"{path}: has more than {MOST_FRAMES:,} frames or pages; cut it into several files")
-    if frames > 1 and pixels > max_pixels:
-        together = f"{pixels:,} pixels of {frames:,} frames or pages"
-        raise UserError(f"{path}: {together} are more than the limit of {max_pixels:,}{RAISE}")
+    if frames > 1 and size > 3 * max_pixels:
+        together = f"{frames:,} frames or pages hold as much as {size // 3:,} pixels in colour"
+        raise UserError(f"{path}: {together}, more than the limit of {max_pixels:,}{RAISE}")
 
 
 def _geo(tags: Any) -> dict[int, Any]:

@@ -93,15 +93,22 @@ def pages_of(file: Any) -> list[Any]:
     return whole or [file.pages[0]]
 
 
-def pillow_pages(image: Image.Image) -> list[int]:
-    """The same of a TIFF that Pillow opened, by number."""
-    numbers = []
+def pillow_pages(image: Image.Image) -> dict[int, int]:
+    """The same of a TIFF that Pillow opened, by number; of each the bytes that it takes."""
+    pages = {}
     for number in range(getattr(image, "n_frames", 1)):
         image.seek(number)
         if not int(getattr(image, "tag_v2", {}).get(254, 0)) & 5:
-            numbers.append(number)
-    image.seek(numbers[0] if numbers else 0)
-    return numbers or [0]
+            pages[number] = _bytes_of(image)
+    image.seek(next(iter(pages), 0))
+    return pages or {0: _bytes_of(image)}
+
+
+def _bytes_of(image: Image.Image) -> int:
+    """What a page takes in all its channels and bits, which Pillow does not give of every kind."""
+    tags = getattr(image, "tag_v2", {})
+    samples = 3 if image.mode == "P" else int(tags.get(277, 1))
+    return image.width * image.height * samples * max(1, max(tags.get(258, (1,))) // 8)
 
 
 def pillow_reads(image: Image.Image) -> bool:

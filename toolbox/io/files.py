@@ -25,7 +25,7 @@ except ImportError:  # Windows has other locks
     fcntl = None
 
 _PARTIAL = re.compile(r"\.(?:.+\.)?[0-9a-f]{32}\.partial|\.(?:iter|best)_.+\.pth(?:\.sha256)?\.\d+\.part")
-"""What `whole` writes to, and versions before 0.3 wrote to."""
+"""What `whole` writes to, and versions before 0.2 wrote to."""
 _DAY = 86_400.0
 
 _KINDS = (
@@ -88,7 +88,7 @@ def file_hash(path: Path) -> str:
     return hashing.hexdigest()
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, way_out: str = "remove it to have it made anew") -> dict[str, Any]:
     """A JSON object, as this toolbox writes it.
 
     Raises:
@@ -101,11 +101,9 @@ def read_json(path: Path) -> dict[str, Any]:
         found = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise UserError(
-            f"{path}: is damaged: cannot be read as JSON ({reason}); remove it to have it made anew"
-        ) from None
+        raise UserError(f"{path}: is damaged: cannot be read as JSON ({reason}); {way_out}") from None
     if not isinstance(found, dict):
-        raise UserError(f"{path}: is damaged: holds a {type(found).__name__}; remove it to have it made anew")
+        raise UserError(f"{path}: is damaged: holds a {type(found).__name__}; {way_out}")
     return found
 
 
@@ -177,15 +175,29 @@ def whole(path: Path, *, durable: bool = True) -> Iterator[WholeFile]:
                 tidy()
 
 
+def lock(file: Any, *, wait: bool = False) -> bool | None:
+    """Lock an open file until it is closed or the process ends, however that happens; tells whether it is ours now.
+
+    None where there are no such locks: on Windows, and on some network disks.
+    """
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
 def _new_partial(folder: Path) -> tuple[Path, WholeFile]:
     """A new file of a name of its own, locked."""
     while True:
         partial = folder / f".{uuid.uuid4().hex}.partial"
         file = WholeFile(io.FileIO(partial, "x+"))
         try:
-            if fcntl is not None:
-                with suppress(OSError):  # a disk without locks: then age decides
-                    fcntl.flock(file.raw.fileno(), fcntl.LOCK_EX)
+            lock(file.raw, wait=True)
             if fcntl is None or os.fstat(file.raw.fileno()).st_nlink or partial.exists():
                 return partial, file
         except BaseException:
@@ -213,15 +225,9 @@ def _remove_left(partial: Path) -> None:
     with open_regular(partial) as file:
         if not stat.S_ISREG(partial.lstat().st_mode):
             return
-        try:
-            if fcntl is None:
-                raise OSError
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        held = lock(file)
+        if held is False or (held is None and time.time() - os.fstat(file.fileno()).st_mtime < _DAY):
             return
-        except OSError:
-            if time.time() - os.fstat(file.fileno()).st_mtime < _DAY:
-                return
         if fcntl is not None:  # while it is locked, so that its writer cannot begin with it
             partial.unlink(missing_ok=True)
             return

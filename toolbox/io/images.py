@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import struct
 import threading
 import zlib
@@ -38,6 +39,8 @@ _JPEG_PIXELS_PER_BYTE = 512
 """A JPEG spends a bit at least on each block of 8x8; libjpeg paints what is missing gray, however much that is."""
 _SCANS = 100
 """A progressive JPEG has about ten scans, and each goes over all blocks: 400 KB of scans take a minute to decode."""
+_MARKER, _SCAN, _END = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]"), 0xDA, 0xD9
+"""What stands before a segment of a JPEG, and nowhere between compressed numbers."""
 _PIECES = 100_000
 """Strips or tiles of a TIFF: Pillow decodes each by itself, which takes longer than its pixels do."""
 _WHOLE = 1 << 24
@@ -65,7 +68,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     path = Path(path)
     with naming(path), open_regular(path) as file:
         with open_safely(file) as image:
-            problem = problem_of(image, os.fstat(file.fileno()).st_size, max_pixels)
+            problem = problem_of(image, os.fstat(file.fileno()).st_size, max_pixels) or endless(image)
             if problem:
                 raise UserError(f"{path}: {problem}")
             image.verify()  # the only step that looks at PNG checksums; it leaves the image unusable
@@ -89,6 +92,13 @@ def pixels_of(image: Image.Image) -> np.ndarray:
         made[top : top + rows] = strip
     assert made is not None
     return made
+
+
+def bytes_of(image: Image.Image) -> int:
+    """How many bytes an opened image's pixels take, about, once they are read: colours of a palette written out."""
+    wide = 4 if image.mode in ("I", "F") else 2 if ";16" in image.mode else 1
+    bands = {"P": 3, "PA": 4}.get(image.mode, len(image.getbands()))
+    return image.width * image.height * (bands + ("transparency" in image.info)) * wide
 
 
 def count_pixels(path: str | os.PathLike[str]) -> int:
@@ -196,23 +206,26 @@ def problem_of(image: Image.Image, size: int, max_pixels: int, *, deep: bool = F
         return f"{image.format} is drawn by a program, not decoded; convert it to PNG"
     if image.format in ("JPEG", "MPO") and pixels > size * _JPEG_PIXELS_PER_BYTE:
         return f"damaged image ({size:,} bytes hold no JPEG of {pixels:,} pixels); replace or remove the file"
-    if image.info.get("progressive") and (scans := _scans(image)) > _SCANS:
-        return f"a JPEG of {scans:,} scans, more than {_SCANS}, is made to keep programs busy; remove the file"
     if len(getattr(image, "tile", [])) > _PIECES:
         return f"its pixels lie in more than {_PIECES:,} strips or tiles; save it in fewer"
     return None
 
 
-def _scans(image: Image.Image) -> int:
-    """How many scans a JPEG has, by their markers, which are nothing else between compressed numbers."""
+def endless(image: Image.Image) -> str | None:
+    """Why an opened JPEG would keep a program busy: it has more scans than anybody makes. Reads the file to its end."""
     file: Any = getattr(image, "fp", None)
-    if file is None:
-        return 0
-    at = file.tell()
-    file.seek(0)
-    found = file.read().count(b"\xff\xda")
+    if file is None or not image.info.get("progressive"):
+        return None
+    at = file.tell()  # behind the header of the first scan
+    data = file.read()
     file.seek(at)
-    return found
+    scans, place = 1, 0
+    while scans <= _SCANS and (marker := _MARKER.search(data, place)) and data[marker.start() + 1] != _END:
+        scans += data[marker.start() + 1] == _SCAN
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")  # behind its segment
+    if scans <= _SCANS:
+        return None
+    return f"a JPEG of more than {_SCANS} scans is made to keep programs busy; remove the file"
 
 
 def _is_beyond_8_bit(image: Image.Image) -> bool:

@@ -26,7 +26,7 @@ import numpy as np
 
 from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError
-from toolbox.io.files import replace_text, whole
+from toolbox.io.files import lock, replace_text, whole
 from toolbox.io.images import count_pixels, read_image
 
 VERSION = 2
@@ -147,11 +147,11 @@ class RawCache:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # pictures may be private
             with _locked(self.folder / "lock"):
                 mapped = self._map(_tell_damage)
-                if mapped is not None and not good(mapped):
+                damaged = mapped is not None and not good(mapped)
+                if damaged:
                     _tell_damage(self.raw)
-                    mapped = None
-                if mapped is None:
-                    self._make()
+                if mapped is None or damaged:
+                    self._make(in_use=damaged)
                     mapped = self._map()
         except OSError as error:
             way_out = "set TOOLBOX_CACHE to a folder that can, or write cache: false"
@@ -160,9 +160,12 @@ class RawCache:
             raise UserError(f"{self.folder}: the cache was removed while it was made; start again")
         return mapped
 
-    def _make(self) -> None:
-        """Decode everything, on all cores; the index comes last, so that a cache with an index is whole."""
-        for old in self.folder.iterdir():  # of other contents, damaged, or left by a process that was killed
+    def _make(self, *, in_use: bool) -> None:
+        """Decode everything, on all cores; the index comes last, so that a cache with an index is whole.
+
+        One that is `in_use` stays until then: unlinked it would free no room, and be missed if there is none.
+        """
+        for old in () if in_use else self.folder.iterdir():  # of other contents, damaged, or left by a killed process
             if old.suffix in (".raw", ".json", ".partial"):
                 with suppress(OSError):
                     old.unlink()
@@ -228,12 +231,7 @@ def _locked(path: Path) -> Iterator[None]:
     files are replaced whole, that costs time only.
     """
     with path.open("ab") as file:
-        with suppress(ImportError, OSError):
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                logger.info("%s: waiting for the process that makes the cache", path.parent)
-                fcntl.flock(file, fcntl.LOCK_EX)
+        if lock(file) is False:
+            logger.info("%s: waiting for the process that makes the cache", path.parent)
+            lock(file, wait=True)
         yield

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 _STREAMS = {"stdin": 0, "stdout": 1, "stderr": 2}
@@ -61,6 +61,8 @@ def outlasting_readers() -> Iterator[Output | None]:
     before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     files: dict[str, Output] = {}
     for name, stream in before.items():
+        with suppress(OSError, AttributeError, ValueError):
+            stream.flush()  # what stands in it comes first
         buffer = getattr(stream, "buffer", None)
         raw = getattr(buffer, "raw", buffer)  # with PYTHONUNBUFFERED there is no buffer between
         if stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper) and type(raw) is io.FileIO:

@@ -10,8 +10,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
-from toolbox.io.errors import UserError
-
 TIMEOUT = 60.0
 """Seconds in which a server must send anything, and `SLOWEST` bytes for each of them."""
 SLOWEST = 256
@@ -21,8 +19,9 @@ SLOWEST = 256
 class Connection:
     """One request and its answer: `with Connection() as connection: connection.open(url, headers)`.
 
-    A server that sends less than `SLOWEST` bytes a second over `TIMEOUT` seconds, headers and redirects included, is
-    cut off: what is read from it then ends, and `check` says why.
+    A server that sends less than `SLOWEST` bytes a second over `TIMEOUT` seconds, headers included, is cut off: what is
+    read from it then ends, and `check` says why. The time begins anew with each connection of a redirect; that it takes
+    to connect has a limit of its own.
     """
 
     def __init__(self) -> None:
@@ -55,9 +54,10 @@ class Connection:
             raise OSError(f"in {TIMEOUT:g} s the server sent less than {SLOWEST} bytes a second")
 
     def _watch(self) -> None:
-        before = 0
+        before = connections = 0
         while not self._over.wait(TIMEOUT):
-            if self.received - before < SLOWEST * TIMEOUT:
+            is_new, connections = len(self._sockets) > connections, len(self._sockets)
+            if self._sockets and not is_new and self.received - before < SLOWEST * TIMEOUT:
                 self._slow = True
                 for each in self._sockets:
                     with suppress(OSError):
@@ -71,7 +71,7 @@ class _Redirects(HTTPRedirectHandler):
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         if urlsplit(newurl).scheme not in ("http", "https"):
-            raise UserError(f"{req.full_url}: leads to {newurl[:200]}, which is no http or https URL")
+            raise OSError(f"it leads to {newurl[:200]}, which is no http or https URL")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import NotWritten, file_hash, whole
+from toolbox.io.files import NotWritten, file_hash, lock, whole
 from toolbox.weights.connection import Connection
 
 CHUNK = 1 << 20
@@ -133,22 +133,18 @@ def _kept(part: Path) -> str:
 
 @contextmanager
 def _alone(part: Path) -> Iterator[None]:
-    """One process at a time, by a lock that the system takes back should the process die."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two downloads of one file at once are not kept apart there
-        yield
-        return
-    lock = part.with_name(f"{part.name}.lock")
+    """One process at a time, where there are locks; the system takes it back should the process die."""
+    place = part.with_name(f"{part.name}.lock")
     while True:
-        with open(lock, "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if not lock.exists() or lock.stat().st_ino != os.fstat(file.fileno()).st_ino:
+        with open(place, "w") as file:
+            held = lock(file, wait=True)
+            if held and (not place.exists() or place.stat().st_ino != os.fstat(file.fileno()).st_ino):
                 continue  # the process that was waited for has removed this one
             try:
                 yield
             finally:
-                lock.unlink(missing_ok=True)
+                with suppress(OSError):  # Windows removes nothing that is open
+                    place.unlink()
             return
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import file_hash, open_regular, refuse_special, replace_text, whole
+from toolbox.io.files import file_hash, read_json, refuse_special, replace_text, whole
 from toolbox.weights.checkpoint import ForeignClasses, read_checkpoint, write_checkpoint
 from toolbox.weights.inert import read_inert
 
@@ -34,7 +34,7 @@ def halved(tensors: Mapping[str, Any]) -> dict[str, Any]:
             result[key] = halved(value)
         elif isinstance(value, Tensor) and value.is_floating_point():
             result[key] = value.detach().half()
-            if not result[key].isfinite().all():
+            if not result[key].isfinite().all() and value.isfinite().all():
                 raise UserError(f"--half: {key} has numbers above 65,504, which float16 cannot hold; leave it out")
         else:
             result[key] = value
@@ -101,17 +101,16 @@ def read_description(weights: Path) -> dict[str, Any]:
         raise UserError(f"{weights}: there is no such weights file")
     file = description_file(weights)
     try:
-        with open_regular(file) as opened:
-            found = json.loads(opened.read().decode())
+        found = read_json(file, "`gan-toolbox export` writes one")
     except FileNotFoundError:
         raise UserError(
             f"{weights}: {file.name} must lie beside it, because it says which network this is; "
             "`gan-toolbox export` writes both, and --config with --checkpoint needs neither"
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{file}: cannot be read as JSON ({' '.join(str(error).split())[:120]})") from None
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     types = {"slot": str, "sha256": str, "model": dict, "files": dict}
-    wrong = [key for key, kind in types.items() if not isinstance(found, dict) or not isinstance(found.get(key), kind)]
+    wrong = [key for key, kind in types.items() if not isinstance(found.get(key), kind)]
     if wrong:
         raise UserError(f"{file}: is no description of weights (no '{wrong[0]}'); `gan-toolbox export` writes one")
     if file_hash(weights) != found["sha256"]:

@@ -12,7 +12,7 @@ from toolbox import CheckpointFormat, State
 from toolbox.contracts.checkpoint_format import root, shape
 from toolbox.contracts.ncnn_graph import NcnnGraph
 
-from .generator import BLOCKS, MEAN
+from .generator import BLOCKS, mean_of
 
 BRANCHED = ("conv_1", *(f"block_{i}.c{j}_r" for i in range(1, BLOCKS + 1) for j in (1, 2, 3)), "conv_2")
 """The convolutions that training has as branches, in the order in which they run."""
@@ -42,7 +42,7 @@ class SPANOfficial(CheckpointFormat):
 
     def convert(self, state: Mapping[str, Tensor]) -> State:
         """Branches folded into one convolution each."""
-        found: State = {}
+        found = without_mean(state)
         for own in BRANCHED:
             weight, bias = folded(state, own)
             found |= {f"{own}.weight": weight, f"{own}.bias": bias}
@@ -52,7 +52,7 @@ class SPANOfficial(CheckpointFormat):
 
     def restore(self, state: Mapping[str, Tensor]) -> State:
         """Branches that fold into the network's convolutions, so that the authors' code and spandrel read the file."""
-        found: State = {}
+        found = without_mean(state)
         for own in BRANCHED:
             found |= unfolded(state[f"{own}.weight"], state[f"{own}.bias"], own)
         for own, theirs in PLAIN.items():
@@ -64,15 +64,26 @@ class SPANOfficial(CheckpointFormat):
         names = [*(f"{own}.eval_conv" for own in BRANCHED), *PLAIN.values()]
         if len(graph.convolutions) != len(names) or len(graph.constants) > 1:
             return None
-        if graph.constants and not torch.allclose(graph.constants[0].flatten(), torch.tensor(MEAN), atol=1e-3):
+        channels = graph.convolutions[0][0].shape[1]
+        if graph.constants and not is_mean(graph.constants[0], channels):
             return None
-        scale = round((len(graph.convolutions[-1][0]) / graph.convolutions[0][0].shape[1]) ** 0.5)
+        scale = round((len(graph.convolutions[-1][0]) / channels) ** 0.5)
         if graph.output != expected(graph, scale):
             return None
         state: State = {} if graph.constants else {"no_norm": torch.zeros(1)}
         for name, (weight, bias) in zip(names, graph.convolutions, strict=True):
             state |= {f"{name}.weight": weight, f"{name}.bias": bias}
         return state
+
+
+def is_mean(values: Tensor, channels: int) -> bool:
+    """Whether a constant is the mean that is subtracted from so many channels."""
+    return len(values) == channels and torch.allclose(values, values.new_tensor(mean_of(channels)), atol=1e-3)
+
+
+def without_mean(state: Mapping[str, Tensor]) -> State:
+    """The mark of a network that subtracts no mean, where it has one."""
+    return {"no_norm": state["no_norm"]} if "no_norm" in state else {}
 
 
 def folded(state: Mapping[str, Tensor], name: str) -> tuple[Tensor, Tensor]:

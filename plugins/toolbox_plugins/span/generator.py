@@ -13,6 +13,11 @@ MEAN = (0.4488, 0.4371, 0.4040)
 BLOCKS = 6
 
 
+def mean_of(channels: int) -> tuple[float, ...]:
+    """What is subtracted from images of so many channels."""
+    return MEAN if channels == len(MEAN) else (sum(MEAN) / len(MEAN),) * channels
+
+
 class SPAN(Generator):
     """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W), nominally in [0, 1].
 
@@ -38,7 +43,9 @@ class SPAN(Generator):
             if value < 1:
                 raise UserError(f"{name} must be at least 1, got {value}")
         self.scale, self.centred = scale, centred
-        self.mean = MEAN if in_channels == len(MEAN) else (sum(MEAN) / len(MEAN),) * in_channels
+        self.mean = mean_of(in_channels)
+        if not centred:  # published files of such networks say it so, and nothing else in them does
+            self.register_buffer("no_norm", torch.zeros(1))
         self.conv_1 = nn.Conv2d(in_channels, width, 3, padding=1)
         for number in range(1, BLOCKS + 1):
             self.add_module(f"block_{number}", Block(width))
