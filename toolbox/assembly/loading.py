@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +53,32 @@ class TrainedOutput(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W) in [0, 1]."""
+        made = self.algorithm.predict_in(self._state(images), self._named(images), self.output)
+        return made[0] if self.clip else made
+
+    @contextmanager
+    def surveying(self, images: Tensor) -> Iterator[None]:
+        """Within, images are tiles of these (B, C, H, W): what is measured over a whole picture is measured of them."""
+        if not self.algorithm.surveys():
+            yield
+            return
+        state = self._state(images)
+        self._prepared = images.device, self.algorithm.surveyed(state, self._named(images), self.output)
+        try:
+            yield
+        finally:
+            self._prepared = images.device, state
+
+    def _state(self, images: Tensor) -> Any:
         if self._prepared is None or self._prepared[0] != images.device:
             self._prepared = images.device, self.algorithm.conditioned(self.output, self.chosen)
-        picture, *masks = (
-            images.tensor_split(tuple(range(1 - len(self.sources), 0)), 1) if len(self.sources) > 1 else [images]
-        )
-        named = dict(zip(self.sources, (picture, *masks), strict=True))
-        if not self.clip:
-            return self.algorithm.predict_in(self._prepared[1], named, self.output)
-        clips = {name: frames[None] for name, frames in named.items()}  # (1, T, C, H, W)
-        return self.algorithm.predict_in(self._prepared[1], clips, self.output)[0]
+        return self._prepared[1]
+
+    def _named(self, images: Tensor) -> dict[str, Tensor]:
+        """Images by their sources, clips (1, T, C, H, W) where the output is made of them."""
+        count = len(self.sources)
+        parts = images.tensor_split(tuple(range(1 - count, 0)), 1) if count > 1 else [images]
+        return dict(zip(self.sources, [part[None] for part in parts] if self.clip else parts, strict=True))
 
 
 def trained_network(

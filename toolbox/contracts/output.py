@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from toolbox.io.errors import UserError, did_you_mean
 from toolbox.io.images import images_to_float, read_image
@@ -20,7 +22,8 @@ class Condition:
     Args:
         name: what it is called in `infer --set NAME=VALUE` and in Python.
         kind: a `picture` (1 or B, C, H, W) in [0, 1] of any size, or its file, such as one of a style; a `number`, such
-            as a strength; a `label`, a whole number from 0, or one of `labels` by name; a `seed` of random numbers.
+            as a strength; a `label`, a whole number from 0, or one of `labels` by name; a `mixture` of labels, by name
+            with their shares, `monet` or `monet:0.7,hokusai:0.3`; a `seed` of random numbers.
         source: the value of training and validation that holds it, one each for the images of a batch; none is needed.
         default: what is taken where nobody chooses; None leaves it to the algorithm.
         low, high: the range of a number.
@@ -28,7 +31,7 @@ class Condition:
     """
 
     name: str
-    kind: Literal["picture", "number", "label", "seed"] = "number"
+    kind: Literal["picture", "number", "label", "mixture", "seed"] = "number"
     source: str | None = None
     default: float | None = None
     low: float = 0.0
@@ -38,6 +41,8 @@ class Condition:
     def value(self, given: Any) -> Any:
         """What was given as the algorithm gets it: a picture, a float32 or int64 tensor (1,) or (B,), a seed as int.
 
+        A mixture is float32 (1, n), or (B, n) of labels (B,), and adds up to 1.
+
         Raises:
             UserError: it is none of this kind, or out of range.
         """
@@ -46,7 +51,11 @@ class Condition:
         if self.kind == "picture":
             return self._picture(given)
         if isinstance(given, Tensor):
+            if self.kind == "mixture":
+                return given if given.is_floating_point() else one_hot(given.flatten(), len(self._names())).float()
             return given.flatten() if self.kind != "seed" else int(given)
+        if self.kind == "mixture":
+            return self._mixture(given)
         return self._label(given) if self.kind == "label" else self._number(given)
 
     def _picture(self, file: Any) -> Tensor:
@@ -71,14 +80,38 @@ class Condition:
         return torch.tensor([number])
 
     def _label(self, given: Any) -> Tensor:
-        names = [] if isinstance(self.labels, int) else list(self.labels)
-        count = self.labels if isinstance(self.labels, int) else len(names)
-        if given in names:
-            return torch.tensor([names.index(given)])
-        known = ", ".join(names) or f"0 to {count - 1}"
-        if not str(given).isdigit() or int(given) >= count:
-            raise UserError(f"{self.name} has no label {given!r}; known: {known}")
-        return torch.tensor([int(given)])
+        return torch.tensor([self._number_of(given)])
+
+    def _mixture(self, given: Any) -> Tensor:
+        """Shares by name, a mapping or as text."""
+        names = self._names()
+        if not isinstance(given, Mapping):
+            parts = [each.rpartition(":") if ":" in each else (each, "", 1) for each in str(given).split(",")]
+            given = {name.strip(): share for name, _, share in parts}
+        shares = [0.0] * len(names)
+        for name, share in given.items():
+            try:
+                shares[self._number_of(name)] = float(share)
+            except (TypeError, ValueError):
+                raise UserError(f"{self.name}: the share of {name} must be a number, got {share!r}") from None
+        total = sum(shares)
+        if min(shares) < 0 or not 0 < total < inf:
+            raise UserError(f"{self.name}: shares must be 0 or more, and one above, got {given}")
+        return torch.tensor([[share / total for share in shares]])
+
+    def _names(self) -> list[str]:
+        return [str(number) for number in range(self.labels)] if isinstance(self.labels, int) else list(self.labels)
+
+    def _number_of(self, label: Any) -> int:
+        """A label's number, by its name or as a number."""
+        names = self._names()
+        if label in names:
+            return names.index(label)
+        if not str(label).isdigit() or int(label) >= len(names):
+            known = f"0 to {len(names) - 1}" if isinstance(self.labels, int) else ", ".join(names)
+            hint = "" if isinstance(self.labels, int) else did_you_mean(str(label), names)
+            raise UserError(f"{self.name} has no label {str(label)!r}{hint or f'; known: {known}'}")
+        return int(label)
 
 
 STRENGTH = Condition("strength", default=1.0)
@@ -145,7 +178,10 @@ class Output:
 
     def described(self) -> dict[str, Any]:
         """As plain values, for descriptions of exported networks."""
-        conditions = {each.name: each.kind for each in self.conditions}
+        conditions = {
+            each.name: each.kind if isinstance(each.labels, int) else {"kind": each.kind, "labels": list(each.labels)}
+            for each in self.conditions
+        }
         described = {
             "sources": list(self.sources),
             "networks": list(self.networks),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from math import ceil, isqrt
+from math import ceil, isqrt, sqrt
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,9 @@ from toolbox.io.resize import mirrored_to, resize_to
 from toolbox.training.finishing import channels_last
 from toolbox.training.network_call import padded
 from toolbox.training.precision import at_precision, networks_in
+
+_SURVEYED = 512**2
+"""Pixels up to which a picture is looked at as it is, and to which a larger one is shrunk for it."""
 
 
 class Predictor:
@@ -164,6 +167,34 @@ class Predictor:
         done: Callable[[float], None] | None,
     ) -> list[np.ndarray]:
         """The results (H', W', C') of `count` pictures; parts are rounded to their type as they are made."""
+        if not (self._may_tile(images) or self.options.tileable):
+            return self._in_tiles(images, count, gray, dtype, levels, done)
+        with self._surveying(images):
+            return self._in_tiles(images, count, gray, dtype, levels, done)
+
+    @contextmanager
+    def _surveying(self, images: Tensor) -> Iterator[None]:
+        """Have the network look at whole images before their tiles, where it measures anything over a whole image."""
+        if not isinstance(self.network, TrainedOutput):
+            yield
+            return
+        height, width = images.shape[-2:]
+        shrunk = min(1.0, sqrt(_SURVEYED / (height * width)))
+        if shrunk < 1:
+            images = resize_to(images, (max(1, round(height * shrunk)), max(1, round(width * shrunk)))).clamp(0, 1)
+        images = images.to(self.device, memory_format=torch.channels_last)
+        with torch.inference_mode(), self._precision(), self.network.surveying(images):
+            yield
+
+    def _in_tiles(
+        self,
+        images: Tensor,
+        count: int,
+        gray: bool,
+        dtype: np.dtype,
+        levels: float,
+        done: Callable[[float], None] | None,
+    ) -> list[np.ndarray]:
         height, width = images.shape[-2:]
         each = len(images) // count  # 1, or 2 with transparency
         known = self._reach(count) if self._may_tile(images) or self.options.tileable else None
@@ -230,7 +261,8 @@ class Predictor:
     def _reach(self, count: int) -> Reach:
         """The network's reach; where it takes clips, in one of `count` frames, as memory carries it on."""
         frames = count if self.clip else 1
-        return reach(self.network, channels=self.channels, scale=self.scale, multiple=self.multiple, frames=frames)
+        with self._surveying(torch.full((frames, self.channels, self.multiple, self.multiple), 0.5)):
+            return reach(self.network, channels=self.channels, scale=self.scale, multiple=self.multiple, frames=frames)
 
     def _may_tile(self, images: Tensor) -> bool:
         """Whether the reach is worth measuring: an image that is small for its tiles is computed whole."""

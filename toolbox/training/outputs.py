@@ -59,6 +59,14 @@ class Outputs(Averages):
         """
         return chosen
 
+    def survey(self, output: str, values: Values, state: Any) -> Any:
+        """The state for the tiles of one picture, from the whole picture, large ones shrunk; by default the same.
+
+        What a network measures over a whole image, such as the statistics of instance norm, is measured here: then
+        its tiles agree with each other and, where nothing was shrunk, with the whole.
+        """
+        return state
+
     def generate(self, output: str, values: Values, state: Any) -> Tensor:
         """The output of prepared inputs (B, C, H, W) with what `condition` gave, by the networks `averaged_network`.
 
@@ -105,14 +113,26 @@ class Outputs(Averages):
     @torch.no_grad()
     def predict_in(self, state: Any, images: Tensor | Mapping[str, Tensor], output: str) -> Tensor:
         """As `predict`, with a state of `conditioned`."""
-        source = self.outputs[output].source
-        values = {source: images} if isinstance(images, Tensor) else dict(images)
-        height, width = values[source].shape[-2:]
-        multiple, scale = self.multiple_of(output), self.scale_of(output)
-        values = {name: padded(each, multiple) for name, each in values.items()}
-        self.prepare(values)
-        made = self.generate(output, values, state)
+        source, scale = self.outputs[output].source, self.scale_of(output)
+        height, width = (images if isinstance(images, Tensor) else images[source]).shape[-2:]
+        made = self.generate(output, self._prepared(images, output), state)
         return cropped(made, height * scale, width * scale).float().clamp(0, 1)
+
+    @torch.no_grad()
+    def surveyed(self, state: Any, images: Tensor | Mapping[str, Tensor], output: str) -> Any:
+        """The state of `predict_in` for the tiles of whole images (B, C, H, W), which may have been shrunk."""
+        return self.survey(output, self._prepared(images, output), state)
+
+    def surveys(self) -> bool:
+        """Whether whole pictures are looked at before their tiles."""
+        return type(self).survey is not Outputs.survey
+
+    def _prepared(self, images: Tensor | Mapping[str, Tensor], output: str) -> Values:
+        """Named images, padded to the size that the output's networks need, with what is made of them."""
+        given = {self.outputs[output].source: images} if isinstance(images, Tensor) else images
+        values = {name: padded(each, self.multiple_of(output)) for name, each in given.items()}
+        self.prepare(values)
+        return values
 
     def refuse(self, output: str, chosen: Mapping[str, Any]) -> None:
         """Raise UserError where an output has nothing to choose, or not this."""
