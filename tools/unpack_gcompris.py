@@ -4,8 +4,9 @@
     python tools/unpack_gcompris.py unpacked data/gcompris
 
 Writes `photos/{a,b,val,test}` (33, 33, 8 and 32 photographs of monuments and animals, each kind split alike, by image)
-and `paintings` (8 whole Van Goghs), at most 512 pixels wide or high. The pictures' licences are mixed: use them, don't
-publish them.
+and `paintings` (8 whole Van Goghs), at most 512 pixels wide or high, and `painters/NAME`: 22 paintings of 300 to 702
+pixels, put together from the pieces of a jigsaw. The painters died more than 70 years ago; the files come by licences
+of several kinds: use them, don't publish them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import argparse
 import io
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFilter, UnidentifiedImageError
 
 START = re.compile(rb"\xff\xd8\xff|RIFF....WEBP", re.DOTALL)
 """How a JPEG and a WebP begin."""
@@ -27,6 +29,22 @@ KINDS = ("monuments", "farm_animals", "world_animals")
 PARTS = ("a", "b", "test", "a", "b", "test", "a", "b", "test", "val")
 VAN_GOGH = (2, 4, 7, 8, 10, 12, 15, 19)
 """Which pictures of `details.rcc` are paintings, in the order of the file (package version 3.1-2)."""
+
+PAINTERS = {
+    "van-gogh": ("gogh_auvert",),
+    "ukiyo-e": (
+        "GreatWave", "EjiriSuruga", "HokusaiBridge", "HokusaiOiranKamuro", "HokusaiPoppies", "HokusaiWomanHoldingFan",
+        "KazusaSeaRoute", "HiroshigeHorsePrawns", "HiroshigeInokashiraSnow",
+    ),
+    "impressionism": ("cassat_summertime", "bazille_rampart", "renoir-filles_piano", "renoir-moulin_de_la_galette"),
+    "kandinsky": ("kandinky",),
+    "renaissance": (
+        "AlbrechtDurer", "Arcimboldo_Librarian", "Arcimboldo_Spring", "MonaLisa", "PalaDiPesaro", "PieterBruegel",
+    ),
+}  # fmt: skip
+"""The paintings of `paintings.rcc` by painter or school, as their pieces are named there."""
+EDGE = 4
+"""Pixels at a painting's border that are cut off: pieces do not end in one line."""
 
 
 def pictures(rcc: Path) -> Iterator[Image.Image]:
@@ -44,6 +62,53 @@ def pictures(rcc: Path) -> Iterator[Image.Image]:
         end = start + size
         if min(picture.size) >= 200:
             yield picture
+
+
+def members(rcc: Path) -> dict[str, bytes]:
+    """The files of a Qt resource, by their paths in it (format versions 1 to 3, plain or compressed by zlib)."""
+    data = rcc.read_bytes()
+    version, tree, contents, names = struct.unpack_from(">IIII", data, 4)
+    entry = 14 if version == 1 else 22
+    found: dict[str, bytes] = {}
+
+    def walk(number: int, path: str) -> None:
+        place = tree + number * entry
+        at, flags = struct.unpack_from(">IH", data, place)
+        if number:
+            (length,) = struct.unpack_from(">H", data, names + at)
+            path += "/" + data[names + at + 6 : names + at + 6 + 2 * length].decode("utf-16-be")
+        if flags & 2:  # a folder
+            count, first = struct.unpack_from(">II", data, place + 6)
+            for child in range(first, first + count):
+                walk(child, path)
+            return
+        (at,) = struct.unpack_from(">I", data, place + 10)
+        (size,) = struct.unpack_from(">I", data, contents + at)
+        content = data[contents + at + 4 : contents + at + 4 + size]
+        found[path] = zlib.decompress(content[4:]) if flags & 1 else content
+
+    walk(0, "")
+    return found
+
+
+def jigsaws(rcc: Path) -> Iterator[tuple[str, Image.Image]]:
+    """The paintings of `paintings.rcc` with their names, put together; holes between pieces get neighbours' colours."""
+    files = members(rcc)
+    for board in sorted(path for path in files if re.search(r"/board\d+_0\.qml$", path)):
+        text, place = files[board].decode(), board.rpartition("/board/")[0]
+        width, height = (int(side) for side in re.findall(r'"(?:width|height)"\s*:\s*(\d+)', text)[:2])
+        canvas = Image.new("RGBA", (width, height))
+        pieces = re.findall(r'"image/([^"]+)\.webp",\s*"x"\s*:\s*"([\d.]+)",\s*"y"\s*:\s*"([\d.]+)"', text)
+        for name, x, y in pieces:
+            piece = Image.open(io.BytesIO(files[f"{place}/image/{name}.webp"])).convert("RGBA")
+            left, top = round(float(x) * width - piece.width / 2), round(float(y) * height - piece.height / 2)
+            canvas.alpha_composite(piece, (max(0, left), max(0, top)))
+        box = canvas.getbbox() or (0, 0, width, height)
+        picture = canvas.crop((box[0] + EDGE, box[1] + EDGE, box[2] - EDGE, box[3] - EDGE))
+        holes = picture.getchannel("A").point(lambda alpha: 255 if alpha < 255 else 0)
+        colours = picture.convert("RGB")
+        colours.paste(colours.filter(ImageFilter.MedianFilter(9)), mask=holes)
+        yield re.sub(r"[-_]?[a-e]?\d$", "", pieces[0][0]), colours
 
 
 def save(picture: Image.Image, path: Path) -> None:
@@ -69,6 +134,12 @@ def main() -> None:
     for number, picture in enumerate(pictures(resources / "details.rcc")):
         if number in VAN_GOGH:
             save(picture, options.folder / "paintings" / f"van_gogh_{number:02d}.png")
+    schools = {name: school for school, names in PAINTERS.items() for name in names}
+    for name, picture in jigsaws(resources / "paintings.rcc"):
+        if name in schools:
+            path = options.folder / "painters" / schools[name] / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path)
 
 
 if __name__ == "__main__":

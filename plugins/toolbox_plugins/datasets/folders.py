@@ -52,27 +52,42 @@ class ImageFolder(ImageDataset):
     With `cache` all images are decoded once, into a raw file (8 MB for each 2K image) that every later run and process
     shares; it is made anew when a file changes. Crops from it cost almost nothing. It lies in TOOLBOX_CACHE, or else
     in the user's cache folder (~/.cache/gan-toolbox), never beside the images, and may be deleted at any time.
+
+    Args:
+        root: a folder, or several, whose images follow each other; then names begin with their number, `1/photo.png`.
     """
 
-    def __init__(self, *, root: str, key: str, transforms: list[Transform] | None = None, cache: bool = False) -> None:
-        self.folder = Folder(root, cache)
+    def __init__(
+        self, *, root: str | list[str], key: str, transforms: list[Transform] | None = None, cache: bool = False
+    ) -> None:
+        if not root:
+            raise UserError("root must name a folder, or a list of folders")
+        self.folders = [Folder(each, cache) for each in ([root] if isinstance(root, str) else root)]
+        self.places = [(number, index) for number, each in enumerate(self.folders) for index in range(len(each))]
         self.key, self.transforms = key, transforms or []
 
     def __len__(self) -> int:
-        return len(self.folder)
+        return len(self.places)
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
         """Return `{key: (H, W, 3) uint8, "name": path below root}`, transformed."""
-        images = transformed({self.key: self.folder.read(index)}, self.transforms, rng, self.folder.paths[index])
-        return {**images, "name": self.folder.name(index)}
+        number, place = self.places[index]
+        folder = self.folders[number]
+        images = transformed({self.key: folder.read(place)}, self.transforms, rng, folder.paths[place])
+        return {**images, "name": f"{self._prefix(number)}{folder.name(place)}"}
 
     def named_files(self) -> list[tuple[str, Path]]:
         """The images."""
-        return self.folder.named_files()
+        return [file for number, each in enumerate(self.folders) for file in each.named_files(self._prefix(number))]
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The image's size, transformed."""
-        return sizes_after({self.key: self.folder.size(index)}, self.transforms, self.folder.paths[index])
+        number, place = self.places[index]
+        folder = self.folders[number]
+        return sizes_after({self.key: folder.size(place)}, self.transforms, folder.paths[place])
+
+    def _prefix(self, number: int) -> str:
+        return f"{number + 1}/" if len(self.folders) > 1 else ""
 
 
 class PairedFolders(ImageDataset):

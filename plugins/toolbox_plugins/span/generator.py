@@ -55,9 +55,7 @@ class SPAN(Generator):
 
     def forward(self, images: Tensor) -> Tensor:
         """Enlarge images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W); the output may leave [0, 1]."""
-        if self.centred:
-            images = (images - constant(self.mean, images)[:, None, None]) * 255
-        first = features = self.conv_1(images)  # (B, width, H, W)
+        first = features = self.conv_1(self.as_learned(images))  # (B, width, H, W)
         kept, inner = [first], first
         for number in range(1, BLOCKS + 1):
             features, inner = self.get_submodule(f"block_{number}")(features)
@@ -65,6 +63,17 @@ class SPAN(Generator):
                 kept.append(features)
         fused = self.conv_cat(torch.cat([first, self.conv_2(features), kept[1], inner], 1))
         return pixel_shuffle(self.upsampler(fused), self.scale)
+
+    def features_until(self, images: Tensor, block: int) -> Tensor:
+        """What the blocks up to one of them, 1 to 6, make of images (B, C, H, W) in [0, 1]: (B, width, H, W)."""
+        features = self.conv_1(self.as_learned(images))
+        for number in range(1, block + 1):
+            features, _ = self.get_submodule(f"block_{number}")(features)
+        return features
+
+    def as_learned(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] in the range that the network was trained on."""
+        return (images - constant(self.mean, images)[:, None, None]) * 255 if self.centred else images
 
 
 class Block(nn.Module):

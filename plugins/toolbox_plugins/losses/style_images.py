@@ -1,0 +1,121 @@
+"""Gram matrices of several styles at once, each image against its own: how one network learns many painters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from toolbox import FeatureNetwork, Loss, UserError, resize_to
+
+from .perceptual import check_layers, in_precision
+from .statistics import STATISTICS
+from .style_files import style_images
+
+
+class StyleImagesLoss(Loss):
+    """How far the style of images is from that of their own style's pictures, at several sizes.
+
+    For each size, the images are shrunk by it, and so are the pictures; Gram matrices (Johnson et al. 2016, section
+    3.2) or, by `moments`, means and deviations (Huang and Belongie 2017) are compared layer by layer. A layer's
+    difference is divided by what an image without any activation would cost: 0 is the style, 1 far from it, and layers
+    and sizes count alike. Strokes are as large as in the pictures, times `enlarge`.
+
+    Args:
+        images: for each style by its name, a file or a folder, over whose images statistics are averaged: few, or one,
+            keep a hand that many blur.
+        layers: the weight of each layer.
+        enlarge: what the pictures are resized by first, for all styles or by name.
+        sizes: what both are shrunk by before they are compared.
+        amp: compute the features of the images in the run's precision; the pictures' always are in float32.
+
+    Raises:
+        UserError: a layer that the network has not, an unknown criterion or style, a size that is none, a bad file.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: FeatureNetwork,
+        images: Mapping[str, str],
+        layers: dict[str, float],
+        enlarge: float | dict[str, float] = 1.0,
+        sizes: Sequence[int] = (1, 2),
+        criterion: str = "gram",
+        amp: bool = True,
+    ) -> None:
+        super().__init__()
+        if criterion not in STATISTICS:
+            raise UserError(f"criterion must be gram or moments, got {criterion!r}")
+        if not images:
+            raise UserError("images must name at least one style with its file or folder")
+        if not sizes or min(sizes) < 1:
+            raise UserError(f"sizes must be whole numbers of 1 or more, got {list(sizes)}")
+        factors = enlarge if isinstance(enlarge, Mapping) else dict.fromkeys(images, enlarge)
+        unknown = [name for name in factors if name not in images]
+        if unknown or any(factor <= 0 for factor in factors.values()):
+            raise UserError(f"enlarge must be above 0, of styles that images names, got {enlarge}")
+        self.features, self.layers, self.sizes, self.amp = features, check_layers(features, layers), list(sizes), amp
+        self.images, self.enlarge, self.criterion = dict(images), enlarge, criterion
+        self.styles = list(images)
+        targets = [self.measured(images[name], factors.get(name, 1.0)) for name in self.styles]
+        for number, each in enumerate(zip(*targets, strict=True)):
+            self.register_buffer(f"target_{number}", torch.cat(each), persistent=False)  # (styles, ...)
+            size = torch.stack([_square(style) for style in each]).flatten().clamp(min=1e-12)
+            self.register_buffer(f"norm_{number}", size, persistent=False)
+
+    @torch.no_grad()
+    def measured(self, image: str, factor: float) -> list[Tensor]:
+        """The statistics (1, ...) of a style, size by size and layer by layer; means over a folder's images."""
+        sums: list[Tensor] = []
+        count = 0
+        for picture in style_images(image, None):
+            found = []
+            for size in self.sizes:
+                height, width = (max(1, round(side * factor / size)) for side in picture.shape[-2:])
+                found += self.describe(resize_to(picture, (height, width)).clamp(0, 1))
+            sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
+            count += 1
+        return [each / count for each in sums]
+
+    def describe(self, images: Tensor) -> list[Tensor]:
+        """The statistics of images (B, 3, H, W) in [0, 1], one tensor (B, ...) for each layer."""
+        with in_precision(self.amp):
+            found = self.features(images.float(), layers=list(self.layers))
+        return [STATISTICS[self.criterion][0](found[name].float()) for name in self.layers]
+
+    def asks(self, prediction: Tensor, style: Tensor) -> list[tuple[nn.Module, Tensor, list[str]]]:
+        """What `forward` is going to ask of the network for the images as they are, so that losses share the pass."""
+        return [(self.features, prediction.float(), [*self.layers] if self.amp and 1 in self.sizes else [])]
+
+    def forward(self, prediction: Tensor, style: Tensor) -> Tensor:
+        """Compare images (B, 3, H, W) in [0, 1] with the styles of these numbers (B,); a float32 scalar."""
+        style = style.long().flatten()
+        found = [each for size in self.sizes for each in self.describe(shrunk(prediction, size))]
+        weights = [*self.layers.values()] * len(self.sizes)
+        terms = []
+        for number, (each, weight) in enumerate(zip(found, weights, strict=True)):
+            target = self.get_buffer(f"target_{number}").index_select(0, style)
+            norm = self.get_buffer(f"norm_{number}").index_select(0, style)
+            terms.append(weight * (_square(each - target) / norm).mean())
+        return torch.stack(terms).sum()
+
+    def __repr__(self) -> str:
+        """As in the config."""
+        return (
+            f"StyleImagesLoss(features={self.features!r}, images={self.images}, layers={self.layers}, "
+            f"enlarge={self.enlarge}, sizes={self.sizes}, criterion={self.criterion!r}"
+            f"{'' if self.amp else ', amp=False'})"
+        )
+
+
+def shrunk(images: Tensor, size: int) -> Tensor:
+    """Images (B, C, H, W), each `size` by `size` pixels one, their mean."""
+    return images if size == 1 else avg_pool2d(images, size)
+
+
+def _square(statistics: Tensor) -> Tensor:
+    """The squared size of statistics (B, ...): (B,)."""
+    return statistics.square().flatten(1).sum(1)

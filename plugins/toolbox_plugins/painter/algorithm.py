@@ -1,0 +1,112 @@
+"""A network that paints small photographs large, taught by pictures of several styles and the large photographs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from toolbox import STRENGTH, Algorithm, Condition, Output, Parts, UserError, Values, resize_bicubic
+
+
+class PaintedSuperResolution(Algorithm):
+    """A small photograph `lr_a` (B, 3, h, w) to a large picture `fake_b` (B, 3, scale*h, scale*w) in one of N styles.
+
+    `generator(images, strength, style)` enlarges at strength 0 and paints at strength 1, and is taught to paint: each
+    sample in a style of its own, drawn anew, from the small photograph, which a degradation may have damaged. What is
+    wanted of the painting comes from losses: `style` compares it with the pictures of its style (`StyleImagesLoss`),
+    `content` and `luminance` with the *large* photograph, `smoothness` is for total variation.
+
+    A dataset that gives paintings `real_b` with the number of their style, `style_b` (B,), has each photograph painted
+    in that style; then `example` compares it with that very painting, and discriminators judge it: `discriminator` at
+    full size, `discriminator_small` shrunk. Both see the style, as one more plane for each.
+
+    Raises:
+        UserError: the generator has no styles, or the losses of `style` others than it.
+    """
+
+    inputs = ("real_a", "lr_a")
+    derived = {"lr_a": "real_a"}
+    generators = ("generator",)
+    adversaries = {
+        "discriminator": ("marked_b", "marked_fake"),
+        "discriminator_small": ("marked_small_b", "marked_small_fake"),
+    }
+    optional = ("discriminator", "discriminator_small")
+    outputs = {
+        "fake_b": Output("lr_a", "generator", keeps_colors=False, conditions=(STRENGTH,)),
+        "sr_a": Output("lr_a", "generator", keeps_colors=True),
+    }
+    roles = {
+        "style": [("fake_b", "style_b")],
+        "example": [("fake_b", "real_b")],
+        "content": [("fake_b", "real_a")],
+        "luminance": [("fake_b", "real_a")],
+        "smoothness": [("fake_b",)],
+    }
+
+    generator: nn.Module
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        network = parts.networks["generator"]
+        styles = getattr(network, "styles", None)
+        if not styles:
+            raise UserError(f"generator: {type(network).__name__} has no styles; StyleSPAN has")
+        for role in parts.losses.values():
+            for loss in role:
+                theirs = getattr(loss.module, "styles", styles)
+                if list(theirs) != list(styles):
+                    raise UserError(
+                        f"losses: {type(loss.module).__name__} has the styles {', '.join(theirs)}, and the generator "
+                        f"{', '.join(styles)}: they must be the same, in the same order"
+                    )
+        self.styles = list(styles)
+        self.scale = self.scale_of("fake_b")
+        style = Condition("style", "mixture", source="style_b", labels=self.styles)
+        painted = Output("lr_a", "generator", keeps_colors=False, conditions=(style, STRENGTH))
+        self.outputs = {"fake_b": painted, "sr_a": self.outputs["sr_a"]}
+
+    def translate(self, values: Values) -> None:
+        """Paint each small photograph in a style; mark what discriminators are going to see with it."""
+        images = values["lr_a"]
+        if "style_b" not in values:
+            values["style_b"] = torch.randint(len(self.styles), (len(images),), device=images.device)
+        shares = nn.functional.one_hot(values["style_b"].long().flatten(), len(self.styles)).to(images)
+        values["fake_b"] = self.generator(images, None, shares)
+        if self.plays("discriminator"):
+            values["marked_b"], values["marked_fake"] = (marked(values[each], shares) for each in ("real_b", "fake_b"))
+        if self.plays("discriminator_small"):
+            small = (resize_bicubic(values[each], down=self.scale) for each in ("real_b", "fake_b"))
+            values["marked_small_b"], values["marked_small_fake"] = (marked(each, shares) for each in small)
+
+    def condition(self, output: str, chosen: dict[str, Any]) -> dict[str, Any]:
+        """Strength and style; at strength 1 the upscaler is not asked, and at 0 the painter is not."""
+        strength = chosen.get("strength")
+        ends = {0.0: "enlarge", 1.0: "paint"}
+        every = set(strength.flatten().tolist()) if strength is not None else {0.0}
+        way = ends.get(every.pop(), "mix") if len(every) == 1 else "mix"
+        return {"way": way, "strength": strength, "style": chosen.get("style"), "statistics": None}
+
+    def survey(self, output: str, values: Values, state: dict[str, Any]) -> dict[str, Any]:
+        """What instance norm measures over the whole photograph."""
+        if state["way"] == "enlarge":
+            return state
+        network: Any = self.averaged_network("generator")
+        return {**state, "statistics": network.survey(values["lr_a"], state["style"])}
+
+    def generate(self, output: str, values: Values, state: dict[str, Any]) -> Tensor:
+        """`fake_b` at the strength and in the style chosen; `sr_a`, enlarged alone."""
+        network: Any = self.averaged_network("generator")
+        images = values["lr_a"]
+        if state["way"] == "enlarge":
+            return network(images, images.new_zeros(len(images)))
+        strength = None if state["way"] == "paint" else state["strength"].expand(len(images))
+        return network(images, strength, state["style"], state["statistics"])
+
+
+def marked(images: Tensor, shares: Tensor) -> Tensor:
+    """Images (B, C, H, W) with one more plane for each style: (B, C + styles, H, W)."""
+    planes = shares[:, :, None, None].to(images).expand(-1, -1, *images.shape[-2:])
+    return torch.cat([images, planes], 1)

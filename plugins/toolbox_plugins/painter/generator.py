@@ -1,0 +1,158 @@
+"""One network that enlarges small photographs faithfully, and paints them large in one of several styles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import log2
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, relu
+
+from toolbox import GradedGenerator, UserError
+from toolbox_plugins.span.generator import SPAN
+
+from .norm import Moments, Statistics, StyledNorm
+
+FINE = 24
+"""Channels at the output's size at least."""
+
+
+class StyleSPAN(GradedGenerator):
+    """Images (B, 3, H, W) in [0, 1] to (B, 3, scale*H, scale*W): enlarged at strength 0, painted at strength 1.
+
+    `upscaler` is SPAN (Wan et al., 2024), which keeps its published weights: it is never trained here. The painter
+    begins with the features of its block `tap`, normalised, and the small picture: residual blocks with conditional
+    instance norm (Dumoulin et al., 2017) at low resolution, then nearest-neighbour enlargement and convolutions
+    (Odena et al., 2016), whose features have a scale and an offset for each style too. Between the strengths the
+    two pictures are mixed, so that a style's distance falls and the content's rises at every step.
+
+    Statistics are those of the image given, or of a whole picture by `survey`, so that its tiles agree.
+
+    Args:
+        styles: their names. A style is 2 numbers a channel of each norm.
+        width: channels of the painter at low resolution; halved, down to 24, each time it enlarges.
+        blocks: its residual blocks.
+        tap: the block of the upscaler whose features it sees, 1 to 6; 0 for none.
+        upscaler_width: channels of the upscaler; published files have 48 and 52.
+
+    Raises:
+        UserError: an argument is out of range, or two styles have one name.
+    """
+
+    def __init__(
+        self,
+        *,
+        styles: Sequence[str],
+        width: int = 64,
+        blocks: int = 4,
+        tap: int = 2,
+        scale: int = 4,
+        upscaler_width: int = 52,
+    ) -> None:
+        super().__init__()
+        self.styles = check_styles(styles)
+        if scale not in (1, 2, 4, 8):
+            raise UserError(f"scale must be 1, 2, 4 or 8, got {scale}")
+        if min(width, upscaler_width) < 1 or blocks < 0 or not 0 <= tap <= 6:
+            got = f"{width}, {upscaler_width}, {blocks}, {tap}"
+            raise UserError(
+                f"width and upscaler_width must be above 0, blocks 0 or more and tap from 0 to 6, got {got}"
+            )
+        self.scale, self.tap, count = scale, tap, len(self.styles)
+        self.upscaler = SPAN(width=upscaler_width, scale=scale).requires_grad_(False)
+        self.first = padded_convolution(3 + (upscaler_width if tap else 0), width)
+        self.first_norm = StyledNorm(width, count)
+        self.blocks = nn.ModuleList(StyledBlock(width, count) for _ in range(blocks))
+        widths = [width] + [max(FINE, width >> step) for step in range(1, int(log2(scale)) + 1)]
+        self.finer = nn.ModuleList(padded_convolution(*pair) for pair in pairwise(widths))
+        self.finer_norms = nn.ModuleList(StyledNorm(each, count, normed=False) for each in widths[1:])
+        self.last = padded_convolution(widths[-1], 3, 5)
+
+    def forward(
+        self,
+        images: Tensor,
+        strength: Tensor | None = None,
+        style: Tensor | None = None,
+        statistics: Sequence[Moments] | None = None,
+    ) -> Tensor:
+        """Images (B, 3, H, W) in [0, 1] to (B, 3, scale*H, scale*W), nominally in [0, 1].
+
+        Args:
+            strength: (B,) in [0, 1]; without it images are painted, and the upscaler ends at its tap.
+            style: (B, styles), shares that add up to 1; without it the first style.
+            statistics: what `survey` gave for the whole picture.
+        """
+        painted = self.paint(images, self.shares(images, style), Statistics(statistics))
+        if strength is None:
+            return painted
+        return torch.lerp(self.enlarge(images), painted.float(), strength.float()[:, None, None, None])
+
+    def enlarge(self, images: Tensor) -> Tensor:
+        """Strength 0: images (B, 3, H, W) in [0, 1] to (B, 3, scale*H, scale*W), float32."""
+        return self.upscaler(images).float()
+
+    @torch.no_grad()
+    def survey(self, images: Tensor, style: Tensor | None = None) -> list[Moments]:
+        """The statistics of whole images (B, 3, H, W) in a style: what `forward` takes for their tiles."""
+        statistics = Statistics()
+        self.sketch(images, self.shares(images, style), statistics)
+        return statistics.found
+
+    def shares(self, images: Tensor, style: Tensor | None) -> Tensor:
+        """The shares of the styles (B, styles), float32, by default all of the first."""
+        if style is None:
+            style = torch.eye(1, len(self.styles), device=images.device)
+        return style.float().expand(len(images), -1)
+
+    def paint(self, images: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
+        """Strength 1."""
+        features = self.sketch(images, shares, statistics)
+        for convolution, norm in zip(self.finer, self.finer_norms, strict=True):
+            features = relu(norm(convolution(interpolate(features, scale_factor=2)), shares, statistics))
+        return torch.sigmoid(self.last(features))
+
+    def sketch(self, images: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
+        """What is painted at low resolution (B, width, H, W): all that looks at the whole picture."""
+        seen = [images * 2 - 1]
+        if self.tap:
+            with torch.no_grad():
+                features = self.upscaler.features_until(images, self.tap)
+            seen.append(statistics.normalise(features).to(images))
+        features = relu(self.first_norm(self.first(torch.cat(seen, 1)), shares, statistics))
+        for block in self.blocks:
+            features = block(features, shares, statistics)
+        return features
+
+
+class StyledBlock(nn.Module):
+    """x + norm(conv(relu(norm(conv(x))))), as in Johnson et al., 2016, with a style's own norms."""
+
+    def __init__(self, width: int, styles: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = (padded_convolution(width, width) for _ in range(2))
+        self.norm1, self.norm2 = (StyledNorm(width, styles) for _ in range(2))
+
+    def forward(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
+        """Features (B, width, H, W) and shares (B, styles) to features."""
+        inner = relu(self.norm1(self.conv1(features), shares, statistics))
+        return features + self.norm2(self.conv2(inner), shares, statistics)
+
+
+def padded_convolution(channels: int, width: int, kernel: int = 3) -> nn.Conv2d:
+    """A convolution that keeps the size; borders are continued by their last pixel, so that no frame is drawn there."""
+    return nn.Conv2d(channels, width, kernel, padding=kernel // 2, padding_mode="replicate")
+
+
+def check_styles(styles: Sequence[str]) -> list[str]:
+    """The names of styles. Raises UserError where there is none, one is no name, or two are the same."""
+    names = [str(each) for each in styles]
+    if not names or isinstance(styles, str):
+        raise UserError(f"styles must be a list of at least one name, got {styles!r}")
+    wrong = [name for name in names if not name or name.isdigit() or set(name) & set(",:/\\")]
+    if wrong:
+        raise UserError(f"styles: {wrong[0]!r} is no name of a style; letters and dashes are")
+    if len(set(names)) < len(names):
+        raise UserError(f"styles: two of {', '.join(names)} have one name")
+    return names

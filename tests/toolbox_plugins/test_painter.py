@@ -1,0 +1,190 @@
+"""The painter: styles are chosen and mixed, strengths go from enlarging to painting, tiles agree, the upscaler stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from runs import pictures
+from toolbox import UserError
+from toolbox.assembly.build import build_algorithm
+from toolbox.assembly.loading import TrainedOutput
+from toolbox.contracts.output import Condition
+from toolbox.inference.options import Options
+from toolbox.inference.predictor import Predictor
+from toolbox_plugins.painter.generator import StyleSPAN
+from toolbox_plugins.painter.norm import Statistics, StyledNorm
+
+STYLES = ["monet", "hokusai"]
+MODEL: dict[str, Any] = {
+    "type": "PaintedSuperResolution",
+    "generator": {"type": "StyleSPAN", "styles": STYLES, "width": 8, "blocks": 1, "upscaler_width": 8, "scale": 4},
+    "losses": {"content": {"type": "L1Loss"}},
+    "degradation": {"type": "BicubicDegradation", "scale": 4},
+}
+
+
+def network(**arguments: Any) -> StyleSPAN:
+    torch.manual_seed(0)
+    made = StyleSPAN(**{"styles": STYLES, "width": 8, "blocks": 1, "upscaler_width": 8, "scale": 4} | arguments)
+    for module in made.modules():  # styles differ, as after training
+        if isinstance(module, StyledNorm):
+            nn.init.normal_(module.scale, 1.0, 0.5)
+            nn.init.normal_(module.offset, 0.0, 0.5)
+    return made.eval()
+
+
+def picture(height: int = 12, width: int = 16) -> Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(1))
+
+
+@torch.no_grad()
+def test_strengths_go_from_the_upscaler_to_the_painting_in_even_steps() -> None:
+    net, images = network(), picture()
+    painted = net(images)
+    assert torch.equal(net(images, torch.zeros(1)), net.upscaler(images))
+    assert torch.allclose(net(images, torch.ones(1)), painted)
+    half = net(images, torch.tensor([0.5]))
+    assert torch.allclose(half, (painted + net.upscaler(images)) / 2, atol=1e-6)
+
+
+@torch.no_grad()
+def test_each_image_of_a_batch_has_its_own_style_and_strength() -> None:
+    net, images = network(), picture().expand(3, -1, -1, -1)
+    shares = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    strengths = torch.tensor([1.0, 0.5, 0.25])
+    together = net(images, strengths, shares)
+    for number in range(3):
+        alone = net(images[:1], strengths[number : number + 1], shares[number : number + 1])
+        assert torch.allclose(together[number], alone[0], atol=1e-5)
+    assert (together[0] - net(images[:1], torch.ones(1), shares[1:2])[0]).abs().mean() > 0.01, "styles differ"
+
+
+def test_the_upscaler_stands_still_and_everything_else_learns() -> None:
+    net = network().train()
+    net(picture(), None, torch.tensor([[0.5, 0.5]])).square().mean().backward()
+    for name, parameter in net.named_parameters():
+        stands = name.startswith("upscaler.")
+        assert (parameter.grad is None) == stands and parameter.requires_grad != stands, name
+
+
+@torch.no_grad()
+def test_statistics_of_the_whole_are_used_for_a_part() -> None:
+    net, images = network(), picture(48, 48)
+    cut = images[..., 8:40, 8:40]
+    part = net(cut, statistics=net.survey(images))
+    inner = slice(4 * 13, 4 * 19)  # what the borders of the part do not reach
+    assert torch.allclose(part[..., inner, inner], net(images)[..., 32:, 32:][..., inner, inner], atol=1e-4)
+    assert (net(cut) - part).abs().max() > 1e-3, "a part by itself has statistics of its own"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 3)])
+@torch.no_grad()
+def test_pictures_may_be_as_small_as_they_like(size: tuple[int, int]) -> None:
+    made = network()(picture(*size))
+    assert made.shape[-2:] == (4 * size[0], 4 * size[1]) and made.isfinite().all()
+
+
+@pytest.mark.parametrize("scale", [1, 2, 8])
+@torch.no_grad()
+def test_other_scales(scale: int) -> None:
+    assert network(scale=scale)(picture()).shape[-2:] == (12 * scale, 16 * scale)
+
+
+def test_norms_of_moments_given_are_those_of_moments_measured() -> None:
+    features = torch.randn(2, 4, 5, 6) * 3 + 1
+    measured = Statistics()
+    first = measured.normalise(features)
+    assert torch.allclose(Statistics(measured.found).normalise(features), first)
+    expected = nn.functional.instance_norm(features, eps=1e-3)
+    assert torch.allclose(first, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"styles": []}, "styles must be a list of at least one name"),
+        ({"styles": ["a", "a"]}, "have one name"),
+        ({"styles": ["a:b"]}, "is no name of a style"),
+        ({"styles": ["3"]}, "is no name of a style"),
+        ({"scale": 3}, "scale must be 1, 2, 4 or 8"),
+        ({"tap": 7}, "tap from 0 to 6"),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        network(**arguments)
+
+
+def test_a_mixture_is_named_by_its_shares() -> None:
+    style = Condition("style", "mixture", labels=STYLES)
+    assert style.value("hokusai").tolist() == [[0.0, 1.0]]
+    assert style.value("1").tolist() == [[0.0, 1.0]]
+    assert style.value("monet:1,hokusai:3").tolist() == [[0.25, 0.75]]
+    assert style.value({"monet": 2}).tolist() == [[1.0, 0.0]]
+    assert style.value(torch.tensor([1, 0])).tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    for wrong, words in (
+        ("hokusay", "no label 'hokusay'; did you mean 'hokusai'"),
+        ("monet:x", "share of monet must be a number, got 'x'"),
+        ("monet:-1,hokusai:2", "shares must be 0 or more"),
+        ("monet:0", "shares must be 0 or more, and one above"),
+        ("monet:nan", "shares must be 0 or more"),
+    ):
+        with pytest.raises(UserError, match=words):
+            style.value(wrong)
+
+
+def algorithm() -> Any:
+    made: Any = build_algorithm(MODEL)
+    made.generator.load_state_dict(network().state_dict())
+    return made.eval()
+
+
+def test_each_sample_is_painted_in_the_style_of_its_number() -> None:
+    made = algorithm().train()
+    values = {"real_a": torch.rand(2, 3, 32, 32), "lr_a": torch.rand(2, 3, 8, 8), "style_b": torch.tensor([1, 0])}
+    made.translate(values)
+    expected = made.generator(values["lr_a"], None, torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+    assert torch.equal(values["fake_b"], expected)
+    del values["style_b"]
+    made.translate(values)
+    assert values["style_b"].shape == (2,) and set(values["style_b"].tolist()) <= {0, 1}
+
+
+def test_a_picture_in_tiles_equals_the_whole() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (70, 90, 3), np.uint8)
+    whole, tiled = (
+        Predictor(TrainedOutput(algorithm(), "fake_b", {"style": "hokusai"}), options=Options(tile=tile))(pixels)
+        for tile in (0, 32)
+    )
+    assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 1
+
+
+def test_at_strength_0_the_output_is_the_upscalers_and_keeps_colours() -> None:
+    made = algorithm()
+    output = TrainedOutput(made, "fake_b", {"strength": 0.0})
+    assert output.keeps_colors and not TrainedOutput(made, "fake_b", {"strength": 0.1}).keeps_colors
+    images = picture()
+    with torch.no_grad():
+        assert torch.equal(output(images), made.generator.upscaler(images).clamp(0, 1))
+        assert torch.equal(TrainedOutput(made, "sr_a")(images), output(images))
+
+
+def test_losses_of_other_styles_are_refused(tmp_path: Path) -> None:
+    folder = pictures(tmp_path, 1)
+    loss = {
+        "type": "StyleImagesLoss",
+        "features": {"type": "RandomFeatures"},
+        "layers": {"conv1_1": 1.0},
+        "images": {"hokusai": str(folder), "monet": str(folder)},
+    }
+    with pytest.raises(UserError, match="they must be the same, in the same order"):
+        build_algorithm({**MODEL, "losses": {"style": loss}})
+    with pytest.raises(UserError, match="has no styles; StyleSPAN has"):
+        build_algorithm({**MODEL, "generator": {"type": "StyleSRNet"}})
