@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from toolbox.contracts.dataset import Images, Transform
 from toolbox.engine.data import EverySample
 from toolbox.io.errors import UserError
-from toolbox.io.images import write_image
+from toolbox.io.images import read_image, write_image
 from toolbox.testing import check_transform
 from toolbox_plugins.datasets.folders import Folder, ImageFolder, PairedFolders, UnpairedFolders
 from toolbox_plugins.transforms.geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
@@ -230,3 +230,15 @@ def test_an_empty_domain_is_named(tmp_path):
     (tmp_path / "b").mkdir()
     with pytest.raises(UserError, match="b: holds no image"):
         UnpairedFolders(root_a=put(tmp_path / "a", "x.png"), root_b=str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_the_images_of_several_folders_follow_each_other(tmp_path: Path, cache: bool) -> None:
+    roots = [put(tmp_path / "one", "a.png", "b.png"), put(tmp_path / "two", "a.png", size=(5, 7))]
+    dataset = ImageFolder(root=roots, key="x", cache=cache)
+    assert [dataset.sample(index, rng())["name"] for index in range(3)] == ["1/a.png", "1/b.png", "2/a.png"]
+    assert dataset.sample(2, rng())["x"].shape == read_image(Path(roots[1]) / "a.png").shape
+    assert [name for name, _ in dataset.named_files()] == ["1/a.png", "1/b.png", "2/a.png"]
+    assert dataset.sizes_of(2) == {"x": read_image(Path(roots[1]) / "a.png").shape[:2]}
+    with pytest.raises(UserError, match="must name one at least"):
+        ImageFolder(root=[], key="x")

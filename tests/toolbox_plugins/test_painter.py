@@ -1,4 +1,4 @@
-"""The painter: styles are chosen and mixed, strengths go from enlarging to painting, tiles agree, the upscaler stands."""
+"""The painter: styles are chosen and mixed, strengths go from enlarging to painting, tiles agree with the whole."""
 
 from __future__ import annotations
 

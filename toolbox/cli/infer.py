@@ -10,17 +10,17 @@ from signal import SIGINT
 
 from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
 from toolbox.config import naming_the_file
-from toolbox.inference.chosen import chosen_of
+from toolbox.inference.chosen import chosen_of, refuse_unknown_style
 from toolbox.inference.formats import NAMES
 from toolbox.inference.options import Options
 from toolbox.inference.planning import Plan, make_folder, plan, refuse
-from toolbox.inference.sizes import described_scale, problem_of_size
+from toolbox.inference.sizes import described_labels, described_scale, problem_of_size
 from toolbox.io.console import console, errors
 from toolbox.io.errors import Stopped, UserError
 from toolbox.io.images import MAX_PIXELS
 from toolbox.io.progress import ProgressLines
 from toolbox.weights.models import weights_path
-from toolbox.weights.shipped import DEFAULT, FAITHFUL, shipped_models
+from toolbox.weights.shipped import ENLARGER, PAINTER, shipped_models
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = read_config(options) if options.config else None
     chosen = chosen_of(options.style, options.strength, options.seed, options.set)
     how = _how(options)
+    if not options.weights and not config:
+        options.weights = Path(PAINTER if chosen or options.output else ENLARGER)
+        other = "" if chosen else "; --style van-gogh paints, and `models list` shows more"
+        note(f"nobody named a network: this is {options.weights}{other}")
     _files_are_there(options)
     todo = _todo(options)
     if not todo.jobs:
@@ -65,9 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
     make_folder(options.folder)
-    if not options.weights and not config:
-        options.weights = Path(DEFAULT)
-        note(f"nobody named a network: this is {DEFAULT}, which paints; --weights {FAITHFUL} just enlarges")
     with naming_the_file(config) if config else nullcontext():
         predictor = load(
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,
@@ -112,8 +113,6 @@ def _todo(options: argparse.Namespace) -> Plan:
         drops_alpha=options.alpha == "drop", max_pixels=options.max_pixels,
     )  # fmt: skip
     scale = options.outscale or (None if options.config else described_scale(options.weights, options.output))
-    if scale is None and not options.config and not options.weights:
-        scale = described_scale(Path(DEFAULT), options.output)
     if scale:
         refuse(made, lambda job: problem_of_size(job, scale))
     if options.skip_existing:
@@ -157,7 +156,8 @@ def _parser() -> argparse.ArgumentParser:
         "--weights",
         type=Path,
         metavar="FILE|NAME",
-        help=f"a file that `export` wrote, one published elsewhere, or a model's name ({DEFAULT}: the default)",
+        help=f"a file that `export` wrote, one published elsewhere, or a model's name "
+        f"({ENLARGER}; {PAINTER} where a style is chosen)",
     )
     add("--config", metavar="CONFIG", help="instead: the YAML file the model was trained with")
     add("--checkpoint", metavar="FILE", help="and a checkpoint of that config; without: its load_from")
@@ -170,7 +170,11 @@ def _parser() -> argparse.ArgumentParser:
     add_config_options(made)
     chosen = made.add_argument_group("the style, or whatever else a model lets you choose")
     add = chosen.add_argument
-    add("--style", type=Path, metavar="FILE", help="a picture of it")
+    add(
+        "--style", metavar="NAME|FILE",
+        help="one that the model has learned, or several with their shares: van-gogh:0.7,ukiyo-e:0.3; of a model that "
+        "takes any style, a picture of it",
+    )  # fmt: skip
     add("--strength", type=float, metavar="X", help="from 0, the input's own style, to 1 (1)")
     add("--seed", type=int, metavar="N", help="of a random style, without --style (0)")
     add(
@@ -258,9 +262,10 @@ def _files_are_there(options: argparse.Namespace) -> None:
     """Raise UserError for a file that is not there, before torch is imported to read it."""
     if options.weights and str(options.weights) not in shipped_models():
         weights_path(options.weights)
-    for file, what in ((options.checkpoint, "checkpoint"), (options.style, "picture of a style")):
-        if file and not Path(file).exists():
-            raise UserError(f"{file}: there is no such {what}")
+    if options.checkpoint and not Path(options.checkpoint).exists():
+        raise UserError(f"{options.checkpoint}: there is no such checkpoint")
+    if options.style and not Path(options.style).exists():
+        refuse_unknown_style(options.style, described_labels(options.weights, options.output, "style"))
 
 
 def _one_of_two_ways(options: argparse.Namespace) -> None:

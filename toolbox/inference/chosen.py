@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toolbox.io.errors import UserError
+from toolbox.io.errors import UserError, did_you_mean
 
 
 def chosen_of(
-    style: Path | None = None, strength: float | None = None, seed: int | None = None, sets: Sequence[str] = ()
+    style: str | Path | None = None, strength: float | None = None, seed: int | None = None, sets: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The conditions that `--style`, `--strength`, `--seed` and `--set NAME=VALUE` name; empty where there are none.
 
@@ -33,3 +33,13 @@ def chosen_of(
             raise UserError(f"--set {each}: {name} is chosen already; leave one of them out")
         chosen[name] = value
     return chosen
+
+
+def refuse_unknown_style(style: str, known: Sequence[str] | None) -> None:
+    """Raise UserError for a style that is no file, and none of those that a model has learned, where that is known."""
+    if known is None:
+        raise UserError(f"{style}: there is no such picture of a style")
+    for part in style.split(","):
+        name = part.partition(":")[0].strip()
+        if name not in known and not name.isdigit():
+            raise UserError(f"--style {name}: the model has {', '.join(known)}{did_you_mean(name, known)}")

@@ -17,20 +17,36 @@ _UNCOMPRESSED = ("BMP", "TGA", "DDS")
 _USUAL = {"PNG": 2, "TIFF": 2, "JPEG2000": 3, "GIF": 4, "JPEG": 8, "WEBP": 15, "AVIF": 20}
 """How many times less than its pixels a photograph's file usually takes."""
 
+_NOT_DESCRIBED = (UserError, OSError, ValueError, LookupError, TypeError, StopIteration)
+"""Another kind of file, or what loading it will tell."""
+
 
 def described_scale(weights: Path | None, output: str | None) -> int | None:
     """The scale of exported weights by the description beside them, without reading them; None where none tells."""
-    if weights is None:
-        return None
-    if str(weights) in shipped_models() and not weights.exists():
-        weights = shipped_model(str(weights))
     try:
-        description = read_json(weights.with_name(f"{weights.name}.json"))
-        chosen: Any = description["outputs"][output or next(iter(description["outputs"]))]
+        description, chosen = _described(weights, output)
         networks = chosen["networks"] if isinstance(chosen, dict) else chosen[1:]
         return int(description["scale"]) if networks == [description["slot"]] else None
-    except (UserError, OSError, ValueError, LookupError, TypeError, StopIteration):
-        return None  # another kind of file, or what loading it will tell
+    except _NOT_DESCRIBED:
+        return None
+
+
+def described_labels(weights: Path | None, output: str | None, condition: str) -> list[str] | None:
+    """The names that a condition of exported weights knows, by their description; None where none tells."""
+    try:
+        return [str(label) for label in _described(weights, output)[1]["conditions"][condition]["labels"]]
+    except _NOT_DESCRIBED:
+        return None
+
+
+def _described(weights: Path | None, output: str | None) -> tuple[Any, Any]:
+    """The description beside weights, and what it says of an output, by default the first."""
+    if weights is None:
+        raise LookupError
+    if str(weights) in shipped_models() and not weights.exists():
+        weights = shipped_model(str(weights))
+    description = read_json(weights.with_name(f"{weights.name}.json"))
+    return description, description["outputs"][output or next(iter(description["outputs"]))]
 
 
 def problem_of_size(job: Job, scale: float, free: int | None = None) -> str | None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from toolbox.io import installation
 from toolbox.io.errors import UserError, did_you_mean
 
-DEFAULT = "palette-x4"
-"""What `infer` applies when nobody names a network."""
-FAITHFUL = "enlarge-x4"
-"""What enlarges without changing colours or content."""
+ENLARGER = "enlarge-x4"
+"""What `infer` applies when nobody names a network: it changes neither colours nor content."""
+PAINTER = "painter-x4"
+"""What it applies instead when a style, or its strength, is chosen."""
 
 
 def shipped_models() -> dict[str, Path]:

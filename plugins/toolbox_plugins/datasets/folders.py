@@ -13,37 +13,49 @@ from toolbox.io.raw_cache import RawCache
 
 
 class Folder:
-    """The images below one folder, in the order of their paths; with `cache` each is decoded once for all runs.
+    """The images below a folder, in the order of their paths; with `cache` each is decoded once for all runs.
 
-    `root` may be an image itself: a folder of one.
+    `root` may be an image itself, a folder of one, or a list of folders whose images follow each other.
     """
 
-    def __init__(self, root: str, cache: bool) -> None:
-        self.root = Path(root).expanduser()
-        self.paths = images_at(self.root)
-        self._cache = RawCache(self.paths, self.root) if cache else None
-        if self._cache is not None:
-            self._cache.prepare()  # here, so that a damaged image stops the run before it begins
+    def __init__(self, root: str | Sequence[str], cache: bool) -> None:
+        self.roots = [Path(each).expanduser() for each in ([root] if isinstance(root, str) else root)]
+        if not self.roots:
+            raise UserError("a list of folders must name one at least")
+        found = [images_at(each) for each in self.roots]
+        self.paths = [path for paths in found for path in paths]
+        self._places = [(number, index) for number, paths in enumerate(found) for index in range(len(paths))]
+        self._caches = [RawCache(paths, root) for paths, root in zip(found, self.roots, strict=True)] if cache else None
+        for each in self._caches or ():
+            each.prepare()  # here, so that a damaged image stops the run before it begins
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def name(self, index: int) -> str:
-        """Path of the file below the root, with forward slashes on every system."""
-        path = self.paths[index]
-        return path.name if path == self.root else path.relative_to(self.root).as_posix()
+        """Path of the file below its root, after the root's number where there are several; with forward slashes."""
+        path, number = self.paths[index], self._places[index][0]
+        root = self.roots[number]
+        name = path.name if path == root else path.relative_to(root).as_posix()
+        return f"{number + 1}/{name}" if len(self.roots) > 1 else name
 
     def named_files(self, key: str = "") -> list[tuple[str, Path]]:
-        """Every file by its name below the root, which `key` goes before where there are several roots."""
+        """Every file by its name, which `key` goes before where there are several folders."""
         return [(f"{key}{self.name(index)}", path) for index, path in enumerate(self.paths)]
 
     def read(self, index: int) -> np.ndarray:
         """Read image `index` as (H, W, 3) uint8; with a cache it is a read-only view."""
-        return read_image(self.paths[index]) if self._cache is None else self._cache.read(index)
+        if self._caches is None:
+            return read_image(self.paths[index])
+        number, place = self._places[index]
+        return self._caches[number].read(place)
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of image `index`, from its header; raises UserError as `read` does."""
-        return image_size(self.paths[index]) if self._cache is None else self._cache.size(index)
+        if self._caches is None:
+            return image_size(self.paths[index])
+        number, place = self._places[index]
+        return self._caches[number].size(place)
 
 
 class ImageFolder(ImageDataset):
@@ -54,40 +66,30 @@ class ImageFolder(ImageDataset):
     in the user's cache folder (~/.cache/gan-toolbox), never beside the images, and may be deleted at any time.
 
     Args:
-        root: a folder, or several, whose images follow each other; then names begin with their number, `1/photo.png`.
+        root: a folder, or a list of folders; then names begin with a folder's number, `2/photo.png`.
     """
 
     def __init__(
         self, *, root: str | list[str], key: str, transforms: list[Transform] | None = None, cache: bool = False
     ) -> None:
-        if not root:
-            raise UserError("root must name a folder, or a list of folders")
-        self.folders = [Folder(each, cache) for each in ([root] if isinstance(root, str) else root)]
-        self.places = [(number, index) for number, each in enumerate(self.folders) for index in range(len(each))]
+        self.folder = Folder(root, cache)
         self.key, self.transforms = key, transforms or []
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.folder)
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
         """Return `{key: (H, W, 3) uint8, "name": path below root}`, transformed."""
-        number, place = self.places[index]
-        folder = self.folders[number]
-        images = transformed({self.key: folder.read(place)}, self.transforms, rng, folder.paths[place])
-        return {**images, "name": f"{self._prefix(number)}{folder.name(place)}"}
+        images = transformed({self.key: self.folder.read(index)}, self.transforms, rng, self.folder.paths[index])
+        return {**images, "name": self.folder.name(index)}
 
     def named_files(self) -> list[tuple[str, Path]]:
         """The images."""
-        return [file for number, each in enumerate(self.folders) for file in each.named_files(self._prefix(number))]
+        return self.folder.named_files()
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The image's size, transformed."""
-        number, place = self.places[index]
-        folder = self.folders[number]
-        return sizes_after({self.key: folder.size(place)}, self.transforms, folder.paths[place])
-
-    def _prefix(self, number: int) -> str:
-        return f"{number + 1}/" if len(self.folders) > 1 else ""
+        return sizes_after({self.key: self.folder.size(index)}, self.transforms, self.folder.paths[index])
 
 
 class PairedFolders(ImageDataset):
@@ -119,7 +121,7 @@ class PairedFolders(ImageDataset):
                 if missing := sorted(set(known) - set(others)):
                     raise UserError(
                         f"{self.folders[other].paths[known[missing[0]]]} has no partner "
-                        f"{missing[0] + suffixes.get(key, '')!r} in {self.folders[key].root} ({len(missing)} such)"
+                        f"{missing[0] + suffixes.get(key, '')!r} in {self.folders[key].roots[0]} ({len(missing)} such)"
                     )
         first = next(iter(stems.values()))
         self.samples = [{key: stems[key][stem] for key in roots} for stem in first]
@@ -165,14 +167,14 @@ class UnpairedFolders(ImageDataset):
 
     An epoch shows each image of the larger folder once; the other folder's is drawn at random. `transforms` apply to
     either image by itself, then `transforms_a` and `transforms_b` to their own. `name` is the larger folder's file.
-    `cache` is as in `ImageFolder`.
+    `cache` and lists of folders are as in `ImageFolder`.
     """
 
     def __init__(
         self,
         *,
-        root_a: str,
-        root_b: str,
+        root_a: str | list[str],
+        root_b: str | list[str],
         key_a: str = "real_a",
         key_b: str = "real_b",
         transforms: list[Transform] | None = None,
@@ -244,7 +246,7 @@ def _stems(folder: Folder, suffix: str) -> dict[str, int]:
     """Map each file's path, without file type and `suffix`, to its number."""
     stems: dict[str, int] = {}
     for index, path in enumerate(folder.paths):
-        stem = path.relative_to(folder.root).with_suffix("").as_posix()
+        stem = path.relative_to(folder.roots[0]).with_suffix("").as_posix()
         if not stem.endswith(suffix):
             raise UserError(f"{path} does not end in the suffix {suffix!r} of its folder")
         stem = stem.removesuffix(suffix)

@@ -72,10 +72,9 @@ class StyleImagesLoss(Loss):
         sums: list[Tensor] = []
         count = 0
         for picture in style_images(image, None):
-            found = []
-            for size in self.sizes:
-                height, width = (max(1, round(side * factor / size)) for side in picture.shape[-2:])
-                found += self.describe(resize_to(picture, (height, width)).clamp(0, 1))
+            height, width = (max(max(self.sizes), round(side * factor)) for side in picture.shape[-2:])
+            resized = resize_to(picture, (height, width)).clamp(0, 1)
+            found = [each for size in self.sizes for each in self.describe(shrunk(resized, size))]
             sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
             count += 1
         return [each / count for each in sums]
@@ -86,12 +85,14 @@ class StyleImagesLoss(Loss):
             found = self.features(images.float(), layers=list(self.layers))
         return [STATISTICS[self.criterion][0](found[name].float()) for name in self.layers]
 
-    def asks(self, prediction: Tensor, style: Tensor) -> list[tuple[nn.Module, Tensor, list[str]]]:
+    def asks(self, prediction: Tensor, style: Tensor | None = None) -> list[tuple[nn.Module, Tensor, list[str]]]:
         """What `forward` is going to ask of the network for the images as they are, so that losses share the pass."""
         return [(self.features, prediction.float(), [*self.layers] if self.amp and 1 in self.sizes else [])]
 
-    def forward(self, prediction: Tensor, style: Tensor) -> Tensor:
-        """Compare images (B, 3, H, W) in [0, 1] with the styles of these numbers (B,); a float32 scalar."""
+    def forward(self, prediction: Tensor, style: Tensor | None = None) -> Tensor:
+        """Compare images (B, 3, H, W) in [0, 1] with the styles of numbers (B,), or all with the first; a scalar."""
+        if style is None:
+            style = torch.zeros(len(prediction), device=prediction.device)
         style = style.long().flatten()
         found = [each for size in self.sizes for each in self.describe(shrunk(prediction, size))]
         weights = [*self.layers.values()] * len(self.sizes)

@@ -22,8 +22,12 @@ class PaintedSuperResolution(Algorithm):
     in that style; then `example` compares it with that very painting, and discriminators judge it: `discriminator` at
     full size, `discriminator_small` shrunk. Both see the style, as one more plane for each.
 
+    Args:
+        shift: pixels by which what is judged is moved at random, cut off at the borders: feature networks go over an
+            image in steps, and a generator finds the patterns that are always under the same step, which are a grid.
+
     Raises:
-        UserError: the generator has no styles, or the losses of `style` others than it.
+        UserError: the generator has no styles, or the losses of `style` others than it, or `shift` is negative.
     """
 
     inputs = ("real_a", "lr_a")
@@ -48,8 +52,11 @@ class PaintedSuperResolution(Algorithm):
 
     generator: nn.Module
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, shift: int = 0) -> None:
         super().__init__(parts)
+        if shift < 0:
+            raise UserError(f"shift must be 0 or more pixels, got {shift}")
+        self.shift = shift
         network = parts.networks["generator"]
         styles = getattr(network, "styles", None)
         if not styles:
@@ -75,11 +82,20 @@ class PaintedSuperResolution(Algorithm):
             values["style_b"] = torch.randint(len(self.styles), (len(images),), device=images.device)
         shares = nn.functional.one_hot(values["style_b"].long().flatten(), len(self.styles)).to(images)
         values["fake_b"] = self.generator(images, None, shares)
+        self.move(values, "fake_b", "real_a")
         if self.plays("discriminator"):
             values["marked_b"], values["marked_fake"] = (marked(values[each], shares) for each in ("real_b", "fake_b"))
         if self.plays("discriminator_small"):
             small = (resize_bicubic(values[each], down=self.scale) for each in ("real_b", "fake_b"))
             values["marked_small_b"], values["marked_small_fake"] = (marked(each, shares) for each in small)
+
+    def move(self, values: Values, *names: str) -> None:
+        """Cut images of one size at the same random place, so that they lose `shift` pixels of each side."""
+        if self.shift:
+            top, left = (int(torch.randint(self.shift + 1, ())) for _ in range(2))  # on the CPU, as all random sizes
+            height, width = (side - self.shift for side in values[names[0]].shape[-2:])
+            for name in names:
+                values[name] = values[name][..., top : top + height, left : left + width]
 
     def condition(self, output: str, chosen: dict[str, Any]) -> dict[str, Any]:
         """Strength and style; at strength 1 the upscaler is not asked, and at 0 the painter is not."""
