@@ -188,3 +188,43 @@ def test_losses_of_other_styles_are_refused(tmp_path: Path) -> None:
         build_algorithm({**MODEL, "losses": {"style": loss}})
     with pytest.raises(UserError, match="has no styles; StyleSPAN has"):
         build_algorithm({**MODEL, "generator": {"type": "StyleSRNet"}})
+
+
+def test_a_new_style_begins_as_the_mean_of_those_that_the_network_knows_and_trains_alone() -> None:
+    known, wider = network(), network(styles=[*STYLES, "new"], trains="styles")
+    wider.load_state_dict(known.state_dict())
+    norm, before = wider.blocks[0].get_submodule("norm1"), known.blocks[0].get_submodule("norm1")
+    assert torch.equal(norm.scale[:2], before.scale) and torch.allclose(norm.scale[2], before.scale.mean(0))
+    images, share = picture(), torch.tensor([[0.0, 1.0, 0.0]])
+    with torch.no_grad():
+        assert torch.allclose(wider(images, None, share), known(images, None, share[:, :2]), atol=1e-6)
+    learned = {name for name, parameter in wider.named_parameters() if parameter.requires_grad}
+    assert learned and all(name.rpartition(".")[2] in ("scale", "offset") for name in learned)
+    with pytest.raises(UserError, match="trains must be all or styles"):
+        network(trains="some")
+
+
+def test_styles_without_pictures_are_not_drawn(tmp_path: Path) -> None:
+    loss = {
+        "type": "StyleImagesLoss", "features": {"type": "RandomFeatures"}, "layers": {"conv1_1": 1.0},
+        "styles": STYLES, "images": {"hokusai": str(pictures(tmp_path, 1))},
+    }  # fmt: skip
+    made: Any = build_algorithm({**MODEL, "losses": {"style": loss}})
+    values = {"real_a": torch.rand(8, 3, 32, 32), "lr_a": torch.rand(8, 3, 8, 8)}
+    made.translate(values)
+    assert values["style_b"].tolist() == [1] * 8
+    assert made.losses["style"][0](values["fake_b"], values["style_b"]).isfinite()
+    with pytest.raises(UserError, match="'hokusai' is none of the styles monet"):
+        build_algorithm({**MODEL, "losses": {"style": loss | {"styles": ["monet"]}}})
+
+
+def test_what_is_judged_moves_with_its_photograph() -> None:
+    made: Any = build_algorithm({**MODEL, "shift": 8})
+    large = torch.arange(40.0 * 40).reshape(1, 1, 40, 40).expand(2, 3, -1, -1)
+    places = set()
+    for _ in range(8):
+        values = {"real_a": large, "fake_b": large + 0.5}
+        made.move(values, "fake_b", "real_a")
+        assert values["real_a"].shape[-2:] == (32, 32) and torch.all(values["fake_b"] - values["real_a"] == 0.5)
+        places.add(values["real_a"][0, 0, 0, 0].item())
+    assert len(places) > 1

@@ -27,6 +27,7 @@ class StyleImagesLoss(Loss):
         images: for each style by its name, a file or a folder, over whose images statistics are averaged: few, or one,
             keep a hand that many blur.
         layers: the weight of each layer.
+        styles: the names of all styles in the order of their numbers, where `images` has some of them alone.
         enlarge: what the pictures are resized by first, for all styles or by name.
         sizes: what both are shrunk by before they are compared.
         amp: compute the features of the images in the run's precision; the pictures' always are in float32.
@@ -41,6 +42,7 @@ class StyleImagesLoss(Loss):
         features: FeatureNetwork,
         images: Mapping[str, str],
         layers: dict[str, float],
+        styles: Sequence[str] | None = None,
         enlarge: float | dict[str, float] = 1.0,
         sizes: Sequence[int] = (1, 2),
         criterion: str = "gram",
@@ -59,8 +61,13 @@ class StyleImagesLoss(Loss):
             raise UserError(f"enlarge must be above 0, of styles that images names, got {enlarge}")
         self.features, self.layers, self.sizes, self.amp = features, check_layers(features, layers), list(sizes), amp
         self.images, self.enlarge, self.criterion = dict(images), enlarge, criterion
-        self.styles = list(images)
-        targets = [self.measured(images[name], factors.get(name, 1.0)) for name in self.styles]
+        self.styles = list(images if styles is None else styles)
+        if strangers := [name for name in images if name not in self.styles]:
+            raise UserError(f"images: {strangers[0]!r} is none of the styles {', '.join(self.styles)}")
+        self.register_buffer("drawn", torch.tensor([self.styles.index(name) for name in images]), persistent=False)
+        places = [list(images).index(name) if name in images else 0 for name in self.styles]
+        self.register_buffer("places", torch.tensor(places), persistent=False)
+        targets = [self.measured(images[name], factors.get(name, 1.0)) for name in images]
         for number, each in enumerate(zip(*targets, strict=True)):
             self.register_buffer(f"target_{number}", torch.cat(each), persistent=False)  # (styles, ...)
             size = torch.stack([_square(style) for style in each]).flatten().clamp(min=1e-12)
@@ -92,14 +99,14 @@ class StyleImagesLoss(Loss):
     def forward(self, prediction: Tensor, style: Tensor | None = None) -> Tensor:
         """Compare images (B, 3, H, W) in [0, 1] with the styles of numbers (B,), or all with the first; a scalar."""
         if style is None:
-            style = torch.zeros(len(prediction), device=prediction.device)
-        style = style.long().flatten()
+            style = self.get_buffer("drawn")[:1].expand(len(prediction))
+        place = self.get_buffer("places").index_select(0, style.long().flatten())
         found = [each for size in self.sizes for each in self.describe(shrunk(prediction, size))]
         weights = [*self.layers.values()] * len(self.sizes)
         terms = []
         for number, (each, weight) in enumerate(zip(found, weights, strict=True)):
-            target = self.get_buffer(f"target_{number}").index_select(0, style)
-            norm = self.get_buffer(f"norm_{number}").index_select(0, style)
+            target = self.get_buffer(f"target_{number}").index_select(0, place)
+            norm = self.get_buffer(f"norm_{number}").index_select(0, place)
             terms.append(weight * (_square(each - target) / norm).mean())
         return torch.stack(terms).sum()
 
@@ -107,7 +114,7 @@ class StyleImagesLoss(Loss):
         """As in the config."""
         return (
             f"StyleImagesLoss(features={self.features!r}, images={self.images}, layers={self.layers}, "
-            f"enlarge={self.enlarge}, sizes={self.sizes}, criterion={self.criterion!r}"
+            f"styles={self.styles}, enlarge={self.enlarge}, sizes={self.sizes}, criterion={self.criterion!r}"
             f"{'' if self.amp else ', amp=False'})"
         )
 

@@ -14,9 +14,10 @@ class PaintedSuperResolution(Algorithm):
     """A small photograph `lr_a` (B, 3, h, w) to a large picture `fake_b` (B, 3, scale*h, scale*w) in one of N styles.
 
     `generator(images, strength, style)` enlarges at strength 0 and paints at strength 1, and is taught to paint: each
-    sample in a style of its own, drawn anew, from the small photograph, which a degradation may have damaged. What is
-    wanted of the painting comes from losses: `style` compares it with the pictures of its style (`StyleImagesLoss`),
-    `content` and `luminance` with the *large* photograph, `smoothness` is for total variation.
+    sample in a style of its own, drawn anew from those that the losses have pictures of, from the small photograph,
+    which a degradation may have damaged. What is wanted of the painting comes from losses: `style` compares it with the
+    pictures of its style (`StyleImagesLoss`), `content` and `luminance` with the *large* photograph, `smoothness` is
+    for total variation and the like.
 
     A dataset that gives paintings `real_b` with the number of their style, `style_b` (B,), has each photograph painted
     in that style; then `example` compares it with that very painting, and discriminators judge it: `discriminator` at
@@ -69,6 +70,8 @@ class PaintedSuperResolution(Algorithm):
                         f"losses: {type(loss.module).__name__} has the styles {', '.join(theirs)}, and the generator "
                         f"{', '.join(styles)}: they must be the same, in the same order"
                     )
+        drawn = [loss.module.drawn for loss in parts.losses.get("style", ()) if hasattr(loss.module, "drawn")]
+        self.register_buffer("drawn", drawn[0] if drawn else torch.arange(len(styles)), persistent=False)
         self.styles = list(styles)
         self.scale = self.scale_of("fake_b")
         style = Condition("style", "mixture", source="style_b", labels=self.styles)
@@ -79,7 +82,8 @@ class PaintedSuperResolution(Algorithm):
         """Paint each small photograph in a style; mark what discriminators are going to see with it."""
         images = values["lr_a"]
         if "style_b" not in values:
-            values["style_b"] = torch.randint(len(self.styles), (len(images),), device=images.device)
+            drawn: Tensor = self.get_buffer("drawn")
+            values["style_b"] = drawn[torch.randint(len(drawn), (len(images),), device=images.device)]
         shares = nn.functional.one_hot(values["style_b"].long().flatten(), len(self.styles)).to(images)
         values["fake_b"] = self.generator(images, None, shares)
         self.move(values, "fake_b", "real_a")

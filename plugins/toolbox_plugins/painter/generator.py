@@ -36,6 +36,8 @@ class StyleSPAN(GradedGenerator):
         blocks: its residual blocks.
         tap: the block of the upscaler whose features it sees, 1 to 6; 0 for none.
         upscaler_width: channels of the upscaler; published files have 48 and 52.
+        trains: `all` of the painter, or `styles` alone, their scales and offsets, which teaches it a new one in
+            minutes. Weights of a network with fewer styles load as those of the first.
 
     Raises:
         UserError: an argument is out of range, or two styles have one name.
@@ -50,6 +52,7 @@ class StyleSPAN(GradedGenerator):
         tap: int = 2,
         scale: int = 4,
         upscaler_width: int = 52,
+        trains: str = "all",
     ) -> None:
         super().__init__()
         self.styles = check_styles(styles)
@@ -69,6 +72,12 @@ class StyleSPAN(GradedGenerator):
         self.finer = nn.ModuleList(padded_convolution(*pair) for pair in pairwise(widths))
         self.finer_norms = nn.ModuleList(StyledNorm(each, count, normed=False) for each in widths[1:])
         self.last = padded_convolution(widths[-1], 3, 5)
+        if trains not in ("all", "styles"):
+            raise UserError(f"trains must be all or styles, got {trains!r}")
+        if trains == "styles":
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d):
+                    module.requires_grad_(False)
 
     def forward(
         self,
