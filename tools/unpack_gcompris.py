@@ -105,7 +105,7 @@ def jigsaws(rcc: Path) -> Iterator[tuple[str, Image.Image]]:
             canvas.alpha_composite(piece, (max(0, left), max(0, top)))
         box = canvas.getbbox() or (0, 0, width, height)
         picture = canvas.crop((box[0] + EDGE, box[1] + EDGE, box[2] - EDGE, box[3] - EDGE))
-        holes = picture.getchannel("A").point(lambda alpha: 255 if alpha < 255 else 0)
+        holes = picture.getchannel("A").point([255] * 255 + [0])
         colours = picture.convert("RGB")
         colours.paste(colours.filter(ImageFilter.MedianFilter(9)), mask=holes)
         yield re.sub(r"[-_]?[a-e]?\d$", "", pieces[0][0]), colours

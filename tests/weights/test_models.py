@@ -248,6 +248,18 @@ def test_the_command_lists_downloads_and_verifies(
     assert command("models", "download", "net", "vintagify", "--from", "x") == 2
 
 
+def test_a_model_that_cannot_be_had_is_taken_from_its_twins_host(
+    packed: OfficialModel, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = OfficialModel("gone", "a network", "MIT", "the test", server.url("404"), packed.files, twin="net")
+    monkeypatch.setitem(MODELS, "gone", gone)
+    assert command("models", "download", "gone") == 0
+    said = capsys.readouterr()
+    assert "taking net, the same weights from another host" in said.err and "--weights net" in said.out
+    assert all(not model.twin or MODELS[model.twin].importable for model in MODELS.values())
+    assert command("models", "download", "gone", "--from", "nowhere") == 2, "a file that was brought has no twin"
+
+
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TOOLBOX_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path

@@ -77,7 +77,7 @@ def _facts(model: OfficialModel) -> list[tuple[str, str]]:
 def _download(options: argparse.Namespace) -> int:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-    from toolbox.io.console import console
+    from toolbox.io.console import console, errors
     from toolbox.weights.models import download, find_model
 
     models = [find_model(name) for name in dict.fromkeys(options.names)]
@@ -85,15 +85,23 @@ def _download(options: argparse.Namespace) -> int:
         raise UserError("--from: holds one model; name one")
     if options.source and not options.source.exists():
         raise UserError(f"--from {options.source}: there is no such file")
-    for model in models:
+
+    def had(model: OfficialModel) -> Path:
         columns = (TextColumn(model.name, markup=False), BarColumn(), DownloadColumn())
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task(model.name, total=model.size)
-            file = download(
-                model, source=options.source, progress=lambda done, total, bar=bar, task=task: bar.update(
-                    task, completed=done, total=total
-                )
-            )  # fmt: skip
+            told = lambda done, total: bar.update(task, completed=done, total=total)  # noqa: E731
+            return download(model, source=options.source, progress=told)
+
+    for model in models:
+        try:
+            file = had(model)
+        except UserError as error:
+            if options.source or not model.twin:
+                raise
+            errors.print(f"note: {error}; taking {model.twin}, the same weights from another host", soft_wrap=True)
+            model = find_model(model.twin)
+            file = had(model)
         use = (
             f"infer IMAGE -o DIR --weights {model.name}" if model.importable else "it is no generator that can be used"
         )

@@ -36,6 +36,8 @@ class OfficialModel:
     archive_size: int | None = None
     importable: bool = True
     """Whether a format recognises it as a generator; others are for feature networks and experiments."""
+    twin: str = ""
+    """A model of the same weights from another host, which is taken where this one cannot be had."""
 
     @property
     def size(self) -> int:
@@ -43,10 +45,10 @@ class OfficialModel:
         return self.archive_size or sum(file.size for file in self.files)
 
 
-def _github(name: str, release: str, what: str, sha256: str, size: int) -> OfficialModel:
+def _github(name: str, release: str, what: str, sha256: str, size: int, twin: str = "") -> OfficialModel:
     url = f"{REAL_ESRGAN}/{release}/{name}.pth"
     file = Member(f"{name}.pth", sha256, size)
-    return OfficialModel(name, what, "BSD-3-Clause", "the repository's LICENSE", url, (file,))
+    return OfficialModel(name, what, "BSD-3-Clause", "the repository's LICENSE", url, (file,), twin=twin)
 
 
 def _ncnn(name: str, what: str, param: tuple[str, int], weights: tuple[str, int]) -> OfficialModel:
@@ -67,17 +69,20 @@ MODELS: dict[str, OfficialModel] = {
     model.name: model
     for model in (
         _github("RealESRGAN_x4plus", "v0.1.0", "RRDBNet x4, 23 blocks, photographs",
-                "4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1", 67_040_989),
+                "4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1", 67_040_989,
+                "realesrgan-x4plus-ncnn"),
         _github("RealESRGAN_x2plus", "v0.2.1", "RRDBNet x2, 23 blocks, photographs",
                 "49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb", 67_061_725),
         _github("RealESRGAN_x4plus_anime_6B", "v0.2.2.4", "RRDBNet x4, 6 blocks, drawings",
-                "f872d837d3c90ed2e05227bed711af5671a6fd1c9f7d7e91c911a61f155e99da", 17_938_799),
+                "f872d837d3c90ed2e05227bed711af5671a6fd1c9f7d7e91c911a61f155e99da", 17_938_799,
+                "realesrgan-x4plus-anime-ncnn"),
         _github("realesr-general-x4v3", "v0.2.5.0", "SRVGGNetCompact x4, 32 convolutions, photographs",
                 "8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292", 4_885_111),
         _github("realesr-general-wdn-x4v3", "v0.2.5.0", "SRVGGNetCompact x4, 32 convolutions, removes less noise",
                 "1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca", 4_885_111),
         _github("realesr-animevideov3", "v0.2.5.0", "SRVGGNetCompact x4, 16 convolutions, drawn films",
-                "b8a8376811077954d82ca3fcf476f1ac3da3e8a68a4f4d71363008000a18b75d", 2_504_012),
+                "b8a8376811077954d82ca3fcf476f1ac3da3e8a68a4f4d71363008000a18b75d", 2_504_012,
+                "realesr-animevideov3-x4-ncnn"),
         _ncnn("realesrgan-x4plus", "RRDBNet x4, 23 blocks, photographs",
               ("35330ececcea33b6c397a72548e788d5d53becee4734c50b7fada36e89f10a86", 116_029),
               ("713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf", 33_424_520)),

@@ -70,7 +70,8 @@ class PaintedSuperResolution(Algorithm):
                         f"losses: {type(loss.module).__name__} has the styles {', '.join(theirs)}, and the generator "
                         f"{', '.join(styles)}: they must be the same, in the same order"
                     )
-        drawn = [loss.module.drawn for loss in parts.losses.get("style", ()) if hasattr(loss.module, "drawn")]
+        losses: list[Any] = [each.module for each in parts.losses.get("style", ())]
+        drawn = [loss.drawn for loss in losses if hasattr(loss, "drawn")]
         self.register_buffer("drawn", drawn[0] if drawn else torch.arange(len(styles)), persistent=False)
         self.styles = list(styles)
         self.scale = self.scale_of("fake_b")
