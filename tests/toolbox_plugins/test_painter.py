@@ -90,6 +90,16 @@ def test_pictures_may_be_as_small_as_they_like(size: tuple[int, int]) -> None:
     assert made.shape[-2:] == (4 * size[0], 4 * size[1]) and made.isfinite().all()
 
 
+@torch.no_grad()
+def test_without_norm_a_picture_is_known_by_its_surroundings_alone() -> None:
+    net, images = network(norm="none"), picture(48, 48)
+    assert net.survey(images) == []
+    part, inner = net(images[..., 8:40, 8:40]), slice(4 * 13, 4 * 19)
+    assert torch.allclose(part[..., inner, inner], net(images)[..., 32:, 32:][..., inner, inner], atol=1e-4)
+    with pytest.raises(UserError, match="norm must be instance or none"):
+        network(norm="batch")
+
+
 @pytest.mark.parametrize("scale", [1, 2, 8])
 @torch.no_grad()
 def test_other_scales(scale: int) -> None:
@@ -192,7 +202,7 @@ def test_losses_of_other_styles_are_refused(tmp_path: Path) -> None:
 
 def test_a_new_style_begins_as_the_mean_of_those_that_the_network_knows_and_trains_alone() -> None:
     known, wider = network(), network(styles=[*STYLES, "new"], trains="styles")
-    wider.load_state_dict(known.state_dict())
+    wider.load_state_dict(wider.fitted(known.state_dict()))
     norm, before = wider.blocks[0].get_submodule("norm1"), known.blocks[0].get_submodule("norm1")
     assert torch.equal(norm.scale[:2], before.scale) and torch.allclose(norm.scale[2], before.scale.mean(0))
     images, share = picture(), torch.tensor([[0.0, 1.0, 0.0]])

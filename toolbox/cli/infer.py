@@ -264,7 +264,8 @@ def _files_are_there(options: argparse.Namespace) -> None:
         weights_path(options.weights)
     if options.checkpoint and not Path(options.checkpoint).exists():
         raise UserError(f"{options.checkpoint}: there is no such checkpoint")
-    if options.style and not Path(options.style).exists():
+    may_be_name = options.config and not Path(options.style or "").suffix  # which building the model will tell
+    if options.style and not may_be_name and not Path(options.style).exists():
         refuse_unknown_style(options.style, described_labels(options.weights, options.output, "style"))
 
 

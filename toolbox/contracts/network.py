@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -23,6 +24,10 @@ class Generator(nn.Module):
     """Whether colours are the input's own, where no algorithm says it; None: those of an enlarger are."""
     supports_half: bool = True
     """Whether it may compute in bfloat16 or float16; where not, it stays in float32 under `--amp`."""
+
+    def fitted(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Weights that `load_from` names, made to fit this network: those of one with fewer styles, say."""
+        return state
 
 
 class GradedGenerator(Generator):

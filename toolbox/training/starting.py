@@ -127,6 +127,8 @@ def _part(network: nn.Module, inner: str, key: str) -> nn.Module:
 def _fill(network: nn.Module, source: Source, slot: str) -> list[str]:
     """Load a network from its source; returns the keys that a partial start leaves as they are."""
     state = _state_for(network, source, slot)
+    if fitted := getattr(network, "fitted", None):
+        state = fitted(state)
     if source.partial:
         return _load_what_fits(network, state, str(source))
     load_portable_state(network, state, str(source))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import log2
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,8 @@ class StyleSPAN(GradedGenerator):
         width: channels of the painter at low resolution; halved, down to 24, each time it enlarges.
         blocks: its residual blocks.
         tap: the block of the upscaler whose features it sees, 1 to 6; 0 for none.
+        norm: `instance`, or `none`: then it knows absolute colours, and no picture but its surroundings, as a filter
+            does; strokes come late.
         upscaler_width: channels of the upscaler; published files have 48 and 52.
         trains: `all` of the painter, or `styles` alone, their scales and offsets, which teaches it a new one in
             minutes. Weights of a network with fewer styles load as those of the first.
@@ -53,6 +56,7 @@ class StyleSPAN(GradedGenerator):
         scale: int = 4,
         upscaler_width: int = 52,
         trains: str = "all",
+        norm: str = "instance",
     ) -> None:
         super().__init__()
         self.styles = check_styles(styles)
@@ -63,11 +67,13 @@ class StyleSPAN(GradedGenerator):
             raise UserError(
                 f"width and upscaler_width must be above 0, blocks 0 or more and tap from 0 to 6, got {got}"
             )
-        self.scale, self.tap, count = scale, tap, len(self.styles)
+        if norm not in ("instance", "none"):
+            raise UserError(f"norm must be instance or none, got {norm!r}")
+        self.scale, self.tap, self.normed, count = scale, tap, norm == "instance", len(self.styles)
         self.upscaler = SPAN(width=upscaler_width, scale=scale).requires_grad_(False)
         self.first = padded_convolution(3 + (upscaler_width if tap else 0), width)
-        self.first_norm = StyledNorm(width, count)
-        self.blocks = nn.ModuleList(StyledBlock(width, count) for _ in range(blocks))
+        self.first_norm = StyledNorm(width, count, normed=self.normed)
+        self.blocks = nn.ModuleList(StyledBlock(width, count, normed=self.normed) for _ in range(blocks))
         widths = [width] + [max(FINE, width >> step) for step in range(1, int(log2(scale)) + 1)]
         self.finer = nn.ModuleList(padded_convolution(*pair) for pair in pairwise(widths))
         self.finer_norms = nn.ModuleList(StyledNorm(each, count, normed=False) for each in widths[1:])
@@ -97,6 +103,16 @@ class StyleSPAN(GradedGenerator):
         if strength is None:
             return painted
         return torch.lerp(self.enlarge(images), painted.float(), strength.float()[:, None, None, None])
+
+    def fitted(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Weights of a network with fewer styles are those of the first ones; a new style begins as their mean."""
+        made = dict(state)
+        for name, own in self.named_parameters():
+            given = state.get(name)
+            if name.endswith((".scale", ".offset")) and isinstance(given, Tensor) and 0 < len(given) < len(own):
+                mean = given.float().mean(0, keepdim=True).expand(len(own) - len(given), -1)
+                made[name] = torch.cat([given.float(), mean])
+        return made
 
     def enlarge(self, images: Tensor) -> Tensor:
         """Strength 0: images (B, 3, H, W) in [0, 1] to (B, 3, scale*H, scale*W), float32."""
@@ -128,7 +144,7 @@ class StyleSPAN(GradedGenerator):
         if self.tap:
             with torch.no_grad():
                 features = self.upscaler.features_until(images, self.tap)
-            seen.append(statistics.normalise(features).to(images))
+            seen.append((statistics.normalise(features) if self.normed else features / 255).to(images))
         features = relu(self.first_norm(self.first(torch.cat(seen, 1)), shares, statistics))
         for block in self.blocks:
             features = block(features, shares, statistics)
@@ -138,10 +154,10 @@ class StyleSPAN(GradedGenerator):
 class StyledBlock(nn.Module):
     """x + norm(conv(relu(norm(conv(x))))), as in Johnson et al., 2016, with a style's own norms."""
 
-    def __init__(self, width: int, styles: int) -> None:
+    def __init__(self, width: int, styles: int, *, normed: bool) -> None:
         super().__init__()
         self.conv1, self.conv2 = (padded_convolution(width, width) for _ in range(2))
-        self.norm1, self.norm2 = (StyledNorm(width, styles) for _ in range(2))
+        self.norm1, self.norm2 = (StyledNorm(width, styles, normed=normed) for _ in range(2))
 
     def forward(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
         """Features (B, width, H, W) and shares (B, styles) to features."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +48,6 @@ class StyledNorm(nn.Module):
         self.normed = normed
         self.scale = nn.Parameter(torch.ones(styles, channels))
         self.offset = nn.Parameter(torch.zeros(styles, channels))
-        self.register_load_state_dict_pre_hook(_fill_new_styles)
 
     def forward(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
         """Features (B, C, H, W) and the shares (B, styles) of the styles to features."""
@@ -57,12 +55,3 @@ class StyledNorm(nn.Module):
             features = statistics.normalise(features)
         scale, offset = (shares @ each for each in (self.scale, self.offset))  # (B, C)
         return torch.addcmul(offset[:, :, None, None].to(features), features, scale[:, :, None, None].to(features))
-
-
-def _fill_new_styles(norm: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
-    """Weights of fewer styles are those of the first ones; a new style begins as their mean."""
-    for name, own in norm.named_parameters():
-        given = state.get(f"{prefix}{name}")
-        if given is not None and given.shape[1:] == own.shape[1:] and 0 < len(given) < len(own):
-            mean = given.mean(0, keepdim=True).expand(len(own) - len(given), -1)
-            state[f"{prefix}{name}"] = torch.cat([given, mean])
