@@ -14,7 +14,7 @@ from toolbox.inference import load
 from toolbox.io.errors import UserError
 from toolbox.io.images import find_images, read_image, write_image
 from toolbox.io.resize import resize_bicubic
-from toolbox.weights.shipped import DEFAULT, shipped_model, shipped_models
+from toolbox.weights.shipped import ENLARGER, PAINTER, shipped_model, shipped_models
 from toolbox_plugins.transforms.oracle import palette
 
 ROOT = Path(__file__).parents[2]
@@ -48,15 +48,26 @@ def test_nobody_has_to_name_a_network(
     write_image(tmp_path / "photo.png", small(read_image(PHOTOS[0]), 8))
     monkeypatch.chdir(tmp_path)
     assert command("infer", "photo.png") == 0
-    assert f"this is {DEFAULT}" in capsys.readouterr().err
+    assert f"this is {ENLARGER}; --style van-gogh paints" in capsys.readouterr().err
     whole = read_image("results/photo.png")
     assert whole.shape[0] == 4 * read_image("photo.png").shape[0]
-    assert command("infer", "photo.png", "-o", "weak", "--strength", "0") == 0
-    assert np.abs(read_image("weak/photo.png").astype(int) - whole).mean() > 5
+    assert command("infer", "photo.png", "-o", "same", "--strength", "0") == 0
+    assert f"this is {PAINTER}\n" in capsys.readouterr().err
+    assert np.abs(read_image("same/photo.png").astype(int) - whole).max() <= 1, (
+        "at strength 0 the painter enlarges alike"
+    )
+    for style in ("van-gogh", "ukiyo-e", "van-gogh:0.5,kandinsky:0.5"):
+        assert command("infer", "photo.png", "-o", "painted", "--style", style) == 0
+        assert np.abs(read_image("painted/photo.png").astype(int) - whole).mean() > 10
+    capsys.readouterr()
+    assert command("infer", "photo.png", "--style", "van-goh") == 2
+    assert "--style van-goh: the model has van-gogh, ukiyo-e," in capsys.readouterr().err
+    assert command("infer", "photo.png", "--style", "van-gogh", "--weights", ENLARGER) == 2
+    assert "van-gogh: there is no such picture of a style" in capsys.readouterr().err
 
 
 def test_the_style_is_four_decibels_nearer_than_bicubic_on_photographs_that_it_never_saw() -> None:
-    network, gains = load(DEFAULT), []
+    network, gains = load("palette-x4"), []
     for photo in PHOTOS:
         image = read_image(photo)
         truth = palette(image)[: image.shape[0] // 4 * 4, : image.shape[1] // 4 * 4]
@@ -68,11 +79,24 @@ def test_the_style_is_four_decibels_nearer_than_bicubic_on_photographs_that_it_n
 
 
 def test_without_style_it_enlarges_better_than_bicubic() -> None:
-    network = load(DEFAULT, chosen={"strength": 0.0})
+    network = load("palette-x4", chosen={"strength": 0.0})
     image = read_image(PHOTOS[0])
     given, truth = small(image), image[: image.shape[0] // 4 * 4, : image.shape[1] // 4 * 4]
     plain = resize_bicubic(torch.from_numpy(given).movedim(2, 0)[None] / 255, up=4)[0].clamp(0, 1)
     assert psnr(network(given), truth) > psnr((plain * 255).round().byte().movedim(0, 2).numpy(), truth)
+
+
+def test_the_painter_goes_from_the_photograph_to_each_painter_step_by_step() -> None:
+    image = read_image(PHOTOS[0])[100:420, 60:380]
+    given, whole = small(image), []
+    for style in ("van-gogh", "ukiyo-e", "impressionism", "kandinsky"):
+        steps = [load(PAINTER, chosen={"style": style, "strength": part / 4})(given) for part in range(5)]
+        near = [psnr(each, image) for each in steps]
+        assert near[0] > 26.5 and near == sorted(near, reverse=True), f"{style} leaves the photograph: {near}"
+        whole.append(steps[-1].astype(int))
+        colours = np.ptp(steps[-1].astype(int), axis=2).mean()
+        assert colours > 20, f"{style} has colours"
+    assert min(np.abs(a - b).mean() for n, a in enumerate(whole) for b in whole[:n]) > 10, "hands differ"
 
 
 @pytest.mark.parametrize(("factor", "wanted"), [(2, 34.4), (4, 29.3)])
@@ -104,7 +128,7 @@ def test_the_list_of_models_shows_them_and_their_cards(capsys: pytest.CaptureFix
 def test_a_sheet_shows_a_rival_beside_the_outputs(tmp_path: Path) -> None:
     config = sr_config(tmp_path)
     config["train_cfg"] = {"max_iters": 1}
-    config["default_hooks"] = {"samples": {"rivals": {"shipped": DEFAULT}, "cell": 64}}
+    config["default_hooks"] = {"samples": {"rivals": {"shipped": "palette-x4"}, "cell": 64}}
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
     sheet = read_image(next((Path(config["work_dir"]) / "samples").glob("*.png")))
     assert sheet.shape[1] == 5 * (64 + 6) - 6, "input, bicubic, output, rival, reference"
