@@ -123,6 +123,7 @@ def test_the_list_of_models_shows_them_and_their_cards(capsys: pytest.CaptureFix
     assert run("models", ["list", "--long"]) == 0
     said = capsys.readouterr().out
     assert all(name in said for name in shipped_models()) and "Limits" in said
+    assert "infer --style van-gogh, ukiyo-e, impressionism, kandinsky; " in said and "styles.jpg shows them" in said
 
 
 def test_a_sheet_shows_a_rival_beside_the_outputs(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(options: argparse.Namespace) -> int:
     from rich.table import Table
 
+    from toolbox.inference.sizes import described_labels
     from toolbox.io.console import console
     from toolbox.weights.models import state_of
     from toolbox.weights.official_models import MODELS
@@ -46,6 +47,10 @@ def _list(options: argparse.Namespace) -> int:
     for name, file in shipped_models().items():
         card = file.with_name("README.md").read_text(encoding="utf-8").partition("\n\n")
         console.print(f"{name} (comes with the toolbox): {card[0].lstrip('# ')}", soft_wrap=True)
+        if labels := described_labels(Path(name), None, "style"):
+            picture = file.with_name("styles.jpg")
+            shown = f"; {picture} shows them" if picture.is_file() else ""
+            console.print(f"  infer --style {', '.join(labels)}{shown}", soft_wrap=True, markup=False)
         if options.long:
             console.print_lines(card[2])
     if options.long:
