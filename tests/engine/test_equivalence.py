@@ -60,7 +60,8 @@ def model_of(algorithm: str, variant: str) -> Algorithm:
 
 def batch_of(model: Algorithm, step: int) -> dict[str, torch.Tensor]:
     """Four samples in float64, with every input given, so that no degradation draws noise."""
-    batch = {name: value.double() for name, value in batch_for(model, count=4, seed=100 * step).items()}
+    given = batch_for(model, count=4, seed=100 * step)
+    batch = {name: value.double() if value.is_floating_point() else value for name, value in given.items()}
     return batch | {name: torch.nn.functional.avg_pool2d(batch[src], 2) for name, src in model.derived.items()}
 
 

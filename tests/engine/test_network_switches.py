@@ -44,7 +44,8 @@ def trained(
     optimizers = optimizers_for(model, sgd=True, lr=0.05)
     cycle = max(int(v.d_steps) for v in model.variants.values())  # pyright: ignore[reportArgumentType]
     for step in range(2 * cycle):
-        batch = {name: value.double() for name, value in batch_for(model, seed=step).items()}
+        given = batch_for(model, seed=step)
+        batch = {name: value.double() if value.is_floating_point() else value for name, value in given.items()}
         batch |= {name: nn.functional.avg_pool2d(batch[source], 2) for name, source in model.derived.items()}
         model.train_step(batch, optimizers)
     return model

@@ -19,21 +19,30 @@ CODE = 8
 class TinyGenerator(nn.Module):
     """Two convolutions around an enlargement: the smallest network that keeps to the contract of a generator.
 
-    A graded one. Strength does not act linearly, or an output between the ends would equal their mixture exactly.
+    A graded one, of two styles. Strength does not act linearly, or an output between the ends would equal their mixture
+    exactly.
     """
 
     multiple = 1
+    styles = ("first", "second")
 
     def __init__(self, channels: int = 3, scale: int = 1) -> None:
         super().__init__()
         self.scale = scale
         self.first, self.last = nn.Conv2d(channels, 8, 3, padding=1), nn.Conv2d(8, channels, 3, padding=1)
 
-    def forward(self, images: Tensor, strength: Tensor | None = None) -> Tensor:
-        """(B, C, H, W), and strengths (B,), to (B, C, scale*H, scale*W)."""
+    def forward(
+        self, images: Tensor, strength: Tensor | None = None, style: Tensor | None = None, statistics: Any = None
+    ) -> Tensor:
+        """(B, C, H, W), strengths (B,) and shares of the styles (B, 2), to (B, C, scale*H, scale*W)."""
         base = interpolate(images, scale_factor=self.scale) if self.scale > 1 else images
         change = self.last(torch.tanh(self.first(base)))
+        if style is not None:
+            change = change * (1 + style[:, 0, None, None, None])
         return base + (change if strength is None else change * (1 + strength.square()[:, None, None, None]))
+
+    def survey(self, images: Tensor, style: Tensor | None = None) -> None:
+        """Nothing is measured over whole images."""
 
 
 class TinyDiscriminator(nn.Module):
@@ -124,7 +133,7 @@ class TinyFeatures(FeatureNetwork):
 class Distance(nn.Module):
     """The mean absolute difference of two values, or the mean square of one; of lists, summed over their items.
 
-    Of scores (B, n) and labels (B,), which have no difference, the cross-entropy.
+    Of scores (B, n), or images (B, n, ...), and labels (B,), which have no difference, the cross-entropy of the means.
     """
 
     def forward(self, *values: Any) -> Tensor:
@@ -133,5 +142,5 @@ class Distance(nn.Module):
             return torch.stack([self(*items) for items in zip(*values, strict=True)]).sum()
         first, *rest = values
         if rest and rest[0].dtype == torch.int64:
-            return nn.functional.cross_entropy(first, rest[0])
+            return nn.functional.cross_entropy(first.flatten(2).mean(2) if first.dim() > 2 else first, rest[0])
         return (first - rest[0]).abs().mean() if rest else first.square().mean()

@@ -85,13 +85,14 @@ class PaintedSuperResolution(Algorithm):
         if "style_b" not in values:
             drawn: Tensor = self.get_buffer("drawn")
             values["style_b"] = drawn[torch.randint(len(drawn), (len(images),), device=images.device)]
-        shares = nn.functional.one_hot(values["style_b"].long().flatten(), len(self.styles)).to(images)
+        numbers = torch.arange(len(self.styles), device=images.device)
+        shares = (values["style_b"].reshape(-1, 1) == numbers).to(images)  # one_hot would look at the numbers, and wait
         values["fake_b"] = self.generator(images, None, shares)
         self.move(values, "fake_b", "real_a")
-        if self.plays("discriminator"):
-            values["marked_b"], values["marked_fake"] = (marked(values[each], shares) for each in ("real_b", "fake_b"))
-        if self.plays("discriminator_small"):
-            small = (resize_bicubic(values[each], down=self.scale) for each in ("real_b", "fake_b"))
+        if "real_b" in values:
+            real, fake = values["real_b"], values["fake_b"]
+            values["marked_b"], values["marked_fake"] = marked(real, shares), marked(fake, shares)
+            small = (resize_bicubic(each, down=self.scale) for each in (real, fake))
             values["marked_small_b"], values["marked_small_fake"] = (marked(each, shares) for each in small)
 
     def move(self, values: Values, *names: str) -> None:
@@ -101,6 +102,12 @@ class PaintedSuperResolution(Algorithm):
             height, width = (side - self.shift for side in values[names[0]].shape[-2:])
             for name in names:
                 values[name] = values[name][..., top : top + height, left : left + width]
+
+    @classmethod
+    def example_inputs(cls, count: int, size: int) -> dict[str, Tensor]:
+        """Photographs, and paintings with the numbers of their styles."""
+        photographs, paintings = torch.rand(2, count, 3, size, size)
+        return {"real_a": photographs, "real_b": paintings, "style_b": torch.arange(count) % 2}
 
     def condition(self, output: str, chosen: dict[str, Any]) -> dict[str, Any]:
         """Strength and style; at strength 1 the upscaler is not asked, and at 0 the painter is not."""
