@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from math import ceil, isqrt, sqrt
+from math import ceil, isqrt
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,12 @@ from toolbox.inference.passage import Passage
 from toolbox.inference.picture import Picture
 from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
 from toolbox.inference.tiling import halving, is_out_of_memory, tiled
+from toolbox.inference.whole_picture import surveyed, wrapped
 from toolbox.io.errors import UserError
 from toolbox.io.resize import mirrored_to, resize_to
 from toolbox.training.finishing import channels_last
 from toolbox.training.network_call import padded
 from toolbox.training.precision import at_precision, networks_in
-
-_SURVEYED = 512**2
-"""Pixels up to which a picture is looked at as it is, and to which a larger one is shrunk for it."""
 
 
 class Predictor:
@@ -167,23 +165,13 @@ class Predictor:
         done: Callable[[float], None] | None,
     ) -> list[np.ndarray]:
         """The results (H', W', C') of `count` pictures; parts are rounded to their type as they are made."""
-        if not (self._may_tile(images) or self.options.tileable):
-            return self._in_tiles(images, count, gray, dtype, levels, done)
-        with self._surveying(images):
+        cut = self._may_tile(images) or self.options.tileable
+        with self._surveying(images) if cut else nullcontext():
             return self._in_tiles(images, count, gray, dtype, levels, done)
 
     @contextmanager
     def _surveying(self, images: Tensor) -> Iterator[None]:
-        """Have the network look at whole images before their tiles, where it measures anything over a whole image."""
-        if not isinstance(self.network, TrainedOutput):
-            yield
-            return
-        height, width = images.shape[-2:]
-        shrunk = min(1.0, sqrt(_SURVEYED / (height * width)))
-        if shrunk < 1:
-            images = resize_to(images, (max(1, round(height * shrunk)), max(1, round(width * shrunk)))).clamp(0, 1)
-        images = images.to(self.device, memory_format=torch.channels_last)
-        with torch.inference_mode(), self._precision(), self.network.surveying(images):
+        with torch.inference_mode(), self._precision(), surveyed(self.network, images, self.device):
             yield
 
     def _in_tiles(
@@ -199,7 +187,7 @@ class Predictor:
         each = len(images) // count  # 1, or 2 with transparency
         known = self._reach(count) if self._may_tile(images) or self.options.tileable else None
         margin = known.halo if known and self.options.tileable else 0
-        images = padded(_wrapped(images, margin), self.multiple)
+        images = padded(wrapped(images, margin), self.multiple)
         result: list[np.ndarray] = []
 
         def store(y: int, x: int, part: Tensor) -> None:
@@ -310,11 +298,3 @@ class Predictor:
                 "from the whole; --tile 0 computes it whole"
             )
         return halo, not exact
-
-
-def _wrapped(images: Tensor, margin: int) -> Tensor:
-    """Continue images on every side by their opposite side, however small they are."""
-    for dim in (-2, -1) if margin else ():
-        length = images.shape[dim]
-        images = images.index_select(dim, torch.arange(-margin, length + margin) % length)
-    return images
