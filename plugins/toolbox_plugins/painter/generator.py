@@ -85,6 +85,11 @@ class StyleSPAN(GradedGenerator):
                 if isinstance(module, nn.Conv2d):
                     module.requires_grad_(False)
 
+    @classmethod
+    def example_arguments(cls) -> dict[str, Any]:
+        """A small one of two styles."""
+        return {"styles": ["first", "second"], "width": 8, "blocks": 1, "upscaler_width": 8}
+
     def forward(
         self,
         images: Tensor,
