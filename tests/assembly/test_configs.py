@@ -52,6 +52,8 @@ def with_stand_ins(value: Any, vggs: Mapping[str, Path]) -> Any:
     made = {key: with_stand_ins(each, vggs) for key, each in value.items()}
     if made.get("type") in vggs:
         made["weights"] = str(vggs[made["type"]])
+    if made.get("type") == "StyleImagesLoss":
+        made["images"] = {name: file if Path(file).exists() else str(PICTURE) for name, file in made["images"].items()}
     for key in ("image", "style"):
         if isinstance(made.get(key), str) and not Path(made[key]).exists():
             made[key] = str(PICTURE)

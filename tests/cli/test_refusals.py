@@ -178,7 +178,8 @@ def test_a_place_or_device_that_inference_cannot_use_is_refused(
     [
         (["--weights", "nope.pth"], "nope.pth: there is no such weights file"),
         (["--config", "demo/style.yaml", "--checkpoint", "nope.pth"], "nope.pth: there is no such checkpoint"),
-        (["--style", "nope.png"], "nope.png: there is no such picture of a style"),
+        (["--style", "nope.png"], "--style nope.png: the model has van-gogh, ukiyo-e"),
+        (["--style", "nope.png", "--weights", "enlarge-x4"], "nope.png: there is no such picture of a style"),
         (["--strength", "3"], "--strength 3: must be from 0"),
         (["--set", "domain"], "--set domain: write NAME=VALUE"),
         (["--format", "jpg"], "JPEG holds no transparency"),

@@ -10,13 +10,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from runs import pictures
+from runs import command, pictures, write_config
 from toolbox import UserError
 from toolbox.assembly.build import build_algorithm
 from toolbox.assembly.loading import TrainedOutput
 from toolbox.contracts.output import Condition
 from toolbox.inference.options import Options
 from toolbox.inference.predictor import Predictor
+from toolbox.io.images import read_image
+from toolbox_plugins.datasets.styled import StyledFolders
 from toolbox_plugins.painter.generator import StyleSPAN
 from toolbox_plugins.painter.norm import Statistics, StyledNorm
 
@@ -238,3 +240,64 @@ def test_what_is_judged_moves_with_its_photograph() -> None:
         assert values["real_a"].shape[-2:] == (32, 32) and torch.all(values["fake_b"] - values["real_a"] == 0.5)
         places.add(values["real_a"][0, 0, 0, 0].item())
     assert len(places) > 1
+
+
+def test_it_trains_against_discriminators_that_see_the_style_and_is_applied_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, styles = pictures(tmp_path / "photos", 3), {name: str(pictures(tmp_path / name, 2)) for name in STYLES}
+    judge = {"type": "PatchDiscriminator", "in_channels": 5, "width": 8, "layers": 1, "norm": "none"}
+    config = {
+        "model": {
+            **MODEL,
+            "shift": 4,
+            "discriminator": judge,
+            "discriminator_small": judge,
+            "variant": {"type": "RpGAN", "regularizers": [{"type": "R1", "weight": 1.0}]},
+            "losses": {"content": {"type": "L1Loss"}, "smoothness": {"type": "LatticeLoss"}},
+        },
+        "train_dataloader": {
+            "batch_size": 2,
+            "dataset": {
+                "type": "StyledFolders",
+                "root_a": str(photos),
+                "styles": styles,
+                "transforms": [{"type": "RandomCrop", "size": 32}],
+            },
+        },
+        "train_cfg": {"max_iters": 2},
+        "optim_wrapper": {
+            "generator": {"optimizer": {"type": "Adam", "lr": 1e-3}},
+            "discriminator": {"optimizer": {"type": "Adam", "lr": 1e-3}},
+        },
+        "work_dir": str(tmp_path / "run"),
+    }
+    file = write_config(config, tmp_path / "run.yaml")
+    assert command("train", file) == 0
+    assert command("export", file, tmp_path / "run" / "iter_2.pth", "-o", tmp_path / "x.safetensors") == 0
+    out = tmp_path / "out"
+    for style in STYLES:
+        assert (
+            command("infer", photos, "-o", out / style, "--weights", tmp_path / "x.safetensors", "--style", style) == 0
+        )
+    assert command("infer", photos, "-o", out, "--weights", tmp_path / "x.safetensors", "--style", "dali") == 2
+    assert "--style dali: the model has monet, hokusai" in capsys.readouterr().err
+
+
+def test_paintings_come_with_the_number_of_their_style(tmp_path: Path) -> None:
+    photos, styles = pictures(tmp_path / "photos", 3), {name: str(pictures(tmp_path / name, 2)) for name in STYLES}
+    dataset = StyledFolders(root_a=str(photos), styles=styles)
+    rng = np.random.default_rng(0)
+    paintings = {
+        name: [read_image(path).tobytes() for path in sorted(Path(folder).iterdir())] for name, folder in styles.items()
+    }
+    seen = set()
+    for index in [0, 1, 2] * 8:
+        sample = dataset.sample(index, rng)
+        assert sample["real_a"].tobytes() == read_image(sorted(photos.iterdir())[index]).tobytes()
+        place = paintings[STYLES[sample["style_b"]]].index(sample["real_b"].tobytes())
+        seen.add((sample["style_b"], place))
+    assert seen == {(style, place) for style in (0, 1) for place in (0, 1)}
+    assert len(dataset.named_files()) == 7 and dataset.sizes_of(2) == {"real_a": (48, 48), "real_b": (48, 48)}
+    with pytest.raises(UserError, match="styles must name at least one"):
+        StyledFolders(root_a=str(photos), styles={})

@@ -32,10 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = read_config(options) if options.config else None
     chosen = chosen_of(options.style, options.strength, options.seed, options.set)
     how = _how(options)
-    if not options.weights and not config:
+    unnamed = not options.weights and not config
+    if unnamed:
         options.weights = Path(PAINTER if chosen or options.output else ENLARGER)
-        other = "" if chosen else "; --style van-gogh paints, and `models list` shows more"
-        note(f"nobody named a network: this is {options.weights}{other}")
     _files_are_there(options)
     todo = _todo(options)
     if not todo.jobs:
@@ -69,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
     make_folder(options.folder)
+    if unnamed:
+        other = "" if chosen else "; --style van-gogh paints, and `models list` shows more"
+        note(f"nobody named a network: this is {options.weights}{other}")
     with naming_the_file(config) if config else nullcontext():
         predictor = load(
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,

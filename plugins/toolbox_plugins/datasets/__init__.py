@@ -10,9 +10,11 @@ def register_datasets(register: Register) -> None:
     from .every import EveryImage
     from .folders import ImageFolder, PairedFolders, UnpairedFolders
     from .side_by_side import SideBySide
+    from .styled import StyledFolders
 
     register("ImageFolder", ImageFolder)
     register("PairedFolders", PairedFolders)
     register("UnpairedFolders", UnpairedFolders)
     register("EveryImage", EveryImage)
     register("SideBySide", SideBySide)
+    register("StyledFolders", StyledFolders)

@@ -19,9 +19,9 @@ class PaintedSuperResolution(Algorithm):
     pictures of its style (`StyleImagesLoss`), `content` and `luminance` with the *large* photograph, `smoothness` is
     for total variation and the like.
 
-    A dataset that gives paintings `real_b` with the number of their style, `style_b` (B,), has each photograph painted
-    in that style; then `example` compares it with that very painting, and discriminators judge it: `discriminator` at
-    full size, `discriminator_small` shrunk. Both see the style, as one more plane for each.
+    A dataset that gives paintings `real_b` with the number of their style, `style_b` (B,), as `StyledFolders` does, has
+    each photograph painted in that style; then `example` compares it with that very painting, and discriminators judge
+    it: `discriminator` at full size, `discriminator_small` shrunk. Both see the style, as one more plane for each.
 
     Args:
         shift: pixels by which what is judged is moved at random, cut off at the borders: feature networks go over an
@@ -90,6 +90,7 @@ class PaintedSuperResolution(Algorithm):
         values["fake_b"] = self.generator(images, None, shares)
         self.move(values, "fake_b", "real_a")
         if "real_b" in values:
+            self.move(values, "real_b")  # of the fakes' size
             real, fake = values["real_b"], values["fake_b"]
             values["marked_b"], values["marked_fake"] = marked(real, shares), marked(fake, shares)
             small = (resize_bicubic(each, down=self.scale) for each in (real, fake))
