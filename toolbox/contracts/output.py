@@ -110,7 +110,7 @@ class Condition:
         if not str(label).isdigit() or int(label) >= len(names):
             known = f"0 to {len(names) - 1}" if isinstance(self.labels, int) else ", ".join(names)
             hint = "" if isinstance(self.labels, int) else did_you_mean(str(label), names)
-            raise UserError(f"{self.name} has no label {str(label)!r}{hint or f'; known: {known}'}")
+            raise UserError(f"{self.name} has no label {label!r}{hint or f'; known: {known}'}")
         return int(label)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 
@@ -138,7 +138,7 @@ def _alone(part: Path) -> Iterator[None]:
     while True:
         with open(place, "w") as file:
             held = lock(file, wait=True)
-            if held and (not place.exists() or place.stat().st_ino != os.fstat(file.fileno()).st_ino):
+            if held and not _is_at(place, file):
                 continue  # the process that was waited for has removed this one
             try:
                 yield
@@ -146,6 +146,14 @@ def _alone(part: Path) -> Iterator[None]:
                 with suppress(OSError):  # Windows removes nothing that is open
                     place.unlink()
             return
+
+
+def _is_at(place: Path, file: TextIO) -> bool:
+    """Whether an open file is the one that lies at a place, which another process may clear at any moment."""
+    try:
+        return place.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def compare(path: Path, sha256: str | None, way_out: str, *, name: str | None = None) -> None:
