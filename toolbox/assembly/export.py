@@ -181,6 +181,8 @@ def _check_networks(config: Config) -> None:
     """Check a description's networks as a config's are, before anything is built."""
     check_structure(config)
     check, model = Check(config), config.data["model"]
+    if "parts" in model:  # what the toolbox itself hands over
+        raise check.error(f"{model['type']} has no such argument", "model.parts")
     algorithm = check.find("algorithms", model["type"], "model.type")
     for slot in algorithm.generators:
         if slot not in model:

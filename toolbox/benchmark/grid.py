@@ -97,6 +97,8 @@ class Grid:
 
     def base_file(self, written: str, key: str) -> Path:
         """The config that `base` names: a shipped one, or a file relative to the grid, inside its folder of configs."""
+        if not isinstance(written, str):
+            raise self.error(f"wants a config's file or name, got {written!r}"[:200], key)
         if written in shipped_configs() and not (self.file.parent / written).is_file():
             return shipped_configs()[written]
         return base_of(written, self.file, root_of(self.file), key)

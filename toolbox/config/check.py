@@ -92,6 +92,8 @@ class Check:
                 raise self.error(str(wrong), f"model.{name}{wrong.path}")
         slots = algorithm.slots()
         own = {name: value for name, value in model.items() if name not in (*MODEL_KEYS, *slots)}
+        if "parts" in own:  # what the toolbox itself hands over
+            raise self.error(f"{algorithm.__name__} has no such argument", "model.parts")
         try:
             check_arguments(algorithm, own, "model", self.config.blamed, skip=("parts",))
         except ConfigError as error:

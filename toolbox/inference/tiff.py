@@ -89,7 +89,13 @@ def open_tiff(path: Path) -> Iterator[Any]:
 
 def pages_of(file: Any) -> list[Any]:
     """The pages of equal standing: smaller copies and masks left out."""
-    whole = [page for page in file.pages if not int(page.subfiletype or 0) & 5]
+    whole, seen = [], set()
+    for page in file.pages:
+        if page.offset in seen:  # tifffile follows a page without tags that names itself for ever
+            raise ValueError("its pages lead in a circle")
+        seen.add(page.offset)
+        if not int(page.subfiletype or 0) & 5:
+            whole.append(page)
     return whole or [file.pages[0]]
 
 
