@@ -1,7 +1,7 @@
 """A night's assault: damaged inputs of every kind, tried in processes under a watchdog, counted in a table.
 
     python tests/assault.py --cases 100000 --seed 0            # the night
-    python tests/assault.py --minutes 1                        # what CI does
+    python tests/assault.py --cases 4000                       # what CI does
     python tests/assault.py --kinds images --case 123 --seed 0 # one case again, in this process
 
 Every case comes from (kind, seed, number) alone. A traceback, a second line, ten seconds, two gigabytes, a dead process
