@@ -32,14 +32,16 @@ class TinyGenerator(nn.Module):
         self.first, self.last = nn.Conv2d(channels, 8, 3, padding=1), nn.Conv2d(8, channels, 3, padding=1)
 
     def forward(
-        self, images: Tensor, strength: Tensor | None = None, style: Tensor | None = None, statistics: Any = None
+        self, images: Tensor, strength: Any = None, style: Tensor | None = None, statistics: Any = None
     ) -> Tensor:
-        """(B, C, H, W), strengths (B,) and shares of the styles (B, 2), to (B, C, scale*H, scale*W)."""
+        """(B, C, H, W), strengths (B,) or one of all, and shares of the styles (B, 2), to (B, C, scale*H, scale*W)."""
         base = interpolate(images, scale_factor=self.scale) if self.scale > 1 else images
         change = self.last(torch.tanh(self.first(base)))
         if style is not None:
             change = change * (1 + style[:, 0, None, None, None])
-        return base + (change if strength is None else change * (1 + strength.square()[:, None, None, None]))
+        if strength is not None:
+            change = change * (1 + torch.as_tensor(strength).to(images).square().reshape(-1, 1, 1, 1))
+        return base + change
 
     def survey(self, images: Tensor, style: Tensor | None = None) -> None:
         """Nothing is measured over whole images."""

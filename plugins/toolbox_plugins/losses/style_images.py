@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from toolbox import FeatureNetwork, Loss, UserError, resize_to
 
 from .perceptual import check_layers, in_precision
 from .statistics import STATISTICS
-from .style_files import style_images
+from .style_files import mean_statistics
 
 
 class StyleImagesLoss(Loss):
@@ -67,24 +68,23 @@ class StyleImagesLoss(Loss):
         self.register_buffer("drawn", torch.tensor([self.styles.index(name) for name in images]), persistent=False)
         places = [list(images).index(name) if name in images else 0 for name in self.styles]
         self.register_buffer("places", torch.tensor(places), persistent=False)
-        targets = [self.measured(images[name], factors.get(name, 1.0)) for name in images]
+        targets = [
+            mean_statistics(file, None, partial(self.measured, factor=factors.get(name, 1.0)))
+            for name, file in images.items()
+        ]
         for number, each in enumerate(zip(*targets, strict=True)):
             self.register_buffer(f"target_{number}", torch.cat(each), persistent=False)  # (styles, ...)
             size = torch.stack([_square(style) for style in each]).flatten().clamp(min=1e-12)
             self.register_buffer(f"norm_{number}", size, persistent=False)
 
-    @torch.no_grad()
-    def measured(self, image: str, factor: float) -> list[Tensor]:
-        """The statistics (1, ...) of a style, size by size and layer by layer; means over a folder's images."""
-        sums: list[Tensor] = []
-        count = 0
-        for picture in style_images(image, None):
-            height, width = (max(max(self.sizes), round(side * factor)) for side in picture.shape[-2:])
-            resized = resize_to(picture, (height, width)).clamp(0, 1)
-            found = [each for size in self.sizes for each in self.describe(shrunk(resized, size))]
-            sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
-            count += 1
-        return [each / count for each in sums]
+    def measured(self, picture: Tensor, factor: float) -> list[Tensor]:
+        """The statistics (1, ...) of a style's picture, size by size and layer by layer."""
+        height, width = (max(*self.sizes, round(side * factor)) for side in picture.shape[-2:])
+        return self.at_sizes(resize_to(picture, (height, width)).clamp(0, 1))
+
+    def at_sizes(self, images: Tensor) -> list[Tensor]:
+        """The statistics of images (B, 3, H, W) in [0, 1], size by size and layer by layer."""
+        return [each for size in self.sizes for each in self.describe(shrunk(images, size))]
 
     def describe(self, images: Tensor) -> list[Tensor]:
         """The statistics of images (B, 3, H, W) in [0, 1], one tensor (B, ...) for each layer."""
@@ -101,7 +101,7 @@ class StyleImagesLoss(Loss):
         if style is None:
             style = self.get_buffer("drawn")[:1].expand(len(prediction))
         place = self.get_buffer("places").index_select(0, style.long().flatten())
-        found = [each for size in self.sizes for each in self.describe(shrunk(prediction, size))]
+        found = self.at_sizes(prediction)
         weights = [*self.layers.values()] * len(self.sizes)
         terms = []
         for number, (each, weight) in enumerate(zip(found, weights, strict=True)):

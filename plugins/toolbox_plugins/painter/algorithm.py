@@ -130,7 +130,7 @@ class PaintedSuperResolution(Algorithm):
         network: Any = self.averaged_network("generator")
         images = values["lr_a"]
         if state["way"] == "enlarge":
-            return network(images, images.new_zeros(len(images)))
+            return network(images, 0.0)
         strength = None if state["way"] == "paint" else state["strength"].expand(len(images))
         return network(images, strength, state["style"], state["statistics"])
 

@@ -93,17 +93,22 @@ class StyleSPAN(GradedGenerator):
     def forward(
         self,
         images: Tensor,
-        strength: Tensor | None = None,
+        strength: Tensor | float | None = None,
         style: Tensor | None = None,
         statistics: Sequence[Moments] | None = None,
     ) -> Tensor:
         """Images (B, 3, H, W) in [0, 1] to (B, 3, scale*H, scale*W), nominally in [0, 1].
 
         Args:
-            strength: (B,) in [0, 1]; without it images are painted, and the upscaler ends at its tap.
+            strength: (B,) in [0, 1]; without it images are painted, and the upscaler ends at its tap. The number 0 is
+                that of all, and the painter is not asked.
             style: (B, styles), shares that add up to 1; without it the first style.
             statistics: what `survey` gave for the whole picture.
         """
+        if isinstance(strength, (int, float)):
+            if strength == 0:
+                return self.enlarge(images)
+            strength = images.new_full((len(images),), strength)
         painted = self.paint(images, self.shares(images, style), Statistics(statistics))
         if strength is None:
             return painted
