@@ -29,6 +29,10 @@ _HOME = {
     "GradedGenerator": "toolbox.contracts.network",
     "StyleEncoder": "toolbox.contracts.network",
     "unwrapped": "toolbox.contracts.network",
+    "Backend": "toolbox.contracts.backend",
+    "Exporter": "toolbox.contracts.exporter",
+    "Graph": "toolbox.contracts.graph",
+    "Session": "toolbox.contracts.graph",
     "GanVariant": "toolbox.contracts.gan_variant",
     "Logits": "toolbox.contracts.gan_variant",
     "VariantError": "toolbox.contracts.gan_variant",
@@ -58,6 +62,7 @@ _HOME = {
     "RunFailed": "toolbox.io.errors",
     "UserError": "toolbox.io.errors",
     "did_you_mean": "toolbox.io.errors",
+    "enlarge_bicubic": "toolbox.io.resize",
     "resize_bicubic": "toolbox.io.resize",
     "resize_to": "toolbox.io.resize",
     "image_size": "toolbox.io.images",
@@ -66,17 +71,19 @@ _HOME = {
     "read_image": "toolbox.io.images",
 }
 __all__ = [
-    "__version__", "activations", "Algorithm", "Augmentation", "CheckpointFormat", "Condition", "ConfigError",
-    "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder", "FeatureNetwork",
-    "frozen", "GanVariant", "Generator", "GradedGenerator", "hookimpl", "image_size", "ImageDataset", "Images",
-    "images_at", "images_to_float", "Judge", "Logits", "Loss", "MissingWeights", "Output", "PairedMetric", "Parts",
-    "read_image", "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED",
-    "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped",
-    "UserError", "Values", "VariantError", "VariantWrapper",
+    "__version__", "activations", "Algorithm", "Augmentation", "Backend", "CheckpointFormat", "Condition",
+    "ConfigError", "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder",
+    "enlarge_bicubic", "Exporter", "FeatureNetwork", "frozen", "GanVariant", "Generator", "GradedGenerator", "Graph",
+    "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float", "Judge", "Logits", "Loss",
+    "MissingWeights", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register", "Regularizer",
+    "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session", "SetMetric", "SingleMetric", "Sizes", "State",
+    "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
+    "VariantWrapper",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from toolbox.contracts.augmentation import Augmentation as Augmentation
+    from toolbox.contracts.backend import Backend as Backend
     from toolbox.contracts.checkpoint_format import CheckpointFormat as CheckpointFormat
     from toolbox.contracts.checkpoint_format import State as State
     from toolbox.contracts.constant import constant as constant
@@ -85,12 +92,15 @@ if TYPE_CHECKING:
     from toolbox.contracts.dataset import Sizes as Sizes
     from toolbox.contracts.dataset import Transform as Transform
     from toolbox.contracts.degradation import Degradation as Degradation
+    from toolbox.contracts.exporter import Exporter as Exporter
     from toolbox.contracts.gan_variant import GanVariant as GanVariant
     from toolbox.contracts.gan_variant import Logits as Logits
     from toolbox.contracts.gan_variant import VariantError as VariantError
     from toolbox.contracts.gan_variant import critic as critic
     from toolbox.contracts.gan_variant import refuse_batch_norm as refuse_batch_norm
     from toolbox.contracts.gan_variant import sum_terms as sum_terms
+    from toolbox.contracts.graph import Graph as Graph
+    from toolbox.contracts.graph import Session as Session
     from toolbox.contracts.loss import Loss as Loss
     from toolbox.contracts.metric import PairedMetric as PairedMetric
     from toolbox.contracts.metric import SetMetric as SetMetric
@@ -119,6 +129,7 @@ if TYPE_CHECKING:
     from toolbox.io.images import images_at as images_at
     from toolbox.io.images import images_to_float as images_to_float
     from toolbox.io.images import read_image as read_image
+    from toolbox.io.resize import enlarge_bicubic as enlarge_bicubic
     from toolbox.io.resize import resize_bicubic as resize_bicubic
     from toolbox.io.resize import resize_to as resize_to
     from toolbox.plugins.hookspecs import Register as Register

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runs import command, pictures, refused, sr_config, write_config
-from toolbox.inference.reach import addresses_left
+from toolbox.inference.memory import addresses_left
 
 
 def limited(limit: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from toolbox import Output
+from toolbox.assembly.reach import reach
 from toolbox.inference.options import Options
 from toolbox.inference.picture import Picture
 from toolbox.inference.predictor import Predictor
-from toolbox.inference.reach import reach
 
 
 class Remembers(nn.Module):

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolbox.inference import reach as reach_module
-from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
+from toolbox.assembly import reach as reach_module
+from toolbox.assembly.reach import Reach, memory_per_pixel, reach
+from toolbox.inference.memory import free_memory
 from toolbox.inference.tiling import halving, is_out_of_memory, ramp, spans, tiled
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from toolbox_plugins.srgan.srresnet import SRResNet

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from toolbox.assembly.loading import TrainedOutput
+from toolbox.assembly.reach import reach
 from toolbox.contracts.network import Decoder
-from toolbox.inference.reach import reach
 from toolbox.io.errors import UserError
 from toolbox.testing import assemble, batch_for, optimizers_for
 from toolbox.testing.networks import TinyFeatures

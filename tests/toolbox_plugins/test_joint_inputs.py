@@ -13,12 +13,12 @@ from torch import nn
 
 from runs import command, style_config, write_config
 from toolbox.assembly.loading import TrainedOutput
+from toolbox.assembly.reach import reach
 from toolbox.contracts.network import GradedGenerator
 from toolbox.inference import Options
 from toolbox.inference.picture import Picture, read_picture
 from toolbox.inference.picture_write import write_picture
 from toolbox.inference.predictor import Predictor
-from toolbox.inference.reach import reach
 from toolbox.io.errors import UserError
 from toolbox.io.images import read_image, write_image
 from toolbox.testing.objective import LeastSquares

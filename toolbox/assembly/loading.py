@@ -53,7 +53,14 @@ class TrainedOutput(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W) in [0, 1]."""
-        made = self.algorithm.predict_in(self._state(images), self._named(images), self.output)
+        made = self.algorithm.predict_in(self.state(images), self._named(images), self.output)
+        return made[0] if self.clip else made
+
+    def generated(self, images: Tensor, state: Any) -> Tensor:
+        """As `forward`, of images of sizes that the networks take, with a state of the algorithm's `condition`."""
+        values = self._named(images)
+        self.algorithm.prepare(values)
+        made = self.algorithm.generate(self.output, values, state)
         return made[0] if self.clip else made
 
     @contextmanager
@@ -62,14 +69,15 @@ class TrainedOutput(nn.Module):
         if not self.algorithm.surveys():
             yield
             return
-        state = self._state(images)
+        state = self.state(images)
         self._prepared = images.device, self.algorithm.surveyed(state, self._named(images), self.output)
         try:
             yield
         finally:
             self._prepared = images.device, state
 
-    def _state(self, images: Tensor) -> Any:
+    def state(self, images: Tensor) -> Any:
+        """What was chosen, prepared on the device of images, with what was surveyed."""
         if self._prepared is None or self._prepared[0] != images.device:
             self._prepared = images.device, self.algorithm.conditioned(self.output, self.chosen)
         return self._prepared[1]

@@ -30,6 +30,22 @@ def add_config_options(made: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_choice(made: argparse._ArgumentGroup, more: str = "") -> None:
+    """Add the options that choose a style, its strength, and whatever else an output lets choose."""
+    add = made.add_argument
+    add(
+        "--style", metavar="NAME|FILE",
+        help="one that the model has learned, or several with their shares: van-gogh:0.7,ukiyo-e:0.3; of a model that "
+        f"takes any style, a picture of it{more and '; ' + more}",
+    )  # fmt: skip
+    add("--strength", type=float, metavar="X", help="from 0, the input's own style, to 1 (1)")
+    add("--seed", type=int, metavar="N", help="of a random style, without --style (0)")
+    add(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="a condition by its name: domain=2; of a model that takes a mask, mask=FILE or a folder with as many",
+    )  # fmt: skip
+
+
 def add_run_options(made: argparse.ArgumentParser) -> None:
     """Add the options of commands that run on a data set: where they write, and on how many processes."""
     made.add_argument("--work-dir", metavar="DIR", help="where checkpoints, logs and samples go")

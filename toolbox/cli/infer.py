@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGINT
 
-from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
+from toolbox.cli.arguments import add_choice, add_config_options, parser, read_config, use_plugins
 from toolbox.config import naming_the_file
 from toolbox.inference.chosen import chosen_of, refuse_unknown_style
 from toolbox.inference.formats import NAMES
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from toolbox.engine.memory import APPLYING, bound_kernels, keep_freed_memory
     from toolbox.inference import blend_of, load, translate, usable_device
-    from toolbox.inference.reach import addresses_left, free_memory
+    from toolbox.inference.memory import addresses_left, free_memory
     from toolbox.inference.sizes import note_of_disk
 
     keep_freed_memory()
@@ -170,19 +170,7 @@ def _parser() -> argparse.ArgumentParser:
         help="blend in another network of the same shape: FILE=0.3 is three parts of ten of that file's",
     )
     add_config_options(made)
-    chosen = made.add_argument_group("the style, or whatever else a model lets you choose")
-    add = chosen.add_argument
-    add(
-        "--style", metavar="NAME|FILE",
-        help="one that the model has learned, or several with their shares: van-gogh:0.7,ukiyo-e:0.3; of a model that "
-        "takes any style, a picture of it",
-    )  # fmt: skip
-    add("--strength", type=float, metavar="X", help="from 0, the input's own style, to 1 (1)")
-    add("--seed", type=int, metavar="N", help="of a random style, without --style (0)")
-    add(
-        "--set", action="append", default=[], metavar="NAME=VALUE",
-        help="a condition by its name: domain=2; of a model that takes a mask, mask=FILE or a folder with as many",
-    )  # fmt: skip
+    add_choice(made.add_argument_group("the style, or whatever else a model lets you choose"))
     files = made.add_argument_group("files")
     add = files.add_argument
     known = ", ".join(NAMES)

@@ -14,6 +14,8 @@ def constant(values: Any, like: Tensor) -> Tensor:
 
     The first call for a device and type makes the tensor, and every later one gives the same tensor again.
     """
+    if torch.compiler.is_exporting():  # what is made while tracing is no tensor for later
+        return torch.tensor(values, dtype=like.dtype, device=like.device)
     return _made(values, like.dtype, like.device)
 
 

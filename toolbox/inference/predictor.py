@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from toolbox.assembly.loading import TrainedOutput
+from toolbox.assembly.reach import Reach, memory_per_pixel, reach
 from toolbox.inference.channels import as_gray, channels_of, safe_side
 from toolbox.inference.levels import LEVELS, outscaled, typed
+from toolbox.inference.memory import free_memory
 from toolbox.inference.options import PRECISIONS, SMALLEST, Options
 from toolbox.inference.passage import Passage
 from toolbox.inference.picture import Picture
-from toolbox.inference.reach import Reach, free_memory, memory_per_pixel, reach
 from toolbox.inference.tiling import halving, is_out_of_memory, tiled
 from toolbox.inference.whole_picture import surveyed, wrapped
 from toolbox.io.errors import UserError

@@ -108,6 +108,16 @@ def register_formats(register: Register) -> None:
 
 
 @hookspec
+def register_exporters(register: Register) -> None:
+    """Formats that networks are exported in, by the names of `export --format`. Contract: `toolbox.Exporter`."""
+
+
+@hookspec
+def register_backends(register: Register) -> None:
+    """Runtimes that compute networks, by the names of `infer --backend`. Contract: `toolbox.Backend`."""
+
+
+@hookspec
 def config_loaded(config: dict[str, Any]) -> None:
     """See, check or change the merged config before anything is built. Raise `toolbox.ConfigError` to refuse."""
 

@@ -127,6 +127,8 @@ KINDS: dict[str, Registry] = {
         "metrics": "toolbox.PairedMetric, SingleMetric or mmengine's BaseMetric: quality of outputs",
         "hooks": "mmengine's Hook: called during training",
         "formats": "toolbox.CheckpointFormat: one published layout of a generator's weight files",
+        "exporters": "toolbox.Exporter: a trained network as a file of another runtime",
+        "backends": "toolbox.Backend: a runtime that computes trained networks",
     }.items()
 }
 

@@ -145,9 +145,9 @@ class StyleSuperResolution(Algorithm):
         if output == "fake_a":
             return super().generate(output, values, state)
         images = values[self.outputs[output].source]
-        strength = images.new_full((len(images),), self.fixed.get(output, 1.0))
+        strength = images.new_full((images.shape[0],), self.fixed.get(output, 1.0))
         if output not in self.fixed:
-            strength = state["strength"].expand(len(images))
+            strength = state["strength"].expand(images.shape[0])
         return self.averaged_network("generator_ab")(images, strength)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, relu
+from torch.nn.functional import leaky_relu, pixel_shuffle, relu
 
-from toolbox import GradedGenerator, UserError
+from toolbox import GradedGenerator, UserError, enlarge_bicubic
 
 from .flatten import flatten
 
@@ -57,14 +57,14 @@ class StyleSRNet(GradedGenerator):
     def forward(self, images: Tensor, strength: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) in [0, 1] and strengths (B,) in [0, 1], 1 by default, to (B, C, scale*H, scale*W)."""
         if strength is None:
-            strength = images.new_ones(len(images))
+            strength = images.new_ones(images.shape[0])
         share = strength.to(images)[:, None, None, None]  # (B, 1, 1, 1)
         features = relu(self.first(torch.cat([images * 2 - 1, share.expand(-1, 1, *images.shape[-2:])], 1)))
         for block in self.blocks:
             features = block(features, share)
         change = self.last(leaky_relu(pixel_shuffle(self.enlarge(features), self.scale), 0.2))
         if self.scale > 1:
-            images = interpolate(images, scale_factor=self.scale, mode="bicubic", align_corners=False)
+            images = enlarge_bicubic(images, self.scale)
         images = images + change
         if self.training or not self.flatten:
             return images

@@ -73,7 +73,7 @@ class StyleRRDBNet(GradedGenerator):
     def forward(self, images: Tensor, strength: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) in [0, 1] and strengths (B,) in [0, 1], 1 by default, to (B, C, scale*H, scale*W)."""
         if strength is None:
-            strength = images.new_ones(len(images))
+            strength = images.new_ones(images.shape[0])
         share = strength.to(images)[:, None, None, None]  # (B, 1, 1, 1)
         return self.enlarge(torch.lerp(images, self.stylise(images), share), share)
 

@@ -97,11 +97,11 @@ class MUNIT(Algorithm):
         """The style (1 or B, style_channels) of a picture, of one each, or drawn by a seed; how much, if not all."""
         if chosen["style"] is None:
             device = chosen["strength"]
-            wanted = drawn_style(chosen["seed"], self.style_channels[output[-1]], device)
+            wanted = drawn_style(chosen["seed"], self.style_channels[output[-1]]).to(device)
         else:
             wanted = self.averaged_network(f"style_encoder_{output[-1]}")(chosen["style"])
-        strength = chosen["strength"][:, None] if bool((chosen["strength"] < 1).any()) else None
-        return wanted, strength
+        asked = torch.compiler.is_exporting() or bool((chosen["strength"] < 1).any())
+        return wanted, chosen["strength"][:, None] if asked else None
 
     def generate(self, output: str, values: Values, state: tuple[Tensor, Tensor | None]) -> Tensor:
         """The output of images (B, C, H, W) in a style that `condition` gave."""
@@ -109,4 +109,4 @@ class MUNIT(Algorithm):
         images, (wanted, strength) = values[self.outputs[output].source], state
         if strength is not None:
             wanted = torch.lerp(style_encoder(images), wanted, strength)
-        return decoder(content_encoder(images), wanted.expand(len(images), -1))
+        return decoder(content_encoder(images), wanted.expand(images.shape[0], -1))

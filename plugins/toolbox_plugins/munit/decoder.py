@@ -40,7 +40,7 @@ class MUNITDecoder(Decoder):
 
     def forward(self, code: Tensor, style: Tensor) -> Tensor:
         """Decode (B, channels, h, w) with styles (B, style_channels) to images (B, C, 4h, 4w) in [0, 1]."""
-        statistics = self.mlp(style).view(len(style), self.blocks, 2, 2, self.channels, 1, 1)
+        statistics = self.mlp(style).view(style.shape[0], self.blocks, 2, 2, self.channels, 1, 1)
         blocks, *painting = self.model
         images = blocks(code, statistics)
         for layer in painting:

@@ -44,13 +44,14 @@ class MUNITGenerator(Generator):
             style_width=style_width,
         )
         self.multiple, self.seed = self.enc_content.multiple, seed
+        self.register_buffer("style", drawn_style(seed, style_channels), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Translate images (B, C, H, W) in [0, 1] to (B, C', H, W) in [0, 1]."""
-        return self.dec(self.enc_content(images), drawn_style(self.seed, self.dec.style_channels, images))
+        style: Tensor = self.get_buffer("style")
+        return self.dec(self.enc_content(images), style.to(images).expand(images.shape[0], -1))
 
 
-def drawn_style(seed: int, channels: int, images: Tensor) -> Tensor:
-    """One style from N(0, 1), for every image (B, C, H, W) of a batch: (B, channels), the same on every device."""
-    style = torch.randn(1, channels, generator=torch.Generator().manual_seed(seed))
-    return style.to(images).expand(len(images), -1)
+def drawn_style(seed: int, channels: int) -> Tensor:
+    """One style from N(0, 1), (1, channels), on the CPU, so that it is the same for every device."""
+    return torch.randn(1, channels, generator=torch.Generator().manual_seed(seed), device="cpu")

@@ -113,6 +113,8 @@ class PaintedSuperResolution(Algorithm):
     def condition(self, output: str, chosen: dict[str, Any]) -> dict[str, Any]:
         """Strength and style; at strength 1 the upscaler is not asked, and at 0 the painter is not."""
         strength = chosen.get("strength")
+        if torch.compiler.is_exporting() and strength is not None:  # it is anything from 0 to 1 there
+            return {"way": "mix", "strength": strength, "style": chosen.get("style"), "statistics": None}
         ends = {0.0: "enlarge", 1.0: "paint"}
         every = set(strength.flatten().tolist()) if strength is not None else {0.0}
         way = ends.get(every.pop(), "mix") if len(every) == 1 else "mix"
@@ -131,7 +133,7 @@ class PaintedSuperResolution(Algorithm):
         images = values["lr_a"]
         if state["way"] == "enlarge":
             return network(images, 0.0)
-        strength = None if state["way"] == "paint" else state["strength"].expand(len(images))
+        strength = None if state["way"] == "paint" else state["strength"].expand(images.shape[0])
         return network(images, strength, state["style"], state["statistics"])
 
 

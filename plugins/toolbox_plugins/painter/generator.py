@@ -108,7 +108,7 @@ class StyleSPAN(GradedGenerator):
         if isinstance(strength, (int, float)):
             if strength == 0:
                 return self.enlarge(images)
-            strength = images.new_full((len(images),), strength)
+            strength = images.new_full((images.shape[0],), strength)
         painted = self.paint(images, self.shares(images, style), Statistics(statistics))
         if strength is None:
             return painted
@@ -139,7 +139,7 @@ class StyleSPAN(GradedGenerator):
         """The shares of the styles (B, styles), float32, by default all of the first."""
         if style is None:
             style = torch.eye(1, len(self.styles), device=images.device)
-        return style.float().expand(len(images), -1)
+        return style.float().expand(images.shape[0], -1)
 
     def paint(self, images: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
         """Strength 1."""

@@ -61,7 +61,7 @@ class StarGAN(Algorithm):
     def generate(self, output: str, values: Values, state: Tensor) -> Tensor:
         """The picture in the domain that was chosen."""
         picture = values["picture"]
-        return self.averaged_network("generator")(picture, self.planes(state.expand(len(picture)), picture))
+        return self.averaged_network("generator")(picture, self.planes(state.expand(picture.shape[0]), picture))
 
     def planes(self, label: Tensor, images: Tensor) -> Tensor:
         """Labels (B,) as planes (B, domains, H, W) of the images' size, 1 in the label's own and 0 elsewhere."""

@@ -116,42 +116,6 @@ def memory_per_pixel(network: Callable[[Tensor], Tensor], parts: nn.Module, imag
     return 4 * max(largest, images.numel() * images.element_size()) / (images.shape[-2] * images.shape[-1])
 
 
-def free_memory(device: torch.device) -> int:
-    """Bytes that can be had now: of the GPU, or of the machine and the control group that this process is in.
-
-    On a GPU that is what no process has, and what this one's allocator holds and does not use: without it, a picture
-    would be whole at first and cut into tiles when its like comes again.
-    """
-    if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + kept
-    free: list[int] = []
-    try:
-        with open("/proc/meminfo") as file:
-            free += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable")]
-        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
-            free.append(int(limit.read()) - int(used.read()))
-    except (OSError, ValueError):  # another system, no control group, or one without a limit
-        pass
-    return min(free, default=4 << 30)
-
-
-def addresses_left() -> list[int]:
-    """Bytes that `ulimit -v` leaves this process; nothing where there is no such limit.
-
-    What was freed and is kept for the next picture is not counted: tiles go by what can be had, and are halved.
-    """
-    try:
-        import resource
-
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        with open("/proc/self/statm") as file:
-            taken = int(file.read().split()[0]) * resource.getpagesize()
-    except (ImportError, OSError, ValueError):  # another system
-        return []
-    return [] if limit == resource.RLIM_INFINITY else [max(0, limit - taken)]
-
-
 def _aligned(length: int, multiple: int) -> int:
     return ceil(length / multiple) * multiple
 

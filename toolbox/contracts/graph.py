@@ -1,0 +1,180 @@
+"""A trained network as one function of tensors: what is exported, and what other runtimes compute."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from toolbox.io.errors import UserError
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """One input of a graph.
+
+    Args:
+        name: what runtimes call it: that of a source or a condition.
+        example: a tensor of its type and number of dimensions.
+        free: dimensions that may have any length; the first is the batch's, the same for all inputs.
+        kind: `image`, or as of `Condition`: `number`, `label`, `mixture`, `picture`; `state` is anything else.
+        low, high: the range of a number; labels are below `high`.
+    """
+
+    name: str
+    example: Tensor
+    free: tuple[int, ...]
+    kind: str
+    low: float = 0.0
+    high: float = 1.0
+
+    def drawn(self, batch: int, size: tuple[int, int], rng: torch.Generator) -> Tensor:
+        """Another tensor of this kind, at random; `size` is of images."""
+        shape = list(self.example.shape)
+        if self.free:
+            shape[0] = batch
+        if self.kind in ("image", "picture"):
+            axes = [axis for axis in self.free if axis]
+            for axis, side in zip(axes, size, strict=True):
+                shape[axis] = side
+        if self.kind in ("image", "picture"):
+            made = smooth(shape, rng, channels_last=self.example.dtype == torch.uint8)
+            return (made * 255).round().to(torch.uint8) if self.example.dtype == torch.uint8 else made
+        if self.kind == "label":
+            return torch.randint(max(1, int(self.high)), shape, generator=rng)
+        values = torch.rand(shape, generator=rng)
+        if self.kind == "mixture":
+            return values / values.sum(1, keepdim=True)
+        return self.low + (self.high - self.low) * values if self.kind != "state" else self.example
+
+
+def smooth(shape: Sequence[int], rng: torch.Generator, *, channels_last: bool = False) -> Tensor:
+    """Images in [0, 1] with soft areas, edges and a little noise, as photographs have.
+
+    Of white noise, which no network has seen, the rounding of float32 alone makes one percent in some.
+    """
+    batch, channels, height, width = (shape[0], shape[3], shape[1], shape[2]) if channels_last else shape
+    coarse = torch.rand(batch, channels, max(2, height // 8), max(2, width // 8), generator=rng)
+    soft = interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+    edges = (soft.mean(1, keepdim=True) > 0.5) * 0.2
+    made = (0.7 * soft + edges + 0.02 * torch.randn(soft.shape, generator=rng)).clamp(0, 1)
+    return made.permute(0, 2, 3, 1).contiguous() if channels_last else made
+
+
+class Graph(nn.Module):
+    """A function of tensors without branches on their values: `forward(*inputs) -> images`.
+
+    Images are (B, C, H, W) in [0, 1] of any size; those that come out are clamped to it. With the layout `nhwc_uint8`
+    both are bytes (B, H, W, C).
+    """
+
+    inputs: Sequence[GraphInput]
+    output: str
+    """The name of what comes out."""
+    metadata: Mapping[str, str]
+    """What a file says of itself."""
+
+    @property
+    def examples(self) -> tuple[Tensor, ...]:
+        """A tensor for each input."""
+        return tuple(each.example for each in self.inputs)
+
+    def program(self, *, fixed: bool = False) -> ExportedProgram:
+        """The graph as torch.export sees it, with the free dimensions of its inputs free, or with all `fixed`.
+
+        Where a network counts its batch (`len(images)`), the batch is fixed at one, and `inputs` say so from then on.
+
+        Raises:
+            UserError: the network cannot be told in a graph; the message says where.
+        """
+        try:
+            return self._traced(fixed)
+        except Exception as first:  # torch.export raises nearly anything
+            if fixed or not any(0 in each.free for each in self.inputs):
+                raise UserError(_one_line(first)) from first
+            before = self.inputs
+            self.inputs = [
+                replace(each, example=each.example[:1], free=tuple(axis for axis in each.free if axis))
+                if 0 in each.free
+                else each
+                for each in before
+            ]
+            try:
+                return self._traced(fixed)
+            except Exception:
+                self.inputs = before
+                raise UserError(_one_line(first)) from first
+
+    def _traced(self, fixed: bool) -> ExportedProgram:
+        free = torch.export.Dim.DYNAMIC
+        shapes = iter([{axis: free for axis in each.free} for each in self.inputs])
+        bound = inspect.signature(self.forward).bind(*self.examples).arguments
+        dynamic = {
+            name: tuple(next(shapes) for _ in value) if isinstance(value, tuple) else next(shapes)
+            for name, value in bound.items()
+        }
+        with torch.no_grad(), warnings.catch_warnings(), quiet():
+            warnings.simplefilter("ignore")
+            return torch.export.export(self, self.examples, dynamic_shapes=None if fixed else dynamic, strict=False)
+
+
+class Session(Protocol):
+    """A graph that a runtime has loaded: `session(tensors) -> images`, tensors in the order of the graph's inputs."""
+
+    names: Sequence[str]
+    """Of the inputs."""
+    metadata: Mapping[str, str]
+    """What the file says of itself."""
+
+    def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Compute on the CPU; tensors are contiguous, and of the inputs' types."""
+        ...
+
+
+class Missing(Exception):
+    """A package that a format or a runtime needs is not installed; the message is what to install."""
+
+
+def require(packages: Sequence[str], extra: str) -> None:
+    """Raise `Missing` unless all packages can be imported, which they are not here."""
+    from importlib.util import find_spec
+
+    absent = [name for name in packages if find_spec(name) is None]
+    if absent:
+        raise Missing(f"needs {absent[0]}: pip install 'gan-toolbox[{extra}]'")
+
+
+def has(packages: Sequence[str]) -> bool:
+    """Whether all packages are installed."""
+    try:
+        require(packages, "")
+    except Missing:
+        return False
+    return True
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Within, torch does not tell what it logs while it exports: dozens of lines, whose reason is raised besides."""
+    logger = logging.getLogger("torch")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
