@@ -30,6 +30,7 @@ _HOME = {
     "StyleEncoder": "toolbox.contracts.network",
     "unwrapped": "toolbox.contracts.network",
     "Backend": "toolbox.contracts.backend",
+    "InPlace": "toolbox.contracts.backend",
     "Exporter": "toolbox.contracts.exporter",
     "Graph": "toolbox.contracts.graph",
     "Session": "toolbox.contracts.graph",
@@ -74,16 +75,17 @@ __all__ = [
     "__version__", "activations", "Algorithm", "Augmentation", "Backend", "CheckpointFormat", "Condition",
     "ConfigError", "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder",
     "enlarge_bicubic", "Exporter", "FeatureNetwork", "frozen", "GanVariant", "Generator", "GradedGenerator", "Graph",
-    "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float", "Judge", "Logits", "Loss",
-    "MissingWeights", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register", "Regularizer",
-    "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session", "SetMetric", "SingleMetric", "Sizes", "State",
-    "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values", "VariantError",
-    "VariantWrapper",
+    "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float", "InPlace", "Judge", "Logits",
+    "Loss", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register",
+    "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session", "SetMetric", "SingleMetric",
+    "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values",
+    "VariantError", "VariantWrapper",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from toolbox.contracts.augmentation import Augmentation as Augmentation
     from toolbox.contracts.backend import Backend as Backend
+    from toolbox.contracts.backend import InPlace as InPlace
     from toolbox.contracts.checkpoint_format import CheckpointFormat as CheckpointFormat
     from toolbox.contracts.checkpoint_format import State as State
     from toolbox.contracts.constant import constant as constant

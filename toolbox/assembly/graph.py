@@ -69,7 +69,10 @@ class OutputGraph(Graph):
         height, width = images.shape[-2:]
         given = {each.name: value for each, value in zip(self.free, chosen, strict=True)}
         made = generated(self.network, completed(images, self.multiple), given)
-        made = made[..., : height * self.scale, : width * self.scale].float().clamp(0, 1)
+        if self.multiple > 1:  # a slice would ask whether there is anything to cut
+            for dim, side in ((-2, height), (-1, width)):
+                made = made.index_select(dim, torch.arange(side * self.scale, device=made.device))
+        made = made.float().clamp(0, 1)
         return (made * 255).round().to(torch.uint8).permute(0, 2, 3, 1) if self.bytes else made
 
 
@@ -85,22 +88,22 @@ class StateGraph(Graph):
         self.network, self.output, self.metadata = network, "images_out", {}
         surveys = isinstance(network, TrainedOutput) and network.algorithm.surveys()
         leaves, self.tree = pytree.tree_flatten(state)
-        self.fixed = [None if surveys and isinstance(each, Tensor) else each for each in leaves]
-        free = [each for each, fixed in zip(leaves, self.fixed, strict=True) if fixed is None]
+        self.free = [surveys and isinstance(each, Tensor) for each in leaves]
+        self.fixed = [None if free else each for free, each in zip(self.free, leaves, strict=True)]
         inputs = [GraphInput("images", images, (0, 2, 3), "image")]
-        self.inputs = [*inputs, *(GraphInput(f"state_{n}", each, (), "state") for n, each in enumerate(free))]
+        states = [GraphInput(f"state_{n}", each, (), "state") for n, each in enumerate(self.values(state))]
+        self.inputs = [*inputs, *states]
 
     def values(self, state: Any) -> list[Tensor]:
         """The tensors of a state that are inputs."""
-        leaves = pytree.tree_leaves(state)
-        return [each for each, fixed in zip(leaves, self.fixed, strict=True) if fixed is None]
+        return [each for free, each in zip(self.free, pytree.tree_leaves(state), strict=True) if free]
 
     def forward(self, images: Tensor, *free: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1], of sizes that the network takes, to (B, C', scale*H, scale*W)."""
-        coming = iter(free)
-        leaves = [next(coming) if each is None else each for each in self.fixed]
         if not isinstance(self.network, TrainedOutput):
             return self.network(images)
+        coming = iter(free)
+        leaves = [next(coming) if is_free else each for is_free, each in zip(self.free, self.fixed, strict=True)]
         state = pytree.tree_unflatten(leaves, self.tree)
         return self.network.generated(images, state).float().clamp(0, 1)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from toolbox.contracts.exporter import Exporter
-from toolbox.contracts.graph import Graph, GraphInput, Session
+from toolbox.contracts.graph import Graph, GraphInput, Session, asked
 from toolbox.io.errors import UserError
 
 LEVEL = 1.001 / 255
@@ -42,11 +42,11 @@ def verify(graph: Graph, exporter: Exporter, file: Path) -> list[Trial]:
     return trials
 
 
-def difference(graph: nn.Module, session: Session, tensors: Sequence[Tensor]) -> float:
+def difference(graph: Graph, session: Session, tensors: Sequence[Tensor]) -> float:
     """The largest difference of a session's result from PyTorch's, infinite where it is NaN or of another shape."""
     with torch.no_grad():
         wanted = graph(*tensors)
-    given = session([each.contiguous() for each in tensors])
+        given = session(asked(session, graph.inputs, tensors)).detach()
     if given.shape != wanted.shape or not bool(torch.isfinite(given.float()).all()):
         return float("inf")
     scale = 255 if wanted.dtype == torch.uint8 else 1

@@ -76,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,
             chosen=chosen, blended=blended, device=device, options=how, note=note,
         )  # fmt: skip
+    headers = [job.header for job in todo.jobs if job.header]
+    predictor.server.plan(sum(each.width * each.height * each.frames * predictor.channels for each in headers))
     scale, before = options.outscale or predictor.scale, len(todo.refused)
     free = min(free_memory(torch.device("cpu")), *addresses_left(), sys.maxsize)
     refuse(todo, lambda job: problem_of_size(job, scale, free))
@@ -219,6 +221,11 @@ def _parser() -> argparse.ArgumentParser:
         "--precision", default="fp32", metavar="fp32|bf16|fp16", help="bf16 and fp16 are faster where hardware has them"
     )
     add("--device", help="cpu, cuda, cuda:1; a GPU if there is one")
+    add(
+        "--backend", default="auto", metavar="NAME",
+        help="who computes: torch, torch:compile, openvino, onnxruntime, or a plugin's; auto: the fastest that is "
+        "installed, where enough is to be done that trying them pays (auto)",
+    )  # fmt: skip
     return made
 
 
@@ -245,6 +252,7 @@ def _how(options: argparse.Namespace) -> Options:
         palette=options.palette,
         grid=options.grid,
         normals=options.normals,
+        backend=options.backend,
     )
 
 
@@ -255,8 +263,13 @@ def _files_are_there(options: argparse.Namespace) -> None:
     if options.checkpoint and not Path(options.checkpoint).exists():
         raise UserError(f"{options.checkpoint}: there is no such checkpoint")
     may_be_name = options.config and not Path(options.style or "").suffix  # which building the model will tell
-    if options.style and not may_be_name and not Path(options.style).exists():
+    undescribed = options.weights and options.weights.suffix and not _described(options.weights)
+    if options.style and not may_be_name and not undescribed and not Path(options.style).exists():
         refuse_unknown_style(options.style, described_labels(options.weights, options.output, "style"))
+
+
+def _described(weights: Path) -> bool:
+    return weights.with_name(f"{weights.name}.json").is_file()
 
 
 def _one_of_two_ways(options: argparse.Namespace) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from toolbox.contracts.graph import Graph, Session
 
@@ -47,7 +47,7 @@ class InPlace(Backend):
     """A backend that changes how PyTorch computes the network, and needs no graph."""
 
     @abstractmethod
-    def wrapped(self, network: nn.Module, option: str) -> nn.Module:
+    def wrapped(self, network: nn.Module, option: str) -> Callable[[Tensor], Tensor]:
         """The network, `forward(images) -> images`, computed so; `option` is what stands behind the name: `compile`."""
 
     def prepare(self, graph: Graph, folder: Path, *, precision: str = "fp32") -> Session:

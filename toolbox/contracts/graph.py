@@ -130,16 +130,22 @@ class Graph(nn.Module):
 
 
 class Session(Protocol):
-    """A graph that a runtime has loaded: `session(tensors) -> images`, tensors in the order of the graph's inputs."""
+    """A graph that a runtime has loaded: `session(tensors) -> images`, tensors in the order of its `names`."""
 
     names: Sequence[str]
-    """Of the inputs."""
+    """Of the inputs; those that the graph has and does not use may be missing."""
     metadata: Mapping[str, str]
     """What the file says of itself."""
 
     def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
         """Compute on the CPU; tensors are contiguous, and of the inputs' types."""
         ...
+
+
+def asked(session: Session, inputs: Sequence[GraphInput], tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Of tensors for a graph's inputs, those that a session takes, contiguous and in its order."""
+    by_name = {each.name: tensor for each, tensor in zip(inputs, tensors, strict=True)}
+    return [by_name[name].contiguous() for name in session.names]
 
 
 class Missing(Exception):

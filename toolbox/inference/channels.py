@@ -19,6 +19,9 @@ def channels_of(network: nn.Module, device: torch.device, multiple: int, beside:
 
     `beside` of them are masks. Raises UserError with the cause where it is not the number of channels that fails.
     """
+    told: int | None = getattr(network, "image_channels", None)
+    if told is not None:
+        return told
     convolutions = [m.in_channels for m in network.modules() if isinstance(m, nn.Conv2d)]
     side = safe_side(multiple)
     for channels in dict.fromkeys([3 + beside, 1 + beside, 4 + beside, *convolutions[:1]]):

@@ -12,8 +12,10 @@ import torch
 from toolbox.assembly.loading import trained_network
 from toolbox.config import Config
 from toolbox.inference.blending import blend
+from toolbox.inference.exported import open_exported, runtime_of
 from toolbox.inference.options import Options
 from toolbox.inference.predictor import Predictor
+from toolbox.io.errors import UserError
 
 
 def load(
@@ -31,10 +33,19 @@ def load(
     """A trained network as a function of arrays (H, W, C): `load("x4.pth")(array)`.
 
     `chosen` holds conditions of the output by name: `{"strength": 0.5}`, `{"style": picture (1, C, H, W) in [0, 1]}`.
-    `weights`, or `config` and `checkpoint`, name it as for `toolbox.assembly.loading.trained_network`, which also says
-    what is refused. `blended` is a file and its share, from 0 to 1, of a network of the same shape that is blended in:
+    `weights` may be a file of another runtime (`.onnx`, `.xml`), which that runtime then computes. `weights`, or
+    `config` and `checkpoint`, name it as for `toolbox.assembly.loading.trained_network`, which also says what is
+    refused. `blended` is a file and its share, from 0 to 1, of a network of the same shape that is blended in:
     `("general-x4v3-wdn.pth", 0.3)`; with a config it is another checkpoint.
     """
+    options = options or Options()
+    runtime = runtime_of(Path(weights), options.backend) if weights is not None else None
+    if weights is not None and runtime:
+        if blended is not None or output is not None:
+            flag = "--blend" if blended is not None else "--output"
+            raise UserError(f"{flag}: {Path(weights).name} holds one output of one network; leave it out")
+        network = open_exported(Path(weights), runtime, precision=options.precision, chosen=chosen)
+        return Predictor(network, device=device, options=options, note=note)
     network = trained_network(weights, config=config, checkpoint=checkpoint, output=output, chosen=chosen)
     if blended is not None:
         file, share = Path(blended[0]), blended[1]

@@ -33,6 +33,7 @@ class Options:
             palette picture of 64 colours at most, through a network that keeps colours.
         grid: side of cells that are enlarged each for itself, as of a sprite sheet.
         normals: the pictures are normal maps: vectors, which keep their length of 1.
+        backend: who computes: `auto`, `torch`, `torch:compile`, `openvino`, `onnxruntime`, or a plugin's.
     """
 
     tile: int | None = None
@@ -46,6 +47,7 @@ class Options:
     palette: str = "auto"
     grid: int | None = None
     normals: bool = False
+    backend: str = "auto"
 
     def __post_init__(self) -> None:
         if self.tile is not None and self.tile != 0 and self.tile < SMALLEST:

@@ -25,6 +25,8 @@ def described_scale(weights: Path | None, output: str | None) -> int | None:
     """The scale of exported weights by the description beside them, without reading them; None where none tells."""
     try:
         description, chosen = _described(weights, output)
+        if "export" in description:  # a file of another runtime holds all of one output
+            return int(description["scale"])
         networks = chosen["networks"] if isinstance(chosen, dict) else chosen[1:]
         return int(description["scale"]) if networks == [description["slot"]] else None
     except _NOT_DESCRIBED:
@@ -34,7 +36,10 @@ def described_scale(weights: Path | None, output: str | None) -> int | None:
 def described_labels(weights: Path | None, output: str | None, condition: str) -> list[str] | None:
     """The names that a condition of exported weights knows, by their description; None where none tells."""
     try:
-        return [str(label) for label in _described(weights, output)[1]["conditions"][condition]["labels"]]
+        conditions = _described(weights, output)[1]["conditions"]
+        if isinstance(conditions, list):
+            conditions = {each["name"]: each for each in conditions}
+        return [str(label) for label in conditions[condition]["labels"]]
     except _NOT_DESCRIBED:
         return None
 
@@ -46,6 +51,8 @@ def _described(weights: Path | None, output: str | None) -> tuple[Any, Any]:
     if str(weights) in shipped_models() and not weights.exists():
         weights = shipped_model(str(weights))
     description = read_json(weights.with_name(f"{weights.name}.json"))
+    if "export" in description:
+        return description, description
     return description, description["outputs"][output or next(iter(description["outputs"]))]
 
 

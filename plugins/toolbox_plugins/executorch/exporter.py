@@ -1,0 +1,98 @@
+"""Graphs as ExecuTorch's `.pte`, computed by XNNPACK on any processor."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolbox import Exporter, Graph, Session, UserError
+from toolbox.io.files import whole
+
+from .folding import folded
+
+METHOD = "forward"
+INPUTS = "inputs"
+"""The method that gives the inputs' names, separated by blanks, in their order."""
+
+
+class ExecuTorch(Exporter):
+    """ExecuTorch's program with XNNPACK's delegate, of one size and one image; verified in ExecuTorch's own runtime.
+
+    Sizes are fixed, as memory is planned before: programs of a free size take 0 to 100 % of one largest size, take
+    four times as long to write, and fail in the runtime for networks with strengths or padding. Metadata are methods
+    of the program that take nothing and give a text.
+    """
+
+    suffix = ".pte"
+    packages = ("executorch",)
+    extra = "executorch"
+    any_size = False
+    any_batch = False
+
+    def write(self, graph: Graph, target: Path, *, half: bool = False) -> None:
+        """Write the program in one file, weights included."""
+        exir: Any = import_module("executorch.exir")
+        xnnpack: Any = import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
+        module = folded(graph)
+        texts = {**graph.metadata, INPUTS: " ".join(each.name for each in graph.inputs)}
+        with _quiet():
+            try:
+                program = torch.export.export(module, graph.examples, strict=False)
+                edge = exir.to_edge_transform_and_lower(
+                    program, partitioner=[xnnpack.XnnpackPartitioner()], constant_methods=texts
+                )
+                content = edge.to_executorch().buffer
+            except Exception as error:  # it raises nearly anything
+                raise UserError(f"ExecuTorch cannot hold it ({_reason(error)})") from error
+        with whole(target) as file:
+            file.write(content)
+
+    def open(self, file: Path) -> Session:
+        """By ExecuTorch's runtime for Python."""
+        return _Session(file)
+
+
+class _Session:
+    def __init__(self, file: Path) -> None:
+        runtime: Any = import_module("executorch.runtime")
+        try:
+            self.program = runtime.Runtime.get().load_program(file)
+            self.method = self.program.load_method(METHOD)
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"{file}: ExecuTorch cannot load it ({_reason(error)})") from None
+        texts = sorted(self.program.method_names - {METHOD})
+        said = {name: str(self.program.load_method(name).execute([])[0]) for name in texts}
+        self.names: Sequence[str] = said.pop(INPUTS).split()
+        self.metadata: Mapping[str, str] = said
+
+    def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
+        try:
+            return self.method.execute(list(tensors))[0].clone()
+        except RuntimeError as error:
+            raise UserError(f"ExecuTorch cannot compute it ({_reason(error)})") from None
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within, neither of both tells what it does."""
+    root = logging.getLogger()
+    before = root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,65 @@
+"""Every registered generator, small, and the formats that it is exported in."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from toolbox.assembly.export_graph import export_graph
+from toolbox.assembly.verify import Trial
+from toolbox.contracts.graph import has
+from toolbox.io.errors import UserError
+from toolbox.plugins.registry import registry
+
+SMALL: dict[str, dict[str, Any]] = {
+    "EDSR": {"width": 8, "blocks": 1},
+    "MUNITGenerator": {"width": 4, "blocks": 1},
+    "RRDBNet": {"width": 8, "growth": 4, "blocks": 1},
+    "ResidualCNN": {"width": 8, "blocks": 1, "scale": 2},
+    "ResnetGenerator": {"width": 8, "blocks": 1},
+    "SPAN": {"width": 8},
+    "SRResNet": {"width": 8, "blocks": 1},
+    "SRResNetBN": {"width": 8, "blocks": 1},
+    "SRVGGNetCompact": {"width": 8, "convs": 2},
+    "StyleRRDBNet": {"width": 8, "growth": 4, "blocks": 1, "style_width": 8, "style_blocks": 1},
+    "StyleSRNet": {"width": 8, "blocks": 1, "flatten": 0.1},
+    "TransformNet": {},
+    "UNITGenerator": {"width": 4},
+    "UnetGenerator": {"width": 4},
+}
+NO_IMAGES = ("PointGenerator",)
+"""Generators of something else: the toy's points in a plane."""
+
+
+def generators() -> list[str]:
+    """Names of all that make images of images."""
+    return [name for name in registry("generators").names() if name not in NO_IMAGES]
+
+
+def formats() -> list[str]:
+    """Names of the formats whose packages are installed here."""
+    return [name for name in registry("exporters").names() if has(exporter(name).packages)]
+
+
+def exporter(name: str) -> Any:
+    """An exporter's class."""
+    return registry("exporters").get(name)
+
+
+@cache
+def generator(name: str) -> nn.Module:
+    """A small one; its own example where it gives one, as those of others do."""
+    kind: Any = registry("generators").get(name)
+    arguments = SMALL.get(name) or (kind.example_arguments() if hasattr(kind, "example_arguments") else {})
+    return kind(**arguments).eval()
+
+
+def tried(name: str, format_name: str, folder: Path) -> list[Trial] | str:
+    """How an export compares with PyTorch; or why there is none, in one line."""
+    try:
+        return export_graph(generator(name), format_name, folder / f"{name}{exporter(format_name).suffix}")
+    except UserError as error:
+        return str(error)

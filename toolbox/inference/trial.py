@@ -1,0 +1,110 @@
+"""Files of other runtimes, tried in a process of their own before they are opened here.
+
+Runtimes are large programs in C++ that read what anybody may have written: a file can make them crash, fill memory or
+never end. A child process, with limits, finds out; what passed once is known by its SHA-256.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from toolbox.io.cache import cache_folder
+from toolbox.io.errors import UserError
+from toolbox.io.files import file_hash
+
+SECONDS = 120
+"""Of a processor; as many of the clock."""
+MEMORY = 12 << 30
+"""Bytes of addresses: runtimes reserve more than they use."""
+SIDE = 64
+
+
+def try_apart(file: Path, runtime: str) -> None:
+    """Open a file in a child process, and compute a small image with it, unless that was done before.
+
+    Raises:
+        UserError: it is refused there, crashes, or takes too much time or memory.
+    """
+    known = _place(file, runtime)
+    if known is not None and known.is_file():
+        return
+    command = [sys.executable, "-m", "toolbox.inference.trial", runtime, str(file)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{file}: {runtime} did not open it within {SECONDS} seconds; refused") from None
+    said = done.stderr.strip().splitlines()
+    if done.returncode == 2 and said:
+        raise UserError(said[-1])
+    if done.returncode:
+        raise UserError(
+            f"{file}: makes {runtime} end ({_end(done.returncode)}) before it has computed an image; refused"
+        )
+    if known is not None:
+        with suppress(OSError):  # without a cache it is tried again
+            known.parent.mkdir(parents=True, exist_ok=True)
+            known.touch()
+
+
+def _place(file: Path, runtime: str) -> Path | None:
+    try:
+        hashes = [file_hash(each)[:32] for each in (file, file.with_suffix(".bin")) if each.is_file()]
+        return cache_folder() / "tried" / "-".join([runtime, *hashes])
+    except UserError:  # an account without a home
+        return None
+
+
+def _end(code: int) -> str:
+    return f"signal {-code}" if code < 0 else "it ran out of memory" if code == 3 else f"code {code}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The child: 0 where the file computes an image, 2 where it is refused, in one line on standard error."""
+    runtime, file = arguments
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    import torch
+
+    from toolbox.inference.exported import ExportedNetwork
+    from toolbox.plugins.registry import registry
+
+    try:
+        backend = registry("backends").get(runtime)()
+        network = ExportedNetwork(Path(file), backend.open(Path(file)), runtime, _any_picture(file, backend))
+        channels = network.image_channels or 3
+        network(torch.zeros(1, channels, SIDE, SIDE))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except MemoryError:
+        return 3
+    except (RuntimeError, ValueError) as error:
+        print(f"{file}: computes no image ({' '.join(str(error).split())[-160:]})", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _any_picture(file: str, backend: object) -> dict[str, object]:
+    """A gray picture for each that the file takes."""
+    import json
+
+    import torch
+
+    session = backend.open(Path(file))  # pyright: ignore[reportAttributeAccessIssue]
+    said = json.loads(session.metadata.get("gan_toolbox", "{}"))
+    pictures = [each["name"] for each in said.get("conditions", []) if each.get("kind") == "picture"]
+    return {name: torch.full((1, 3, SIDE, SIDE), 0.5) for name in pictures}
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(main(sys.argv[1:]))
