@@ -1,11 +1,18 @@
-"""Every registered generator, small, and the formats that it is exported in."""
+"""Every registered generator, small, and the formats that it is exported in.
+
+`python tests/exported.py` prints the table of docs/export.md, for the formats whose packages are installed;
+`python tests/exported.py ncnn` one column of it.
+"""
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
 from torch import nn
 
 from toolbox.assembly.export_graph import export_graph
@@ -63,3 +70,27 @@ def tried(name: str, format_name: str, folder: Path) -> list[Trial] | str:
         return export_graph(generator(name), format_name, folder / f"{name}{exporter(format_name).suffix}")
     except UserError as error:
         return str(error)
+
+
+def cell(name: str, format_name: str, folder: Path) -> str:
+    """What the table says: `yes`, of which sizes, and the largest difference; or why not."""
+    found = tried(name, format_name, folder)
+    if isinstance(found, str):
+        return f"no: {found.removeprefix(f'--format {format_name}: ')}"
+    free = len({trial.shape[-2:] for trial in found}) > 1
+    return f"yes{'' if free else ', one size'}, {max(trial.difference for trial in found):.0e}"
+
+
+def main(wanted: list[str]) -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    names = wanted or formats()
+    print("| network |", " | ".join(f"`{name}`" for name in names), "|")
+    print("|---|" + "---|" * len(names))
+    with TemporaryDirectory() as folder:
+        for name in generators():
+            print(f"| `{name}` |", " | ".join(cell(name, each, Path(folder)) for each in names), "|", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from time import perf_counter
 from typing import Any
+from weakref import finalize
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,7 @@ from torch.utils import _pytree as pytree
 from toolbox.assembly.graph import StateGraph
 from toolbox.assembly.loading import TrainedOutput
 from toolbox.contracts.backend import Backend, InPlace
-from toolbox.contracts.graph import Missing, Session, asked, has, require
+from toolbox.contracts.graph import Missing, Session, asked, has, require, smooth
 from toolbox.inference.options import Options
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
@@ -24,6 +26,8 @@ from toolbox.training.precision import networks_in
 AUTO, TORCH = "auto", "torch"
 WORTH = 30.0
 """Seconds of work left from which other runtimes are tried: making their graphs takes some."""
+EXAMPLE = 64
+"""Side of the images that a graph is traced with."""
 FASTER = 0.9
 """Part of PyTorch's time that another runtime may take at most to be preferred."""
 AGREE = {"fp32": 1.5 / 255, "bf16": 0.1}
@@ -127,7 +131,7 @@ class Sessions:
     def __init__(self, network: nn.Module, backend: Backend, name: str, precision: str) -> None:
         self.network, self.backend, self.name, self.precision = network, backend, name, precision
         self._made: dict[object, tuple[StateGraph, Session]] = {}
-        self._folder: TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) on the CPU to (B, C', scale*H, scale*W)."""
@@ -142,9 +146,14 @@ class Sessions:
     def _prepare(self, images: Tensor, state: Any) -> tuple[StateGraph, Session]:
         with torch.inference_mode(False), torch.no_grad(), networks_in(None):
             plain = pytree.tree_map_only(Tensor, lambda each: each.clone(), state)
-            graph = StateGraph(self.network, images.clone().contiguous(), plain)
-            self._folder = self._folder or TemporaryDirectory()
-            folder = Path(self._folder.name) / str(len(self._made))
+            multiple = int(getattr(self.network, "multiple", 1))
+            side = -(-EXAMPLE // multiple) * multiple  # two of them, or torch takes one for the only number there is
+            example = smooth((2, images.shape[1], side, side + multiple), torch.Generator().manual_seed(0))
+            graph = StateGraph(self.network, example, plain)
+            if self._folder is None:
+                self._folder = Path(mkdtemp())
+                finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            folder = self._folder / str(len(self._made))
             folder.mkdir()
             try:
                 return graph, self.backend.prepare(graph, folder, precision=self.precision)

@@ -39,6 +39,7 @@ from toolbox.testing.components import (
     check_transform,
 )
 from toolbox.testing.data import check_dataset, check_metric
+from toolbox.testing.export import check_backend, check_exporter
 from toolbox.testing.module import module_problems, not_a_plugin
 from toolbox.testing.runs import check_format, check_hook
 from toolbox.testing.training import check_augmentation, check_regularizer, check_training, check_variant
@@ -76,6 +77,8 @@ OTHERS: dict[str, Any] = {
     "augmentations": check_augmentation,
     "datasets": check_dataset,
     "hooks": check_hook,
+    "exporters": check_exporter,
+    "backends": check_backend,
 }
 REFUSALS = (UserError, ValueError, OSError)
 """How a component refuses the arguments or images that it is given."""
@@ -182,7 +185,7 @@ def _called(
         way = BATCH if kind == "algorithms" else INPUTS
         text = f"not run: made-up images do not suit it ({one_line(error, home)}); {way}"
         return Result(kind, name, text, ran=False)
-    if kind in ("datasets", "formats") and isinstance(error, REFUSALS):
+    if kind in ("datasets", "formats", "exporters", "backends") and isinstance(error, REFUSALS):
         return Result(kind, name, f"not run: {_reason(error)}; {ARGUMENTS}", ran=False)
     return Result(kind, name, "contract", one_line(error, home))
 

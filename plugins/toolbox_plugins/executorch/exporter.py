@@ -26,9 +26,9 @@ INPUTS = "inputs"
 class ExecuTorch(Exporter):
     """ExecuTorch's program with XNNPACK's delegate, of one size and one image; verified in ExecuTorch's own runtime.
 
-    Sizes are fixed, as memory is planned before: programs of a free size take 0 to 100 % of one largest size, take
-    four times as long to write, and fail in the runtime for networks with strengths or padding. Metadata are methods
-    of the program that take nothing and give a text.
+    Sizes are fixed, as memory is planned before: a program of a free size computes up to its largest alone, and
+    networks that make tensors of the images' size fail in the runtime. Metadata are methods of the
+    program that take nothing and give a text.
     """
 
     suffix = ".pte"

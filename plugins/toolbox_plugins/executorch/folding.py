@@ -12,7 +12,7 @@ from torch.nn.modules.utils import _pair
 
 from toolbox import Graph
 
-aten = torch.ops.aten
+aten: Any = torch.ops.aten
 SELECTS = (aten.index_select.default, aten.index.Tensor)
 SUMS = (aten.add.Tensor, aten.sub.Tensor)
 
@@ -62,9 +62,7 @@ def _moments(
     return torch.var(images, dim, correction=correction, keepdim=keepdim), torch.mean(images, dim, keepdim=keepdim)
 
 
-def _unbiased_moments(
-    images: Tensor, dim: Any, unbiased: bool = True, keepdim: bool = False
-) -> tuple[Tensor, Tensor]:
+def _unbiased_moments(images: Tensor, dim: Any, unbiased: bool = True, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     return _moments(images, dim, correction=int(unbiased), keepdim=keepdim)
 
 
@@ -122,9 +120,13 @@ def _weigh(graph: fx.Graph, node: fx.Node) -> None:
 
 def _selection(node: fx.Node, constants: dict[fx.Node, Any]) -> tuple[Any, int, list[int]] | None:
     """Images, the dimension and the places that are selected; None where they are no constant list."""
+    images: Any
+    dim: Any
+    index: Any
     if node.target is aten.index_select.default:
         images, dim, index = node.args
     else:
+        indices: Any
         images, indices = node.args
         given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
         if len(given) != 1:

@@ -17,13 +17,14 @@ def main(param: str, given: str, made: str, input_name: str, output_name: str) -
     """Load, compute, save."""
     ncnn: Any = import_module("ncnn")
     net = ncnn.Net()
-    for name in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage", "use_vulkan_compute"):
-        setattr(net.opt, name, False)
+    for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "vulkan_compute"):
+        setattr(net.opt, f"use_{option}", False)
     net.opt.num_threads = 1
     if net.load_param(param) or net.load_model(str(Path(param).with_suffix(".bin"))):
         raise SystemExit("it cannot be loaded")
     extractor = net.create_extractor()
-    extractor.input(input_name, ncnn.Mat(np.load(given)).clone())
+    images = np.load(given)  # kept: a Mat points to it
+    extractor.input(input_name, ncnn.Mat(images).clone())  # which lays rows out as its layers expect
     failed, computed = extractor.extract(output_name)
     if failed:
         raise SystemExit("it cannot be computed")

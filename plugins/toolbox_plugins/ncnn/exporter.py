@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import warnings
@@ -28,6 +29,45 @@ LIMIT = 600
 """Seconds for a program."""
 LONGER = (16, 24)
 """Rows and columns of a second example; what differs between both is free."""
+
+
+def _lerp(first: Tensor, second: Tensor, weight: Any) -> Tensor:
+    return first + (second - first) * weight
+
+
+def _addcmul(images: Tensor, first: Tensor, second: Tensor, *, value: Any = 1) -> Tensor:
+    return images + (first * second if value == 1 else first * second * value)
+
+
+def _clamp_min(images: Tensor, least: Any) -> Tensor:
+    return torch.clamp(images, least, torch.finfo(torch.float32).max)
+
+
+def _var_mean(
+    images: Tensor, dim: Any = None, *, correction: Any = None, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Variance and mean, by means alone."""
+    dims = tuple(range(images.dim())) if dim is None else tuple(dim)
+    count = math.prod(images.shape[axis] for axis in dims)
+    unbiased = count / (count - (1 if correction is None else correction))
+    centred = images - images.mean(dims, keepdim=True)
+    return (centred * centred).mean(dims, keepdim=keepdim) * unbiased, images.mean(dims, keepdim=keepdim)
+
+
+def _var_mean_dim(images: Tensor, dim: Any, unbiased: bool = True, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    return _var_mean(images, dim, correction=int(unbiased), keepdim=keepdim)
+
+
+aten: Any = torch.ops.aten
+TABLE = {
+    aten.lerp.Tensor: _lerp,
+    aten.lerp.Scalar: _lerp,
+    aten.addcmul.default: _addcmul,
+    aten.clamp_min.default: _clamp_min,
+    aten.var_mean.correction: _var_mean,
+    aten.var_mean.dim: _var_mean_dim,
+}
+"""What ncnn has no layer for, by what it has."""
 
 
 class NCNN(Exporter):
@@ -65,7 +105,7 @@ class NCNN(Exporter):
 
 
 class _Session:
-    names: Sequence[str] = (INPUT,)
+    names: Sequence[str] = ("images",)
     metadata: Mapping[str, str] = {}
 
     def __init__(self, file: Path) -> None:
@@ -92,11 +132,12 @@ def _convert(graph: Graph, target: Path, *, free: bool, half: bool) -> None:
     example = graph.inputs[0].example[:1]
     with TemporaryDirectory() as folder:
         traced = Path(folder) / "graph.pt"
-        module = graph if free else folded(graph, slices=True)
+        module = graph if free else folded(graph, TABLE, slices=True)
         with warnings.catch_warnings(), quiet(), torch.no_grad():
             warnings.simplefilter("ignore")
             try:
-                torch.jit.trace(module, (example,), check_trace=False).save(str(traced))
+                made: Any = torch.jit.trace(module, (example,), check_trace=False)
+                made.save(str(traced))
             except Exception as error:  # it raises nearly anything
                 raise UserError(f"torch cannot trace it ({_one_line(str(error))})") from error
         batch, channels, height, width = example.shape
@@ -114,7 +155,7 @@ def _move(folder: Path, target: Path) -> None:
     if not (param.is_file() and weights.is_file()):
         raise UserError("pnnx made no files of it")
     lines = param.read_text(encoding="utf-8").splitlines()
-    if absent := sorted({line.split()[0] for line in lines[2:] if "." in line.split()[0]}):
+    if absent := sorted({line.split()[0] for line in lines[2:] if {".", ":"} & set(line.split()[0])}):
         raise UserError(f"ncnn has no layer for {', '.join(absent)[:160]}")
     for number, line in enumerate(lines[2:], 2):
         lines[number] = " ".join(GIVEN.get(word, word) for word in line.split())

@@ -43,7 +43,9 @@ class TorchProgram(Exporter):
         try:
             with whole(target) as file, _quiet():
                 torch.export.save(program, file, extra_files=extra)
-        except (RuntimeError, NotImplementedError, torch._export.serde.serialize.SerializeError) as error:
+        except OSError:
+            raise
+        except Exception as error:  # it raises nearly anything
             raise UserError(f"torch cannot store it ({' '.join(str(error).split())[:160]})") from error
 
     def open(self, file: Path) -> Session:

@@ -1,0 +1,206 @@
+"""Other runtimes compute what PyTorch computes: pixels of every kind, tiles, styles; and `auto` takes the fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from runs import command, refused
+from toolbox import Backend, Graph, Session, UserError
+from toolbox.assembly.export_graph import export_graph
+from toolbox.assembly.graph import OutputGraph
+from toolbox.assembly.loading import trained_network
+from toolbox.inference import Options, Predictor, load, serving
+from toolbox.io.images import read_image, write_image
+from toolbox.plugins.registry import registry
+from toolbox_plugins.onnx.exporter import ONNX
+from toolbox_plugins.span.generator import SPAN
+from toolbox_plugins.srgan.srresnet import SRResNet
+
+RNG = np.random.default_rng(0)
+SMOOTH = RNG.integers(0, 256, (6, 9, 4), dtype=np.uint8).repeat(8, 0).repeat(8, 1)[:45, :67]
+BACKENDS = ("onnxruntime", "openvino", "torch")
+
+
+def levels(one: np.ndarray, other: np.ndarray) -> int:
+    """The largest difference in levels of 8 bits."""
+    scale = 257 if one.dtype == np.uint16 else 1
+    return int(np.abs(one.astype(int) - other.astype(int)).max()) // scale
+
+
+@pytest.fixture(scope="module")
+def network() -> SRResNet:
+    torch.manual_seed(0)
+    return SRResNet(width=8, blocks=2, scale=2).eval()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("tile", [None, 32])
+def test_every_kind_of_pixel_is_within_a_level_of_pytorch(network: SRResNet, backend: str, tile: int | None) -> None:
+    here = Predictor(network, options=Options(backend="torch"))
+    there = Predictor(network, options=Options(backend=backend, tile=tile))
+    for array in (SMOOTH[..., :3], SMOOTH[..., 0], SMOOTH[..., :3].astype(np.uint16) * 257):
+        assert levels(there(array), here(array)) <= 1
+    with_alpha = there(SMOOTH, alpha=True)
+    assert with_alpha.shape == (90, 134, 4) and levels(with_alpha, here(SMOOTH, alpha=True)) <= 1
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [("enlarge-x4", {}), ("palette-x4", {"strength": 0.5}), ("painter-x4", {"style": "van-gogh:0.5,kandinsky:0.5"})],
+)
+def test_shipped_models_are_within_a_level_of_pytorch(name: str, chosen: dict[str, Any], backend: str) -> None:
+    options = {"tile": 32, "overlap": 8}
+    here = load(name, chosen=chosen, options=Options(backend="torch", **options), note=lambda line: None)
+    there = load(name, chosen=chosen, options=Options(backend=backend, **options), note=lambda line: None)
+    assert levels(there(SMOOTH[..., :3]), here(SMOOTH[..., :3])) <= 1
+
+
+def test_bfloat16_is_asked_for_and_stays_near() -> None:
+    torch.manual_seed(0)
+    network = SRResNet(width=16, blocks=2, scale=2).eval()
+    exact = Predictor(network, options=Options(backend="torch"))(SMOOTH[..., :3]).astype(float)
+    same = Predictor(network, options=Options(backend="openvino"))(SMOOTH[..., :3]).astype(float)
+    near = Predictor(network, options=Options(backend="openvino", precision="bf16"))(SMOOTH[..., :3]).astype(float)
+    assert np.abs(same - exact).max() <= 1, "float32 was asked for, and OpenVINO took another precision"
+    assert 10 * np.log10(255**2 / max(1e-9, float(np.square(near - exact).mean()))) > 40
+
+
+class Doubling(Backend):
+    """Computes in PyTorch, and counts."""
+
+    calls: list[tuple[int, ...]] = []
+    wrong = 0.0
+
+    def prepare(self, graph: Graph, folder: Path, *, precision: str = "fp32") -> Session:
+        assert not list(folder.iterdir())
+        backend = self
+
+        class Counted:
+            names = [each.name for each in graph.inputs]
+            metadata: dict[str, str] = {}
+
+            def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
+                backend.calls.append(tuple(tensors[0].shape))
+                with torch.no_grad():
+                    return graph(*tensors) + backend.wrong
+
+        return Counted()
+
+
+@pytest.fixture
+def only(monkeypatch: pytest.MonkeyPatch) -> type[Doubling]:
+    """`Doubling` is the only backend beside PyTorch, and is twice as fast; any work is enough to try it."""
+    Doubling.calls, Doubling.wrong = [], 0.0
+    kinds = {"doubling": Doubling, "torch": registry("backends").get("torch")}
+    monkeypatch.setattr(registry("backends"), "names", lambda: sorted(kinds))
+    monkeypatch.setattr(registry("backends"), "get", lambda name: kinds[name])
+    monkeypatch.setattr(serving, "WORTH", 0.0)
+    times = iter([1.0, 0.5] * 9)
+    monkeypatch.setattr(serving, "_seconds", lambda call: next(times))
+    return Doubling
+
+
+def test_auto_goes_on_with_the_fastest_and_says_so(network: SRResNet, only: type[Doubling]) -> None:
+    said: list[str] = []
+    predictor = Predictor(network, options=Options(tile=32, overlap=8), note=said.append)
+    made = predictor(SMOOTH[..., :3])
+    assert said == ["doubling computes from here, in fp32; times as fast as torch, of one tile: doubling 2.0"]
+    assert len(only.calls) == 6, "the probe, and five of six tiles"
+    assert levels(made, Predictor(network, options=Options(backend="torch"))(SMOOTH[..., :3])) == 0
+
+
+def test_auto_leaves_out_what_computes_something_else(network: SRResNet, only: type[Doubling]) -> None:
+    only.wrong = 0.02
+    said: list[str] = []
+    Predictor(network, options=Options(tile=32, overlap=8), note=said.append)(SMOOTH[..., :3])
+    assert len(said) == 1 and "doubling: is left out, its tile differs from PyTorch's by 0.02" in said[0]
+    assert len(only.calls) == 1
+
+
+def test_auto_stays_with_pytorch_where_little_is_to_be_done(network: SRResNet, only: type[Doubling]) -> None:
+    serving.WORTH = 1e9
+    Predictor(network, options=Options(tile=32, overlap=8), note=lambda line: pytest.fail(line))(SMOOTH[..., :3])
+    assert not only.calls
+
+
+def test_auto_knows_how_much_is_planned(network: SRResNet, only: type[Doubling], monkeypatch: Any) -> None:
+    clock = iter(float(second) for second in range(100))
+    monkeypatch.setattr(serving, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(serving, "WORTH", 30.0)
+    predictor = Predictor(network, options=Options(), note=lambda line: None)
+    predictor.server.plan(SMOOTH[..., :3].size * 31)
+    predictor(SMOOTH[..., :3])
+    assert not only.calls, "a second for each of thirty that are left is not more than thirty"
+    predictor.server.plan(SMOOTH[..., :3].size * 33)
+    predictor(SMOOTH[..., :3])
+    assert only.calls
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_an_exported_file_is_enough_as_weights(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_image(Path("in.png"), SMOOTH[..., :3])
+    name = {".onnx": "onnx", ".xml": "openvino"}[suffix]
+    file = f"palette{suffix}"
+    assert command("export", "--weights", "palette-x4", "--format", name, "-o", file) == 0
+    Path(f"{file}.json").unlink()
+    assert command("infer", "in.png", "-o", "there", "--weights", file, "--strength", "0.5", "--tile", "32") == 0
+    assert command("infer", "in.png", "-o", "here", "--weights", "palette-x4", "--strength", "0.5", "--tile", "32") == 0
+    assert levels(read_image("there/in.png"), read_image("here/in.png")) <= 1
+    predictor = load(file)
+    assert (predictor.scale, predictor.channels, predictor.keeps_colors) == (4, 3, False)
+
+
+def test_a_style_is_chosen_of_a_file_by_name(tmp_path: Path) -> None:
+    export_graph(trained_network("painter-x4"), "onnx", tmp_path / "painter.onnx")
+    images = SMOOTH[:40, :40, :3]
+    made = load(tmp_path / "painter.onnx", chosen={"style": "kandinsky", "strength": 1.0})(images)
+    wanted = load("painter-x4", chosen={"style": "kandinsky"})(images)
+    assert levels(made, wanted) <= 1
+    with pytest.raises(UserError, match="has no label 'kandinski'; did you mean 'kandinsky'"):
+        load(tmp_path / "painter.onnx", chosen={"style": "kandinski"})
+    with pytest.raises(UserError, match="strength must be from 0 to 1"):
+        load(tmp_path / "painter.onnx", chosen={"strength": 1.5})
+
+
+def test_a_file_of_another_program_tells_its_scale_by_what_it_does(tmp_path: Path) -> None:
+    network = SPAN(width=8, scale=3).eval()
+    ONNX().write(OutputGraph(network), tmp_path / "foreign.onnx")  # without a word of metadata
+    predictor = load(tmp_path / "foreign.onnx")
+    assert (predictor.scale, predictor.channels) == (3, 3)
+    wanted = Predictor(network, options=Options(backend="torch"))(SMOOTH[..., :3])
+    assert levels(predictor(SMOOTH[..., :3]), wanted) <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--backend", "openvinu"], "did you mean 'openvino'"),
+        (["--backend", "onnxruntime", "--precision", "bf16"], "computes in fp32, not in bf16"),
+        (["--backend", "torch:compil"], "did you mean 'compile'"),
+        (["--backend", "torch:cuda-graphs"], "is for CUDA devices, and this is cpu"),
+        (["--backend", "openvino:fast"], "openvino has no options"),
+    ],
+)
+def test_bad_backends_are_one_line(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_image(Path("in.png"), SMOOTH[..., :3])
+    assert said in refused(capsys, "infer", "in.png", "--weights", "enlarge-x4", *arguments)
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry("backends").get("openvino"), "packages", ("no_such_runtime",))
+    with pytest.raises(
+        UserError, match=r"--backend openvino: needs no_such_runtime: pip install 'gan-toolbox\[openvino\]'"
+    ):
+        load("enlarge-x4", options=Options(backend="openvino"))
