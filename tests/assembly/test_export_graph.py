@@ -22,7 +22,8 @@ from toolbox.assembly.verify import Until, first_broken_layer, verify
 from toolbox.contracts.constant import constant
 from toolbox.contracts.graph import smooth
 from toolbox.testing.training import assemble
-from toolbox_plugins.onnx.exporter import ONNX, onnx_model
+from toolbox_plugins.onnx.conversion import onnx_model
+from toolbox_plugins.onnx.exporter import ONNX
 from toolbox_plugins.srgan.srresnet import SRResNet
 
 ROOT = Path(__file__).parents[2]

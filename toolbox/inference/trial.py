@@ -6,10 +6,8 @@ never end. A child process, with limits, finds out; what passed once is known by
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,9 +17,6 @@ from toolbox.io.files import file_hash
 
 SECONDS = 120
 """Of a processor; as many of the clock."""
-MEMORY = 12 << 30
-"""Bytes of addresses: runtimes reserve more than they use."""
-SIDE = 64
 
 
 def try_apart(file: Path, runtime: str) -> None:
@@ -33,7 +28,7 @@ def try_apart(file: Path, runtime: str) -> None:
     known = _place(file, runtime)
     if known is not None and known.is_file():
         return
-    command = [sys.executable, "-m", "toolbox.inference.trial", runtime, str(file)]
+    command = [sys.executable, "-m", "toolbox.inference.trial_process", runtime, str(file)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -61,50 +56,3 @@ def _place(file: Path, runtime: str) -> Path | None:
 
 def _end(code: int) -> str:
     return f"signal {-code}" if code < 0 else "it ran out of memory" if code == 3 else f"code {code}"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """The child: 0 where the file computes an image, 2 where it is refused, in one line on standard error."""
-    runtime, file = arguments
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    import torch
-
-    from toolbox.inference.exported import ExportedNetwork
-    from toolbox.plugins.registry import registry
-
-    try:
-        backend = registry("backends").get(runtime)()
-        network = ExportedNetwork(Path(file), backend.open(Path(file)), runtime, _any_picture(file, backend))
-        channels = network.image_channels or 3
-        network(torch.zeros(1, channels, SIDE, SIDE))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except MemoryError:
-        return 3
-    except (RuntimeError, ValueError) as error:
-        print(f"{file}: computes no image ({' '.join(str(error).split())[-160:]})", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _any_picture(file: str, backend: object) -> dict[str, object]:
-    """A gray picture for each that the file takes."""
-    import json
-
-    import torch
-
-    session = backend.open(Path(file))  # pyright: ignore[reportAttributeAccessIssue]
-    said = json.loads(session.metadata.get("gan_toolbox", "{}"))
-    pictures = [each["name"] for each in said.get("conditions", []) if each.get("kind") == "picture"]
-    return {name: torch.full((1, 3, SIDE, SIDE), 0.5) for name in pictures}
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    sys.exit(main(sys.argv[1:]))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from toolbox import Backend, Graph, Session, UserError
 
+from .conversion import PACKAGES, write_onnx
 from .safety import refuse_hostile
 
 QUIET = 4
@@ -20,16 +21,14 @@ QUIET = 4
 class OnnxRuntime(Backend):
     """Microsoft's runtime, in float32 on the CPU, with as many threads as torch."""
 
-    packages = ("onnx", "onnxruntime")
+    packages = PACKAGES
     extra = "onnx"
     suffixes = (".onnx",)
 
     def prepare(self, graph: Graph, folder: Path, *, precision: str = "fp32") -> Session:
         """By an ONNX file in the folder."""
-        from .exporter import ONNX
-
         file = folder / "graph.onnx"
-        ONNX().write(graph, file)
+        write_onnx(graph, file)
         return _Session(file)
 
     def open(self, file: Path, *, precision: str = "fp32") -> Session:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from toolbox import Backend, Graph, Session, UserError
-from toolbox_plugins.onnx.exporter import onnx_model
+from toolbox_plugins.onnx.conversion import onnx_model
 
 PACKAGES = ("openvino", "onnx", "onnxscript")
 HINTS = {"fp32": "f32", "bf16": "bf16"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolbox import Exporter, Graph, Session, UserError
-from toolbox_plugins.onnx.exporter import onnx_model
+from toolbox_plugins.onnx.conversion import onnx_model
 
 from .backend import PACKAGES, core, opened
 
