@@ -111,13 +111,21 @@ def test_a_hostile_onnx_file_is_refused_in_one_line(
     assert HOSTILE[make] in refused(capsys, "infer", *arguments)
 
 
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one network in both formats, as the toolbox writes them."""
+    folder = tmp_path_factory.mktemp("good")
+    export_graph(exported.generator("SPAN"), "onnx", folder / "x.onnx")
+    export_graph(exported.generator("SPAN"), "openvino", folder / "x.xml")
+    return folder
+
+
 @pytest.mark.parametrize("damage", ["cut", "text", "empty", "bits"])
 def test_a_damaged_onnx_file_is_refused_in_one_line(
-    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    damage: str, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_image(tmp_path / "in.png", np.zeros((16, 16, 3), np.uint8))
-    export_graph(exported.generator("SPAN"), "onnx", tmp_path / "x.onnx")
-    whole = (tmp_path / "x.onnx").read_bytes()
+    whole = (good / "x.onnx").read_bytes()
     broken = {"cut": whole[: len(whole) // 2], "text": b"no network", "empty": b"", "bits": b"\xff" * 64 + whole[64:]}
     (tmp_path / "x.onnx").write_bytes(broken[damage])
     said = refused(capsys, "infer", tmp_path / "in.png", "-o", tmp_path / "out", "--weights", tmp_path / "x.onnx")
@@ -134,20 +142,21 @@ def test_a_damaged_onnx_file_is_refused_in_one_line(
     ],
 )
 def test_a_hostile_openvino_file_is_refused_in_one_line(
-    old: str, new: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    old: str, new: str, said: str, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_image(tmp_path / "in.png", np.zeros((16, 16, 3), np.uint8))
-    export_graph(exported.generator("SPAN"), "openvino", tmp_path / "x.xml")
-    text = (tmp_path / "x.xml").read_text()
+    (tmp_path / "x.bin").write_bytes((good / "x.bin").read_bytes())
+    text = (good / "x.xml").read_text()
     assert old in text
     (tmp_path / "x.xml").write_text(text.replace(old, new, 1))
     arguments = [tmp_path / "in.png", "-o", tmp_path / "out", "--weights", tmp_path / "x.xml"]
     assert said in refused(capsys, "infer", *arguments)
 
 
-def test_what_a_file_says_of_itself_is_not_believed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_file_says_of_itself_is_not_believed(
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_image(tmp_path / "in.png", np.zeros((16, 16, 3), np.uint8))
-    export_graph(exported.generator("SPAN"), "onnx", tmp_path / "x.onnx")
     arguments = [tmp_path / "in.png", "-o", tmp_path / "out", "--weights", tmp_path / "x.onnx"]
     for old, new, said in (
         ('"scale": 4', '"scale": 4000', "says scale is 4000"),
@@ -155,7 +164,7 @@ def test_what_a_file_says_of_itself_is_not_believed(tmp_path: Path, capsys: pyte
         ('"multiple": 1,', '"multiple": 0,', "says multiple is 0"),
         ('"conditions": []', '"conditions": [{"name": "__class__"}]', "something of a condition"),
     ):
-        found = onnx.load(str(tmp_path / "x.onnx"))
+        found = onnx.load(str(good / "x.onnx"))
         for each in found.metadata_props:
             if each.key == "gan_toolbox":
                 assert old in each.value
