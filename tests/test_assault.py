@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from mmap import mmap
 from pathlib import Path
 from random import Random
 
@@ -34,7 +35,9 @@ class Faulty(attack.Attack):
         if number == 5:
             os.kill(os.getpid(), signal.SIGKILL)
         if number == 6:
-            bytearray(2 * attack.MEMORY)
+            fresh = mmap(-1, 2 * attack.MEMORY)  # no memory that the tests before have left to this process
+            for _ in range(0, len(fresh), 1 << 20):
+                fresh.write(bytes(1 << 20))
         return number == 0
 
 
