@@ -17,7 +17,7 @@ from torch import nn
 
 from toolbox.assembly.export_graph import export_graph
 from toolbox.assembly.verify import Trial
-from toolbox.contracts.graph import has
+from toolbox.contracts.graph import missing
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 
@@ -48,7 +48,7 @@ def generators() -> list[str]:
 
 def formats() -> list[str]:
     """Names of the formats whose packages are installed here."""
-    return [name for name in registry("exporters").names() if has(exporter(name).packages)]
+    return [name for name in registry("exporters").names() if not missing(exporter(name).packages, "")]
 
 
 def exporter(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from toolbox.assembly.loading import TrainedOutput, trained_network
 from toolbox.assembly.verify import Until, first_broken_layer, verify
 from toolbox.contracts.constant import constant
 from toolbox.contracts.graph import smooth
+from toolbox.inference import load
+from toolbox.io.images import read_image, write_image
 from toolbox.testing.training import assemble
 from toolbox_plugins.onnx.conversion import onnx_model
 from toolbox_plugins.onnx.exporter import ONNX
@@ -251,3 +254,21 @@ def test_bad_requests_are_one_line(
     monkeypatch.chdir(tmp_path)
     assert said in refused(capsys, "export", "--weights", "enlarge-x4", *arguments)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("runtime", "format_name", "file"),
+    [("onnxruntime", "onnx", "enlarge.onnx"), ("openvino", "openvino", "enlarge.xml")],
+)
+def test_the_pages_lines_for_python_enlarge_a_photograph(
+    runtime: str, format_name: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/export.md").read_text(encoding="utf-8"), re.DOTALL)
+    (lines,) = [each for each in blocks if re.search(rf"^import .*\b{runtime}$", each, re.MULTILINE)]
+    monkeypatch.chdir(tmp_path)
+    photograph = read_image(ROOT / "configs/demo/photos/test/coffee.jpg")[60:124, 100:180]
+    write_image(tmp_path / "photo.png", photograph)
+    export_graph(trained_network("enlarge-x4"), format_name, tmp_path / file)
+    exec(compile(lines.replace("photo.jpg", "photo.png"), runtime, "exec"), {})
+    made, wanted = read_image(tmp_path / "large.png"), load("enlarge-x4")(photograph)
+    assert made.shape == wanted.shape and abs(made.astype(int) - wanted.astype(int)).max() <= 1

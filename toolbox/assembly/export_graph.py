@@ -15,7 +15,7 @@ from toolbox.assembly.loading import TrainedOutput
 from toolbox.assembly.reach import memory_per_pixel, reach
 from toolbox.assembly.verify import Trial, allowed, first_broken_layer, verify
 from toolbox.contracts.exporter import Exporter
-from toolbox.contracts.graph import Missing, require
+from toolbox.contracts.graph import missing
 from toolbox.io.errors import UserError
 from toolbox.io.files import file_hash
 from toolbox.plugins.manager import manager
@@ -31,10 +31,8 @@ def exporter_named(name: str) -> Exporter:
         UserError: there is none, or a package that it needs is not installed.
     """
     kind: Any = registry("exporters").get(name)
-    try:
-        require(kind.packages, kind.extra)
-    except Missing as missing:
-        raise UserError(f"--format {name}: {missing}") from None
+    if lack := missing(kind.packages, kind.extra):
+        raise UserError(f"--format {name}: {lack}")
     return kind()
 
 

@@ -10,10 +10,11 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from toolbox.contracts.graph import Graph, Session
+from toolbox.io.errors import UserError
 
 
-class Backend(ABC):
-    """Computes graphs: those of a network in memory, and the files of some formats."""
+class Runtime:
+    """What every runtime says of itself."""
 
     precisions: ClassVar[Sequence[str]] = ("fp32",)
     """Those of `infer --precision` that it computes in."""
@@ -25,6 +26,10 @@ class Backend(ABC):
     """The extra of gan-toolbox that brings them, or the package to install."""
     suffixes: ClassVar[Sequence[str]] = ()
     """Of the files that it opens, its own first."""
+
+
+class Backend(Runtime, ABC):
+    """Computes graphs: those of a network in memory, and the files of some formats."""
 
     @abstractmethod
     def prepare(self, graph: Graph, folder: Path, *, precision: str = "fp32") -> Session:
@@ -40,16 +45,12 @@ class Backend(ABC):
         Raises:
             UserError: it is damaged, refused, or more than this runtime can compute.
         """
-        raise NotImplementedError
+        raise UserError(f"{file}: {type(self).__name__} opens no files")
 
 
-class InPlace(Backend):
+class InPlace(Runtime, ABC):
     """A backend that changes how PyTorch computes the network, and needs no graph."""
 
     @abstractmethod
     def wrapped(self, network: nn.Module, option: str) -> Callable[[Tensor], Tensor]:
         """The network, `forward(images) -> images`, computed so; `option` is what stands behind the name: `compile`."""
-
-    def prepare(self, graph: Graph, folder: Path, *, precision: str = "fp32") -> Session:
-        """It has none."""
-        raise NotImplementedError

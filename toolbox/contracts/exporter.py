@@ -23,10 +23,11 @@ class Exporter(ABC):
     extra: ClassVar[str] = ""
     """The extra of gan-toolbox that brings them, or the package to install."""
     tolerance: ClassVar[float] = 1e-4
-    """The largest difference from PyTorch, of images in [0, 1], that passes; as many times more with `half`."""
+    """The largest difference from PyTorch, of images in [0, 1], that passes; `half_tolerance` with `half`."""
     half_tolerance: ClassVar[float] = 1e-2
-    any_size: ClassVar[bool] = True
-    """Whether height and width stay free; where not, they are those of the graph's examples."""
+    any_size: bool = True
+    """Whether height and width stay free, where `write` finds out of a graph: of the last; else they are those of the
+    graph's examples."""
     any_batch: ClassVar[bool] = True
     halves: ClassVar[bool] = False
     """Whether `half` writes weights in float16."""

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -45,10 +46,8 @@ class GraphInput:
         if self.free:
             shape[0] = batch
         if self.kind in ("image", "picture"):
-            axes = [axis for axis in self.free if axis]
-            for axis, side in zip(axes, size, strict=True):
+            for axis, side in zip([axis for axis in self.free if axis], size, strict=True):
                 shape[axis] = side
-        if self.kind in ("image", "picture"):
             made = smooth(shape, rng, channels_last=self.example.dtype == torch.uint8)
             return (made * 255).round().to(torch.uint8) if self.example.dtype == torch.uint8 else made
         if self.kind == "label":
@@ -124,8 +123,7 @@ class Graph(nn.Module):
             name: tuple(next(shapes) for _ in value) if isinstance(value, tuple) else next(shapes)
             for name, value in bound.items()
         }
-        with torch.no_grad(), warnings.catch_warnings(), quiet():
-            warnings.simplefilter("ignore")
+        with torch.no_grad(), quiet():
             return torch.export.export(self, self.examples, dynamic_shapes=None if fixed else dynamic, strict=False)
 
 
@@ -148,38 +146,23 @@ def asked(session: Session, inputs: Sequence[GraphInput], tensors: Sequence[Tens
     return [by_name[name].contiguous() for name in session.names]
 
 
-class Missing(Exception):
-    """A package that a format or a runtime needs is not installed; the message is what to install."""
-
-
-def require(packages: Sequence[str], extra: str) -> None:
-    """Raise `Missing` unless all packages can be imported, which they are not here."""
-    from importlib.util import find_spec
-
+def missing(packages: Sequence[str], extra: str) -> str | None:
+    """What to install for packages to be there, which are not imported; None where nothing is missing."""
     absent = [name for name in packages if find_spec(name) is None]
-    if absent:
-        raise Missing(f"needs {absent[0]}: pip install 'gan-toolbox[{extra}]'")
-
-
-def has(packages: Sequence[str]) -> bool:
-    """Whether all packages are installed."""
-    try:
-        require(packages, "")
-    except Missing:
-        return False
-    return True
+    return f"needs {absent[0]}: pip install 'gan-toolbox[{extra}]'" if absent else None
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Within, torch does not tell what it logs while it exports: dozens of lines, whose reason is raised besides."""
-    logger = logging.getLogger("torch")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """Within, nothing is logged or warned of: converters tell dozens of lines, and raise what matters besides."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        logger.setLevel(before)
+        logging.disable(before)
 
 
 def _one_line(error: BaseException) -> str:

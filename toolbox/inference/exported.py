@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolbox.assembly.reach import Reach
+from toolbox.assembly.reach import FEATHERED, Reach
 from toolbox.contracts.backend import Backend
-from toolbox.contracts.graph import Missing, Session, has, require
+from toolbox.contracts.graph import Session, missing
 from toolbox.contracts.output import Condition
 from toolbox.inference.trial import try_apart
 from toolbox.io.errors import UserError, did_you_mean
@@ -51,7 +51,7 @@ class ExportedNetwork(nn.Module):
         self.scale = int(said.get("scale") or _scale(file, self))
         self.keeps_colors = said.get("keeps_colors", self.scale > 1)
         far, memory = said.get("reach"), said.get("bytes_per_pixel")
-        self.known_reach = (Reach(far, True) if far is not None else Reach(32, False)) if said else None
+        self.known_reach = (Reach(far, True) if far is not None else Reach(FEATHERED, False)) if said else None
         self.bytes_per_pixel: float | None = memory
 
     def forward(self, images: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ def runtime_of(file: Path, wanted: str = "auto") -> str | None:
     names = [name for name in registry("backends").names() if file.suffix in _kind(name).suffixes]
     if wanted in names:
         return wanted
-    return next((name for name in names if has(_kind(name).packages)), names[0] if names else None)
+    return next((name for name in names if not missing(_kind(name).packages, "")), names[0] if names else None)
 
 
 def open_exported(
@@ -100,10 +100,8 @@ def open_exported(
         UserError: a package is missing, or the file is refused, damaged, or takes something that is not known.
     """
     kind = _kind(runtime)
-    try:
-        require(kind.packages, kind.extra)
-    except Missing as missing:
-        raise UserError(f"{file}: {missing}") from None
+    if lack := missing(kind.packages, kind.extra):
+        raise UserError(f"{file}: {lack}")
     if precision not in kind.precisions:
         raise UserError(f"--precision {precision}: {runtime}, which reads {file.suffix}, computes in "
                         f"{', '.join(kind.precisions)}")  # fmt: skip

@@ -17,13 +17,13 @@ from torch.utils import _pytree as pytree
 from toolbox.assembly.graph import StateGraph
 from toolbox.assembly.loading import TrainedOutput
 from toolbox.contracts.backend import Backend, InPlace
-from toolbox.contracts.graph import Missing, Session, asked, has, require, smooth
+from toolbox.contracts.graph import Session, asked, missing, smooth
 from toolbox.inference.options import Options
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 from toolbox.training.precision import networks_in
 
-AUTO, TORCH = "auto", "torch"
+AUTO = "auto"
 WORTH = 30.0
 """Seconds of work left from which other runtimes are tried: making their graphs takes some."""
 EXAMPLE = 64
@@ -46,7 +46,7 @@ class Server:
         name, _, option = options.backend.partition(":")
         self._compute: Callable[[Tensor], Tensor] = network
         self._undecided = False
-        self._left, self._planned = 0, 0
+        self._left = 0
         if getattr(network, "runtime", None):  # a file of another runtime, which is what computes it
             if name not in (AUTO, network.runtime):
                 raise UserError(f"--backend {name}: this file is computed by {network.runtime}; leave it out")
@@ -57,7 +57,7 @@ class Server:
 
     def plan(self, numbers: int) -> None:
         """Tell how much is going to be asked for: numbers in all images together."""
-        self._planned = self._left = numbers
+        self._left = numbers
 
     def expect(self, numbers: int) -> None:
         """Tell the size of the images whose tiles come next."""
@@ -78,16 +78,14 @@ class Server:
 
     def _named(self, name: str, option: str) -> Callable[[Tensor], Tensor]:
         kind: Any = registry("backends").get(name)
-        try:
-            require(kind.packages, kind.extra)
-        except Missing as missing:
-            raise UserError(f"--backend {name}: {missing}") from None
+        if lack := missing(kind.packages, kind.extra):
+            raise UserError(f"--backend {name}: {lack}")
         if self.device.type not in kind.devices:
             raise UserError(f"--backend {name}: computes on {', '.join(kind.devices)}, not on {self.device.type}")
         if self.precision not in kind.precisions:
             known = ", ".join(kind.precisions)
             raise UserError(f"--backend {name}: computes in {known}, not in {self.precision}; choose --precision")
-        backend: Backend = kind()
+        backend: Backend | InPlace = kind()
         if isinstance(backend, InPlace):
             return backend.wrapped(self.network, option)
         if option:
@@ -104,7 +102,7 @@ class Server:
         for name in registry("backends").names():
             kind: Any = registry("backends").get(name)
             fits = self.precision in kind.precisions and self.device.type in kind.devices
-            if issubclass(kind, InPlace) or not fits or not has(kind.packages):
+            if issubclass(kind, InPlace) or not fits or missing(kind.packages, kind.extra):
                 continue
             sessions = Sessions(self.network, kind(), name, self.precision)
             try:

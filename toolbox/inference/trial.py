@@ -6,6 +6,7 @@ never end. A child process, with limits, finds out; what passed once is known by
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError
 from toolbox.io.files import file_hash
+from toolbox.plugins.manager import manager
 
 SECONDS = 120
 """Of a processor; as many of the clock."""
@@ -30,7 +32,9 @@ def try_apart(file: Path, runtime: str) -> None:
         return
     command = [sys.executable, "-m", "toolbox.inference.trial_process", runtime, str(file)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, check=False, env={**os.environ, **_plugins()}
+        )
     except subprocess.TimeoutExpired:
         raise UserError(f"{file}: {runtime} did not open it within {SECONDS} seconds; refused") from None
     said = done.stderr.strip().splitlines()
@@ -44,6 +48,12 @@ def try_apart(file: Path, runtime: str) -> None:
         with suppress(OSError):  # without a cache it is tried again
             known.parent.mkdir(parents=True, exist_ok=True)
             known.touch()
+
+
+def _plugins() -> dict[str, str]:
+    """What brings the plugins that are files, which may hold the runtime, to the process."""
+    named = [each for each in os.environ.get("TOOLBOX_PLUGINS", "").split(",") if each]
+    return {"TOOLBOX_PLUGINS": ",".join([*named, *map(str, manager().files())])}
 
 
 def _place(file: Path, runtime: str) -> Path | None:

@@ -7,9 +7,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolbox.inference.trial import SECONDS
 from toolbox.io.errors import UserError
+
+if TYPE_CHECKING:
+    from toolbox.contracts.graph import Session
 
 MEMORY = 12 << 30
 """Bytes of addresses: runtimes reserve more than they use."""
@@ -31,8 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     from toolbox.plugins.registry import registry
 
     try:
-        backend = registry("backends").get(runtime)()
-        network = ExportedNetwork(Path(file), backend.open(Path(file)), runtime, _any_picture(file, backend))
+        session = registry("backends").get(runtime)().open(Path(file))
+        network = ExportedNetwork(Path(file), session, runtime, _any_picture(session))
         channels = network.image_channels or 3
         network(torch.zeros(1, channels, SIDE, SIDE))
     except UserError as error:
@@ -46,13 +50,12 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _any_picture(file: str, backend: object) -> dict[str, object]:
+def _any_picture(session: Session) -> dict[str, object]:
     """A gray picture for each that the file takes."""
     import json
 
     import torch
 
-    session = backend.open(Path(file))  # pyright: ignore[reportAttributeAccessIssue]
     said = json.loads(session.metadata.get("gan_toolbox", "{}"))
     pictures = [each["name"] for each in said.get("conditions", []) if each.get("kind") == "picture"]
     return {name: torch.full((1, 3, SIDE, SIDE), 0.5) for name in pictures}

@@ -11,9 +11,9 @@ from toolbox.assembly.graph import OutputGraph, StateGraph
 from toolbox.assembly.verify import difference, verify
 from toolbox.contracts.backend import Backend, InPlace
 from toolbox.contracts.exporter import Exporter
-from toolbox.contracts.graph import Missing, require, smooth
+from toolbox.contracts.graph import missing, smooth
 from toolbox.io.errors import UserError
-from toolbox.testing.components import require as must
+from toolbox.testing.components import require
 from toolbox.testing.networks import TinyGenerator
 
 
@@ -24,18 +24,20 @@ def check_exporter(exporter: Exporter) -> None:
         UserError: a package that it needs is not installed.
     """
     _installed(exporter)
-    must(exporter.suffix.startswith("."), f"suffix must begin with a dot, got {exporter.suffix!r}")
+    require(exporter.suffix.startswith("."), f"suffix must begin with a dot, got {exporter.suffix!r}")
     graph = OutputGraph(TinyGenerator(scale=2).eval(), batch=2 if exporter.any_batch else 1)
     with TemporaryDirectory() as folder:
         file = Path(folder) / f"tiny{exporter.suffix}"
         exporter.write(graph, file)
         files = exporter.files(file)
-        must(file in files and all(each.exists() for each in files), "write must make every file that `files` names")
+        require(file in files and all(each.exists() for each in files), "write must make every file that `files` names")
         worst = max(trial.difference for trial in verify(graph, exporter, file))
-        must(worst <= exporter.tolerance, f"its file differs from PyTorch by {worst:.2g}; {exporter.tolerance} may be")
+        require(
+            worst <= exporter.tolerance, f"its file differs from PyTorch by {worst:.2g}; {exporter.tolerance} may be"
+        )
 
 
-def check_backend(backend: Backend) -> None:
+def check_backend(backend: Backend | InPlace) -> None:
     """It computes a network of scale 2 as PyTorch does, in float32, for several sizes.
 
     Raises:
@@ -52,11 +54,9 @@ def check_backend(backend: Backend) -> None:
         with TemporaryDirectory() as folder:
             session = backend.prepare(graph, Path(folder))
             worst = max(difference(graph, session, [images]) for images in batches)
-    must(worst <= 1e-4, f"its result differs from PyTorch's by {worst:.2g}")
+    require(worst <= 1e-4, f"its result differs from PyTorch's by {worst:.2g}")
 
 
-def _installed(component: Exporter | Backend) -> None:
-    try:
-        require(component.packages, component.extra)
-    except Missing as missing:
-        raise UserError(str(missing)) from None
+def _installed(component: Exporter | Backend | InPlace) -> None:
+    if lack := missing(component.packages, component.extra):
+        raise UserError(lack)

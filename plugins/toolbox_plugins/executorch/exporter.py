@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ import torch
 from torch import Tensor
 
 from toolbox import Exporter, Graph, Session, UserError
+from toolbox.contracts.graph import quiet
 from toolbox.io.files import whole
 
 from .folding import folded
@@ -43,7 +41,7 @@ class ExecuTorch(Exporter):
         xnnpack: Any = import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
         module = folded(graph)
         texts = {**graph.metadata, INPUTS: " ".join(each.name for each in graph.inputs)}
-        with _quiet():
+        with quiet(), torch.no_grad():
             try:
                 program = torch.export.export(module, graph.examples, strict=False)
                 edge = exir.to_edge_transform_and_lower(
@@ -82,17 +80,3 @@ class _Session:
 
 def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:160] or type(error).__name__
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Within, neither of both tells what it does."""
-    root = logging.getLogger()
-    before = root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -91,7 +90,7 @@ class NCNN(Exporter):
             free = _computes(graph, self.open(target))
         except UserError:
             free = False
-        self.any_size = free  # pyright: ignore[reportAttributeAccessIssue]
+        self.any_size = free
         if not free:
             _convert(graph, target, free=False, half=half)
 
@@ -133,8 +132,7 @@ def _convert(graph: Graph, target: Path, *, free: bool, half: bool) -> None:
     with TemporaryDirectory() as folder:
         traced = Path(folder) / "graph.pt"
         module = graph if free else folded(graph, TABLE, slices=True)
-        with warnings.catch_warnings(), quiet(), torch.no_grad():
-            warnings.simplefilter("ignore")
+        with quiet(), torch.no_grad():
             try:
                 made: Any = torch.jit.trace(module, (example,), check_trace=False)
                 made.save(str(traced))

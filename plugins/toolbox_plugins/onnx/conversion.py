@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,7 @@ def onnx_model(graph: Graph) -> Any:
     import torch
 
     program = graph.program()
-    with warnings.catch_warnings(), quiet():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             made = torch.onnx.export(
                 program, dynamo=True, verbose=False, external_data=False, opset_version=OPSET,

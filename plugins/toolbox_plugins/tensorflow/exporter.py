@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib import import_module
@@ -15,6 +13,7 @@ import torch
 from torch import Tensor
 
 from toolbox import Exporter, Graph, Session, UserError
+from toolbox.contracts.graph import quiet
 from toolbox.io.files import whole
 from toolbox_plugins.executorch.folding import cut, folded
 
@@ -39,7 +38,7 @@ class TensorFlow(Exporter):
     def write(self, graph: Graph, target: Path, *, half: bool = False) -> None:
         """Write the graph in one file, weights included."""
         module = folded(graph, TABLE)
-        with _quiet():
+        with _silent(), torch.no_grad():
             try:
                 converter: Any = import_module("litert_torch")
                 content = converter.convert(module, graph.examples).model_content()
@@ -117,14 +116,7 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silent() -> Iterator[None]:
     """Within, the converter does not tell its steps."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with open(os.devnull, "w") as nowhere, warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            with redirect_stdout(nowhere), redirect_stderr(nowhere):
-                yield
-    finally:
-        logging.disable(before)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere), quiet():
+        yield

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import torch
 from torch import Tensor
 
 from toolbox import Exporter, Graph, Session, UserError
+from toolbox.contracts.graph import quiet
 from toolbox.io.files import whole
 
 INPUTS = "inputs"
@@ -41,7 +39,7 @@ class TorchProgram(Exporter):
             INPUTS: json.dumps([each.name for each in graph.inputs]),
         }
         try:
-            with whole(target) as file, _quiet():
+            with whole(target) as file, quiet():
                 torch.export.save(program, file, extra_files=extra)
         except OSError:
             raise
@@ -60,7 +58,7 @@ class TorchProgram(Exporter):
 class _Session:
     def __init__(self, file: Path) -> None:
         extra: dict[str, Any] = {METADATA: "", INPUTS: ""}
-        with _quiet():
+        with quiet():
             self.module = torch.export.load(file, extra_files=extra).module()
         self.names: Sequence[str] = json.loads(extra[INPUTS])
         self.metadata: Mapping[str, str] = json.loads(extra[METADATA])
@@ -77,17 +75,3 @@ def _forget_the_maker(program: torch.export.ExportedProgram) -> None:
         if isinstance(module, torch.fx.GraphModule):
             for node in module.graph.nodes:
                 node.meta = {key: value for key, value in node.meta.items() if key in KEPT}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Within, torch does not tell that files of it are young."""
-    logger = logging.getLogger("torch.export")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(before)
