@@ -80,7 +80,6 @@ class Doubling(Backend):
     wrong = 0.0
 
     def prepare(self, graph: Graph, folder: Path, *, precision: str = "fp32") -> Session:
-        assert not list(folder.iterdir())
         backend = self
 
         class Counted:
@@ -96,8 +95,9 @@ class Doubling(Backend):
 
 
 @pytest.fixture
-def only(monkeypatch: pytest.MonkeyPatch) -> type[Doubling]:
+def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Doubling]:
     """`Doubling` is the only backend beside PyTorch, and is twice as fast; any work is enough to try it."""
+    monkeypatch.setenv("TOOLBOX_CACHE", str(tmp_path / "cache"))
     Doubling.calls, Doubling.wrong = [], 0.0
     kinds = {"doubling": Doubling, "torch": registry("backends").get("torch")}
     monkeypatch.setattr(registry("backends"), "names", lambda: sorted(kinds))
@@ -115,6 +115,26 @@ def test_auto_goes_on_with_the_fastest_and_says_so(network: SRResNet, only: type
     assert said == ["doubling computes from here, in fp32; times as fast as torch, of one tile: doubling 2.0"]
     assert len(only.calls) == 6, "the probe, and five of six tiles"
     assert levels(made, Predictor(network, options=Options(backend="torch"))(SMOOTH[..., :3])) == 0
+
+
+def test_auto_remembers_the_fastest_and_goes_on_with_it_after_a_tile(
+    network: SRResNet, only: type[Doubling], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Options(tile=32, overlap=8)
+    Predictor(network, options=options, note=lambda line: None)(SMOOTH[..., :3])
+    only.calls.clear()
+    monkeypatch.setattr(serving, "_seconds", lambda call: pytest.fail("nothing is timed a second time"))
+    said: list[str] = []
+    Predictor(network, options=options, note=said.append)(SMOOTH[..., :3])
+    assert said == ["doubling computes from here, in fp32; it was the fastest for this network before"]
+    assert len(only.calls) == 6
+    only.calls.clear()
+    torch.manual_seed(1)
+    other = SRResNet(width=8, blocks=2, scale=2).eval()
+    monkeypatch.setattr(serving, "_seconds", lambda call: 1.0)
+    for _ in range(2):  # of another network nothing is known; then it is known that PyTorch is as fast
+        Predictor(other, options=options, note=said.append)(SMOOTH[..., :3])
+    assert len(only.calls) == 1 and len(said) == 2 and "torch computes this network" in said[1]
 
 
 def test_auto_leaves_out_what_computes_something_else(network: SRResNet, only: type[Doubling]) -> None:

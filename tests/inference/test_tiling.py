@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from toolbox.assembly import reach as reach_module
 from toolbox.assembly.reach import Reach, memory_per_pixel, reach
 from toolbox.inference.memory import free_memory
-from toolbox.inference.tiling import halving, is_out_of_memory, ramp, spans, tiled
+from toolbox.inference.tiling import alike, halving, is_out_of_memory, ramp, spans, tiled
 from toolbox_plugins.cyclegan.generator import ResnetGenerator
 from toolbox_plugins.srgan.srresnet import SRResNet
 from toolbox_plugins.unet.restorer import UNetRestorer
@@ -151,6 +151,17 @@ def test_spans_cover_a_side_once_and_start_at_multiples(length: int, tile: int, 
     assert all(s.start % multiple == 0 and 0 < s.stop - s.start <= max(tile, multiple) for s in found)
     assert all(s.first == max(0, s.start - -(-5 // multiple) * multiple) for s in found)
     assert (found[0].first, found[-1].last) == (0, length), "nothing is added at the image's border"
+
+
+@pytest.mark.parametrize(("length", "tile", "multiple"), [(641, 64, 1), (10, 3, 1), (96, 64, 32), (7, 100, 1)])
+def test_tiles_that_agree_all_see_as_much(length: int, tile: int, multiple: int) -> None:
+    bare = spans(length, tile, 5, multiple)
+    found = alike(bare)
+    assert len({each.last - each.first for each in found}) == 1
+    for each, before in zip(found, bare, strict=True):
+        assert (each.start, each.stop) == (before.start, before.stop)
+        assert 0 <= each.first <= before.first and before.last <= each.last <= length
+        assert each.first % multiple == 0
 
 
 @pytest.mark.parametrize("scale", [1, 4])

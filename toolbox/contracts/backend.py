@@ -33,7 +33,12 @@ class Backend(Runtime, ABC):
 
     @abstractmethod
     def prepare(self, graph: Graph, folder: Path, *, precision: str = "fp32") -> Session:
-        """Load a graph for many calls. `folder` is an empty one for files that the session needs as long as it lives.
+        """Load a graph for many calls.
+
+        Args:
+            folder: for files of the session. It may hold those of an earlier one of the same graph, which another
+                backend may have written, and which the session is free to take instead of making them anew.
+            precision: one of `precisions`.
 
         Raises:
             UserError: the runtime cannot compute it; the message says what of it.

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import mkdtemp
 from time import perf_counter
 from typing import Any
-from weakref import finalize
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 
-from toolbox.assembly.graph import StateGraph
-from toolbox.assembly.loading import TrainedOutput
 from toolbox.contracts.backend import Backend, InPlace
-from toolbox.contracts.graph import Session, asked, missing, smooth
+from toolbox.contracts.graph import missing
+from toolbox.inference.kept_graphs import fastest, remember_fastest
 from toolbox.inference.options import Options
+from toolbox.inference.sessions import AGREE, Sessions, graph_of
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
-from toolbox.training.precision import networks_in
 
-AUTO = "auto"
+AUTO, TORCH = "auto", "torch"
 WORTH = 30.0
 """Seconds of work left from which other runtimes are tried: making their graphs takes some."""
-EXAMPLE = 64
-"""Side of the images that a graph is traced with."""
+KNOWN = 4.0
+"""Seconds of work left from which the runtime is taken that was the fastest for this network before."""
+LONG = 1.0
+"""Seconds of a call that is not timed a second time."""
 FASTER = 0.9
 """Part of PyTorch's time that another runtime may take at most to be preferred."""
-AGREE = {"fp32": 1.5 / 255, "bf16": 0.1}
-"""By how much a runtime's tile may differ from PyTorch's; one that differs by more is not used."""
 
 
 class Server:
     """A network's tiles, computed by the backend that the options name: `server(images) -> images`.
 
     `auto` begins with PyTorch. Once a tile's time tells that there is enough left to do, every installed backend that
-    has the precision computes the same tile, and the fastest that agrees with PyTorch goes on.
+    has the precision computes the same tile, and the fastest that agrees with PyTorch goes on. It is remembered in the
+    cache, as its graph is, so that the next run goes on with it after one tile.
     """
 
     def __init__(self, network: nn.Module, options: Options, device: torch.device, note: Callable[[str], None]) -> None:
@@ -71,10 +66,49 @@ class Server:
         made = self.network(images)
         seconds = perf_counter() - start
         self._left -= images.numel()
-        if seconds * self._left / images.numel() > WORTH:
-            self._undecided = False
-            self._choose(images, made)
+        left = seconds * self._left / images.numel()
+        if left > min(KNOWN, WORTH):
+            known = fastest(graph_of(self.network, images), self.precision)
+            if known == TORCH:
+                self._undecided = False
+            elif known in self._installed():
+                self._undecided = not self._goes_on(known, images, made)
+            elif left > WORTH:
+                self._undecided = False
+                self._choose(images, made)
         return made
+
+    def _goes_on(self, name: str, images: Tensor, made: Tensor) -> bool:
+        """Take the backend that was the fastest before, where its tile agrees with PyTorch's."""
+        sessions = self._agreeing(name, images, made)
+        if sessions is None:
+            return False
+        self._compute = sessions
+        self.note(f"{name} computes from here, in {self.precision}; it was the fastest for this network before")
+        return True
+
+    def _agreeing(self, name: str, images: Tensor, made: Tensor) -> Sessions | None:
+        """A backend's sessions, if what they make of a tile agrees with PyTorch's; why not is told."""
+        sessions = Sessions(self.network, registry("backends").get(name)(), name, self.precision)
+        try:
+            differs = float((sessions(images) - made).abs().max())
+        except (UserError, RuntimeError, ValueError, MemoryError) as error:
+            self.note(f"--backend {name}: is left out ({' '.join(str(error).split())[:120]})")
+            return None
+        if differs > AGREE[self.precision]:
+            self.note(f"--backend {name}: is left out, its tile differs from PyTorch's by {differs:.2g}")
+            return None
+        return sessions
+
+    def _installed(self) -> list[str]:
+        """Backends beside PyTorch that could compute this network."""
+        found = []
+        for name in registry("backends").names():
+            kind: Any = registry("backends").get(name)
+            fits = self.precision in kind.precisions and self.device.type in kind.devices
+            if not issubclass(kind, InPlace) and fits and not missing(kind.packages, kind.extra):
+                found.append(name)
+        return found
 
     def _named(self, name: str, option: str) -> Callable[[Tensor], Tensor]:
         kind: Any = registry("backends").get(name)
@@ -96,73 +130,27 @@ class Server:
 
     def _choose(self, images: Tensor, made: Tensor) -> None:
         """Let the installed backends compute a tile, and go on with the fastest."""
-        here = _seconds(lambda: self.network(images))
-        times: dict[str, float] = {}
-        found: dict[str, Sessions] = {}
-        for name in registry("backends").names():
-            kind: Any = registry("backends").get(name)
-            fits = self.precision in kind.precisions and self.device.type in kind.devices
-            if issubclass(kind, InPlace) or not fits or missing(kind.packages, kind.extra):
-                continue
-            sessions = Sessions(self.network, kind(), name, self.precision)
-            try:
-                differs = float((sessions(images) - made).abs().max())
-                if differs > AGREE[self.precision]:
-                    self.note(f"--backend {name}: is left out, its tile differs from PyTorch's by {differs:.2g}")
-                    continue
-                times[name], found[name] = _seconds(lambda each=sessions: each(images)), sessions
-            except (UserError, RuntimeError, ValueError, MemoryError) as error:
-                self.note(f"--backend {name}: is left out ({' '.join(str(error).split())[:120]})")
-        best = min(times, key=lambda name: times[name], default=None)
-        ratios = ", ".join(f"{name} {here / seconds:.1f}" for name, seconds in times.items())
-        if best is None or times[best] > FASTER * here:
-            if times:
-                self.note(f"torch computes this network; as fast as torch, of one tile: {ratios}")
+        found = {name: self._agreeing(name, images, made) for name in self._installed()}
+        agreeing = {name: sessions for name, sessions in found.items() if sessions}
+        if not agreeing:
             return
-        self._compute = found[best]
-        self.note(f"{best} computes from here, in {self.precision}; times as fast as torch, of one tile: {ratios}")
-
-
-class Sessions:
-    """A network in another runtime: a session for each form that its state takes, made when it is first asked for."""
-
-    def __init__(self, network: nn.Module, backend: Backend, name: str, precision: str) -> None:
-        self.network, self.backend, self.name, self.precision = network, backend, name, precision
-        self._made: dict[object, tuple[StateGraph, Session]] = {}
-        self._folder: Path | None = None
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) on the CPU to (B, C', scale*H, scale*W)."""
-        state = self.network.state(images) if isinstance(self.network, TrainedOutput) else None
-        leaves, form = pytree.tree_flatten(state)
-        key = (str(form), tuple(tuple(each.shape) if isinstance(each, Tensor) else each for each in leaves))
-        if key not in self._made:
-            self._made[key] = self._prepare(images, state)
-        graph, session = self._made[key]
-        return session(asked(session, graph.inputs, [images, *graph.values(state)]))
-
-    def _prepare(self, images: Tensor, state: Any) -> tuple[StateGraph, Session]:
-        with torch.inference_mode(False), torch.no_grad(), networks_in(None):
-            plain = pytree.tree_map_only(Tensor, lambda each: each.clone(), state)
-            multiple = int(getattr(self.network, "multiple", 1))
-            side = -(-EXAMPLE // multiple) * multiple  # two of them, or torch takes one for the only number there is
-            example = smooth((2, images.shape[1], side, side + multiple), torch.Generator().manual_seed(0))
-            graph = StateGraph(self.network, example, plain)
-            if self._folder is None:
-                self._folder = Path(mkdtemp())
-                finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-            folder = self._folder / str(len(self._made))
-            folder.mkdir()
-            try:
-                return graph, self.backend.prepare(graph, folder, precision=self.precision)
-            except UserError as error:
-                raise UserError(f"--backend {self.name}: {error}") from None
+        here = _seconds(lambda: self.network(images))
+        times = {name: _seconds(lambda each=sessions: each(images)) for name, sessions in agreeing.items()}
+        best = min(times, key=lambda name: times[name])
+        ratios = ", ".join(f"{name} {here / taken:.1f}" for name, taken in times.items())
+        if times[best] > FASTER * here:
+            best = TORCH
+            self.note(f"torch computes this network; as fast as torch, of one tile: {ratios}")
+        else:
+            self._compute = agreeing[best]
+            self.note(f"{best} computes from here, in {self.precision}; times as fast as torch, of one tile: {ratios}")
+        remember_fastest(graph_of(self.network, images), self.precision, best)
 
 
 def _seconds(call: Callable[[], object]) -> float:
-    """The shorter of two times."""
+    """What a call takes: the shorter of two times, or the first where it is long enough to be trusted."""
     times = []
-    for _ in range(2):
+    while len(times) < 2 and sum(times) < LONG:
         start = perf_counter()
         call()
         times.append(perf_counter() - start)

@@ -44,6 +44,16 @@ def spans(length: int, tile: int, halo: int, multiple: int = 1) -> list[Span]:
     return [Span(start, stop, max(0, start - halo), min(length, stop + halo)) for start, stop in pairwise(edges)]
 
 
+def alike(sides: list[Span]) -> list[Span]:
+    """The same spans, each seeing as much as the one that sees the most: runtimes prepare for one size instead of four.
+
+    What is seen grows into the image, never beyond its border.
+    """
+    seen, length = max(span.last - span.first for span in sides), sides[-1].stop
+    firsts = [min(span.first, length - seen) for span in sides]
+    return [Span(span.start, span.stop, first, first + seen) for span, first in zip(sides, firsts, strict=True)]
+
+
 def ramp(span: Span, scale: int) -> Tensor:
     """Weights (scale * (last - first),) of a feathered span: 1 inside, falling linearly over each overlap.
 
@@ -88,6 +98,8 @@ def tiled(
     rows, columns = (spans(length, tile, halo, multiple) for length in (height, width))
     if feather:
         rows, columns = (_narrowed(sides, tile, halo, multiple) for sides in (rows, columns))
+    else:
+        rows, columns = alike(rows), alike(columns)
     finished, tail = 0, None
     for row in rows:
         parts = _row_of_tiles(network, images, row, columns, scale)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from toolbox import Backend, Graph, Session, UserError
 
-from .conversion import PACKAGES, write_onnx
+from .conversion import PACKAGES, kept_onnx
 from .safety import refuse_hostile
 
 QUIET = 4
@@ -27,9 +27,7 @@ class OnnxRuntime(Backend):
 
     def prepare(self, graph: Graph, folder: Path, *, precision: str = "fp32") -> Session:
         """By an ONNX file in the folder."""
-        file = folder / "graph.onnx"
-        write_onnx(graph, file)
-        return _Session(file)
+        return _Session(kept_onnx(graph, folder))
 
     def open(self, file: Path, *, precision: str = "fp32") -> Session:
         """Load an ONNX file, whoever made it."""

@@ -30,6 +30,14 @@ def write_onnx(graph: Graph, target: Path, *, half: bool = False) -> None:
         file.write(content)
 
 
+def kept_onnx(graph: Graph, folder: Path) -> Path:
+    """The file of a graph in a folder, which is made unless an earlier run left it there."""
+    file = folder / f"opset{OPSET}.onnx"
+    if not file.is_file():
+        write_onnx(graph, file)
+    return file
+
+
 def onnx_model(graph: Graph) -> Any:
     """An `onnx.ModelProto` of a graph, with its metadata.
 

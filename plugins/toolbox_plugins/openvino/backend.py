@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from toolbox import Backend, Graph, Session, UserError
-from toolbox_plugins.onnx.conversion import onnx_model
+from toolbox_plugins.onnx.conversion import kept_onnx
 
 PACKAGES = ("openvino", "onnx", "onnxscript")
 HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -29,8 +29,12 @@ class OpenVINO(Backend):
     suffixes = (".xml",)
 
     def prepare(self, graph: Graph, folder: Path, *, precision: str = "fp32") -> Session:
-        """By way of ONNX, in memory."""
-        return _Session(core().read_model(onnx_model(graph).SerializeToString()), precision)
+        """By an ONNX file in the folder."""
+        file = kept_onnx(graph, folder)
+        try:
+            return _Session(core().read_model(file), precision)
+        except RuntimeError as error:
+            raise UserError(f"OpenVINO cannot load it ({' '.join(str(error).split())[-160:]})") from None
 
     def open(self, file: Path, *, precision: str = "fp32") -> Session:
         """Load an `.xml` and the `.bin` beside it."""
