@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,11 @@ import exported
 from matrix import VARIANTS, algorithm_class, algorithms
 from runs import command, refused
 from toolbox import Exporter, Graph, Session, UserError
-from toolbox.assembly.export_graph import export_graph
+from toolbox.assembly.export_graph import export_graph, made_from
 from toolbox.assembly.graph import OutputGraph
 from toolbox.assembly.loading import TrainedOutput, trained_network
 from toolbox.assembly.verify import Until, first_broken_layer, verify
+from toolbox.config import load_config
 from toolbox.contracts.constant import constant
 from toolbox.contracts.graph import smooth
 from toolbox.inference import load
@@ -123,10 +125,26 @@ def test_a_file_says_what_it_is_and_not_where_it_was_made(tmp_path: Path) -> Non
     assert (said["conditions"][0]["low"], said["conditions"][0]["high"]) == (0, 1)
     assert {"input_channels", "output_channels", "supports_half", "size_requirements", "tiling", "purpose"} <= set(said)
     assert said["plugins"]["painter"].startswith("gan-toolbox ")
+    weights = (ROOT / "models/painter-x4/painter-x4.safetensors").read_bytes()
+    assert said["made_from"] == {"weights_sha256": hashlib.sha256(weights).hexdigest()}
     content = file.read_bytes()
     assert str(ROOT).encode() not in content and b"site-packages" not in content and b"stack_trace" not in content
     described = json.loads((tmp_path / "x.onnx.json").read_text())
     assert len(described["export"]["compared"]) == 3 and described["export"]["format"] == "onnx"
+
+
+def test_what_a_network_was_made_from_is_its_model_and_weights_wherever_they_lie(tmp_path: Path) -> None:
+    hashes = []
+    for place, rate in (("here", "1e-3"), ("there", "1e-4")):
+        (tmp_path / place).mkdir()
+        config = tmp_path / place / "mine.yaml"
+        config.write_text(
+            f"model: {{type: SRGAN, generator: {{type: SRResNet}}}}\nwork_dir: {place}\n"
+            f"optim_wrapper: {{generator: {{optimizer: {{type: Adam, lr: {rate}}}}}}}\n"
+        )
+        hashes.append(made_from(load_config(config), None))
+    assert hashes[0] == hashes[1] and len(hashes[0]["model_sha256"]) == 64
+    assert made_from(load_config(config, {"model.generator.blocks": 3}), None) != hashes[0]
 
 
 def test_openvino_keeps_the_metadata(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from toolbox.assembly.graph import LAYOUTS, OutputGraph, as_metadata, described_
 from toolbox.assembly.loading import TrainedOutput
 from toolbox.assembly.reach import memory_per_pixel, reach
 from toolbox.assembly.verify import Trial, allowed, first_broken_layer, verify
+from toolbox.config import Config
 from toolbox.contracts.exporter import Exporter
 from toolbox.contracts.graph import missing
 from toolbox.io.errors import UserError
@@ -22,6 +25,7 @@ from toolbox.plugins.manager import manager
 from toolbox.plugins.registry import registry
 from toolbox.weights.file import write_description
 from toolbox.weights.published_layout import make_folder
+from toolbox.weights.shipped import shipped_model, shipped_models
 
 
 def exporter_named(name: str) -> Exporter:
@@ -46,11 +50,13 @@ def export_graph(
     half: bool = False,
     size: tuple[int, int] | None = None,
     license_name: str | None = None,
+    source: Mapping[str, str] | None = None,
 ) -> list[Trial]:
     """Write a network, `TrainedOutput` or generator, in a format; returns how it compares with PyTorch.
 
     Conditions that were not chosen become inputs of the file. It computes with all of its precision in float32;
-    with `half` its weights are float16 where the format has such. `size` is that of formats whose sizes are fixed.
+    with `half` its weights are float16 where the format has such. `size` is that of formats whose sizes are fixed;
+    `source` says by hashes what the network is from (`made_from`), and is written into the file.
 
     Raises:
         UserError: the format cannot hold the network, or computes something else; then there is no file.
@@ -62,7 +68,7 @@ def export_graph(
         raise UserError(f"--half: {format_name} is written in float32 alone; leave it out")
     batch = 2 if exporter.any_batch else 1
     graph = OutputGraph(network.eval(), channels=channels, layout=layout, batch=batch, size=size)
-    described = describe(network, graph, channels, layout, license_name)
+    described = {**describe(network, graph, channels, layout, license_name), "made_from": dict(source or {})}
     graph.metadata = as_metadata(described)
     make_folder(target)
     made = target.with_name(f".{target.name}.partial{exporter.suffix}")
@@ -128,6 +134,19 @@ def describe(
         "parameters": sum(each.numel() for each in network.parameters()),
         "plugins": manager().versions(),
     }
+
+
+def made_from(config: Config | None, weights: str | Path | None) -> dict[str, str]:
+    """SHA-256 of the config's model and of the file of weights: what a network was made from, without its place."""
+    made = {}
+    if config:
+        model = json.dumps(config.data["model"], sort_keys=True, default=str)
+        made["model_sha256"] = hashlib.sha256(model.encode()).hexdigest()
+    if weights is not None:
+        ours = str(weights) in shipped_models() and not Path(weights).exists()
+        file = shipped_model(str(weights)) if ours else Path(weights)
+        made |= {"weights_sha256": file_hash(file)} if file.is_file() else {}
+    return made
 
 
 def networks_of(network: nn.Module) -> list[str]:

@@ -102,7 +102,7 @@ def _as_graph(options: argparse.Namespace) -> int:
     import torch
 
     from toolbox.assembly.export import fold
-    from toolbox.assembly.export_graph import as_lines, export_graph, exporter_named
+    from toolbox.assembly.export_graph import as_lines, export_graph, exporter_named, made_from
     from toolbox.assembly.loading import trained_network
     from toolbox.inference.channels import channels_of
     from toolbox.io.console import console
@@ -117,6 +117,7 @@ def _as_graph(options: argparse.Namespace) -> int:
     trials = export_graph(
         network, options.format, options.target, channels=channels_of(network, torch.device("cpu"), multiple, beside),
         layout=options.layout or "nchw_float", half=options.half, size=size, license_name=options.license,
+        source=made_from(config, options.checkpoint if config else options.weights),
     )  # fmt: skip
     console.print(f"{options.target} ({options.target.stat().st_size / 1e6:.1f} MB), tried in its own runtime:")
     for shape, difference in as_lines(trials).items():
