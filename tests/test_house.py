@@ -34,13 +34,10 @@ def test_every_room_says_its_subject_in_one_line() -> None:
         assert said and len(said.splitlines()[0]) <= 120, room
 
 
-def test_the_page_and_the_readme_name_the_rooms_in_their_order() -> None:
+def test_the_page_names_the_rooms_in_their_order() -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE) == order()
     assert len(page.splitlines()) <= 120
-    shown = (ROOT / "README.md").read_text(encoding="utf-8")
-    picture = shown[shown.index("## How it is built") :]
-    assert re.findall(r"^(\w+)/ {2,}", picture, re.MULTILINE) == order()
 
 
 def test_files_are_short() -> None:

@@ -1,4 +1,4 @@
-"""The README's commands are run, in order, with two iterations instead of hundreds."""
+"""The commands of the README and the pages that it begins are run, in order, with two iterations for hundreds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from runs import command, pictures
-from toolbox.io.images import read_image
+from toolbox.io.images import read_image, write_image
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+TRAINING, USING = ((ROOT / "docs" / name).read_text() for name in ("training.md", "using.md"))
+BLOCKS = re.findall(r"```bash\n(.*?)```", "\n".join((README, TRAINING, USING)), re.DOTALL)
 COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 SHORT = "train_cfg.max_iters=2 train_cfg.val_interval=2"
 
@@ -26,6 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("tools", "configs", "plugins"):
         (folder / name).symlink_to(ROOT / name)
+    for name in ("photo.jpg", "texture.png"):
+        write_image(folder / name, read_image(ROOT / "configs/demo/photos/test/coffee.jpg")[:96, :120])
     return folder
 
 
@@ -62,10 +67,10 @@ def test_the_readmes_generator_keeps_to_the_contract() -> None:
     check_generator(names["Doubler"]())
 
 
-def test_the_readmes_config_trains_on_somebodys_own_photographs(
+def test_the_config_of_the_page_on_training_trains_on_somebodys_own_photographs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (config,) = re.findall(r"```yaml\n(model:.*?)```", README, re.DOTALL)
+    (config,) = re.findall(r"```yaml\n(model:.*?)```", TRAINING, re.DOTALL)
     pictures(tmp_path / "photos" / "train" / "nested", size=104)
     pictures(tmp_path / "photos" / "test", 2, size=56)
     monkeypatch.chdir(tmp_path)
@@ -80,11 +85,25 @@ def test_the_readmes_config_trains_on_somebodys_own_photographs(
 def test_the_table_of_what_there_is_names_every_component() -> None:
     from toolbox.plugins.registry import KINDS
 
+    table = (ROOT / "docs/components.md").read_text()
     for kind in ("algorithms", "generators", "discriminators", "gan_variants", "losses", "degradations", "datasets"):
         for name in KINDS[kind].names():
-            assert f"`{name}`" in README, f"the README does not name {kind}/{name}"
+            assert f"`{name}`" in table, f"docs/components.md does not name {kind}/{name}"
 
 
-def test_every_link_and_picture_of_the_readme_exists() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_link_and_picture_exists(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", (ROOT / page).read_text()):
+        assert target.startswith("https://") or ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_readme_is_read_in_minutes() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+def test_the_pages_lines_for_python_give_pictures_as_they_say() -> None:
+    (code,) = re.findall(r"```python\n(from toolbox.inference import load.*?)```", USING, re.DOTALL)
+    names: dict[str, Any] = {"array": np.full((24, 20, 3), 128, np.uint8)}
+    exec(code, names)
+    assert names["large"].shape == names["painted"].shape == (96, 80, 3)
+    assert names["large"].dtype == names["painted"].dtype == np.uint8
