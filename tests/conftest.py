@@ -42,6 +42,16 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
         yield folder
 
 
+@pytest.fixture(scope="module")
+def converted_once() -> Iterator[None]:
+    """A network that several formats or runtimes get is converted to ONNX for the first."""
+    from conversions import share_conversions
+
+    with pytest.MonkeyPatch.context() as patch:
+        share_conversions(patch)
+        yield
+
+
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Install a made-up distribution of one module; everything is as before when the test ends."""
