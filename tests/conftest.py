@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,30 @@ from toolbox.plugins.manager import use
 
 torch.set_num_threads(1)
 
+LONGEST = (
+    "assembly/test_export_graph.py",
+    "benchmark/test_benchmark.py",
+    "test_readme.py",
+    "engine/test_kill.py",
+    "inference/test_backends.py",
+    "training/test_distributed_training.py",
+    "plugins/test_template.py",
+    "inference/test_hostile_exports.py",
+    "engine/test_equivalence.py",
+    "engine/test_launch.py",
+    "engine/test_killed_ranks.py",
+    "benchmark/test_killed_runs.py",
+    "engine/test_exact_resume.py",
+)
+"""Modules of half a minute and more, on one core."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long modules begin, then those of many tests: so no worker ends long after the others (a module has one)."""
+    here, tests = Path(__file__).parent, Counter(item.path for item in items)
+    rank = {here / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (rank.get(item.path, len(rank)), -tests[item.path], item.path))
+
 
 @pytest.fixture(autouse=True)
 def fixed_seed() -> Iterator[None]:
@@ -40,6 +65,16 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("TOOLBOX_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def converted_once() -> Iterator[None]:
+    """A network that several formats or runtimes get is converted to ONNX for the first."""
+    from conversions import share_conversions
+
+    with pytest.MonkeyPatch.context() as patch:
+        share_conversions(patch)
+        yield
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from toolbox_plugins.onnx.conversion import onnx_model
 from toolbox_plugins.onnx.exporter import ONNX
 from toolbox_plugins.srgan.srresnet import SRResNet
 
+pytestmark = pytest.mark.usefixtures("converted_once")
 ROOT = Path(__file__).parents[2]
 OUTPUTS = [(name, output) for name in algorithms() for output in algorithm_class(name).outputs if name != "Points"]
 

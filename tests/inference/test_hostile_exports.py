@@ -16,6 +16,7 @@ from toolbox.assembly.export_graph import export_graph
 from toolbox.inference import trial
 from toolbox.io.images import write_image
 
+pytestmark = pytest.mark.usefixtures("converted_once")
 IMAGE = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["b", 3, "h", "w"])
 MADE = helper.make_tensor_value_info("made", TensorProto.FLOAT, None)
 

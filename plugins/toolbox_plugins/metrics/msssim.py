@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from .fidelity import FidelityMetric
-from .ssim import MARGIN
+from .ssim import MARGIN, similarity
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the scales, the finest first (Wang et al. 2003, section 3.2)."""
@@ -33,12 +32,8 @@ class MSSSIM(FidelityMetric):
         first, second = self.prepare(prediction, reference)  # (1, C', H', W')
         product = 1.0
         for weight in WEIGHTS[:-1]:
-            # torchmetrics cuts this map to the windows inside the image, but not the other one
-            _, contrast = structural_similarity_index_measure(
-                first, second, data_range=255.0, return_contrast_sensitivity=True
-            )
-            product *= max(float(contrast), 0.0) ** weight
+            _, contrast = similarity(first, second)
+            product *= max(float(contrast.mean()), 0.0) ** weight
             first, second = F.avg_pool2d(first, 2), F.avg_pool2d(second, 2)
-        _, coarsest = structural_similarity_index_measure(first, second, data_range=255.0, return_full_image=True)
-        last = float(coarsest[..., MARGIN:-MARGIN, MARGIN:-MARGIN].mean())
-        return product * max(last, 0.0) ** WEIGHTS[-1]
+        luminance, contrast = similarity(first, second)
+        return product * max(float((luminance * contrast).mean()), 0.0) ** WEIGHTS[-1]
