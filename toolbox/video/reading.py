@@ -88,7 +88,7 @@ class Video:
         self.alpha = has_alpha(frame.format)
         self.colours: Colours = colours_of(frame, self.height)
         self.interlaced = bool(frame.interlaced_frame)
-        aspect: Fraction | None = self.stream.sample_aspect_ratio or None
+        aspect: Fraction | None = self.stream.sample_aspect_ratio or self.stream.codec_context.sample_aspect_ratio or None
         self.aspect = 1 / aspect if aspect and self.turn.sideways else aspect
         self.rate = Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
         self.seconds = self._seconds()
