@@ -50,7 +50,7 @@ CODECS = {
             "av1", "libsvtav1", (".mp4", ".mkv", ".webm"), (26, 0, 63), tuple(str(n) for n in range(13, -1, -1)), "8",
             0.06, hdr=True,
         ),
-        Codec("ffv1", "ffv1", (".mkv",), None, (), None, 8.0, most=65_535,
+        Codec("ffv1", "ffv1", (".mkv", ".mov"), None, (), None, 8.0, most=65_535,
               options={"level": "3", "slicecrc": "1", "g": "1"}),
         Codec("prores", "prores_ks", (".mov", ".mkv"), None, ("proxy", "lt", "standard", "hq"), "hq", 5.0),
     )
@@ -92,8 +92,10 @@ def ending_for(codec: Codec, source: Path, asked: str | None) -> str:
         UserError: the container is not written, or does not hold the codec.
     """
     if asked is None:
-        own = source.suffix.lower()
-        return source.suffix if _ALIKE.get(own, own) in codec.containers else codec.containers[0]
+        own = _ALIKE.get(source.suffix.lower(), source.suffix.lower())
+        if own in codec.containers:
+            return source.suffix
+        return ".mov" if own == ".mp4" and ".mov" in codec.containers else codec.containers[0]  # of equal time stamps
     ending = f".{asked.lower().removeprefix('.')}"
     if ending not in CONTAINERS:
         known = ", ".join(each.removeprefix(".") for each in dict.fromkeys(CONTAINERS))

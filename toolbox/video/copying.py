@@ -49,7 +49,7 @@ def add_streams(output: Any, source: Any, path: Path, ending: str) -> Copies:
     """Add a stream of the output for each of the source's but its pictures."""
     copies, pictures = Copies(), pictures_of(source, path)
     for stream in source.streams:
-        if stream.index == pictures.index:
+        if stream.index == pictures.index or _is_of_chapters(stream, source):
             continue
         problem = _problem_of(stream, output.format.name)
         if problem is None:
@@ -141,6 +141,11 @@ def _tags(metadata: dict[str, str]) -> dict[str, str]:
         name: value for name, value in metadata.items()
         if name.lower() not in _OWN_TAGS and not name.lower().startswith(_OWN_PREFIXES)
     }  # fmt: skip
+
+
+def _is_of_chapters(stream: Any, source: Any) -> bool:
+    """Whether a track holds the names of chapters, which are carried over as chapters: so MP4 keeps them."""
+    return stream.type == "data" and stream.name == "bin_data" and bool(source.chapters())
 
 
 def _named(stream: Any) -> str:
