@@ -54,7 +54,9 @@ def test_ten_bits_come_as_sixteen(tmp_path: Path) -> None:
     def deep(number: int, width: int, height: int) -> np.ndarray:
         return bars(width, height).astype(np.uint16) * 257
 
-    path = clip(tmp_path / "a.mkv", frames=2, codec="ffv1", pixel_format="yuv444p10le", tags=(9, 1, 9, 16), picture=deep)
+    path = clip(
+        tmp_path / "a.mkv", frames=2, codec="ffv1", pixel_format="yuv444p10le", tags=(9, 1, 9, 16), picture=deep
+    )
     with open_video(path) as video:
         frame = next(iter(video))
     assert video.depth == 16 and video.bits == 10 and video.colours.described() == "BT.2020, PQ, limited"
