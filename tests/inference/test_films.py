@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_films import Trails, Twice, translated
 from torch import Tensor, nn
 
-from small_films import Trails, Twice, translated
 from toolbox.inference.picture import Picture, read_picture
 from toolbox.inference.picture_write import write_picture
 from toolbox.inference.video import pieces, translate
@@ -130,7 +130,7 @@ def test_a_damaged_frame_is_named_or_ends_the_run(tmp_path: Path) -> None:
     notes: list[str] = []
     made = frames_of(translated(source, tmp_path / "out", notes=notes, temporal=0.0))
     assert len(made) == 8 and notes[0].startswith("frame 4, second 0.17: it cannot be decoded")
-    with pytest.raises(RunFailed, match="frame 4, second 0.17: .*--damaged replace"):
+    with pytest.raises(RunFailed, match=r"frame 4, second 0\.17: .*--damaged replace"):
         translated(source, tmp_path / "stopped", damaged="stop", temporal=0.0)
     assert not (tmp_path / "stopped.mkv").exists()
 
@@ -270,7 +270,7 @@ def test_a_disk_that_will_be_full_ends_the_run_before_it_is(tmp_path: Path, monk
     source = lossless(tmp_path, frames=30)
     usage = type("Usage", (), {"free": pieces.RESERVE + 10_000})
     monkeypatch.setattr(pieces.shutil, "disk_usage", lambda folder: usage)
-    with pytest.raises(RunFailed, match="the rest of the film needs .* make room, and the same command goes on"):
+    with pytest.raises(RunFailed, match=r"the rest of the film needs .* make room, and the same command goes on"):
         translated(source, tmp_path / "out", temporal=0.0)
     monkeypatch.undo()
     assert len(frames_of(translated(source, tmp_path / "out", temporal=0.0))) == 30

@@ -141,7 +141,7 @@ def test_attachments_and_subtitles_of_matroska_stay_and_mp4_says_what_it_does_no
 def test_a_part_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mp4", frames=24, sound=1, chapters=True)
     target, frames, _ = made(source, "h264", cut=Cut(0.25, 0.75))
-    back, video = seen(target)
+    back, _ = seen(target)
     assert len(frames) == len(back) == 12 and [each.time for each in back] == [
         each.time - Fraction(1, 4) for each in frames
     ]

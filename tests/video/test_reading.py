@@ -159,9 +159,9 @@ def test_sound_alone_a_large_frame_and_a_missing_package_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = clip(tmp_path / "a.mp4", frames=1)
-    with pytest.raises(UserError, match=r"frames of 96x64 pixels are more than 100; --max-pixels"):
-        with open_video(path, max_pixels=100):
-            pass
+    refused = pytest.raises(UserError, match=r"frames of 96x64 pixels are more than 100; --max-pixels")
+    with refused, open_video(path, max_pixels=100):
+        pass
     monkeypatch.setitem(__import__("sys").modules, "av", None)
     with pytest.raises(UserError, match=r"pip install 'gan-toolbox\[video\]'"), open_video(path):
         pass
