@@ -105,7 +105,7 @@ class FilmTranslator:
         first = max(0, start - stepping.context)
         frame_bytes = video.width * video.height * (4 if video.alpha else 3) * video.depth // 8
         result_bytes = round(frame_bytes * self._scale() ** 2)
-        reading = Ahead(self._checked(video.frames(first), start), room(frame_bytes, _READ_AHEAD))
+        reading = Ahead(self._checked(video.frames(first), start), room(frame_bytes, _READ_AHEAD), video.stop)
         with reading as frames, Behind(writer, room(result_bytes, _WRITE_BEHIND)) as behind:
             for step in self._steps(stepping, frames, start, states, work, video):
                 behind.put(step)
