@@ -14,6 +14,7 @@ import pytest
 
 from runs import command, pictures
 from toolbox.io.images import read_image, write_image
+from video_clips import clip
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -31,6 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).symlink_to(ROOT / name)
     for name in ("photo.jpg", "texture.png"):
         write_image(folder / name, read_image(ROOT / "configs/demo/photos/test/coffee.jpg")[:96, :120])
+    clip(folder / "film.mp4", frames=3, sound=1)
     return folder
 
 
