@@ -47,7 +47,7 @@ class Predictor:
         if self.options.precision == "fp16" and self.device.type == "cpu":
             raise UserError("--precision fp16: is for GPUs; bf16 is the CPU's short float")
         self.window = int(getattr(network, "frames", 1))
-        """Frames of a film that the network takes at once, to give the middle one; they lie on each other as channels."""
+        """Frames of a film that the network takes at once, on each other as channels, to give the middle one."""
         if self.window > 1:
             network = Stacked(network, self.window)
         self.network = channels_last(network.to(self.device)).eval()
@@ -83,6 +83,10 @@ class Predictor:
         chosen = chosen or {}
         self._tiled.tile = int(chosen.get("tile", self._tiled.last_side))
         return {"backend": self.server.fix(chosen.get("backend")), "tile": self._tiled.tile}
+
+    def choose_tiles(self) -> None:
+        """Tiles are again those of the options."""
+        self._tiled.tile = self.options.tile
 
     def __call__(self, array: np.ndarray, *, alpha: bool = False) -> np.ndarray:
         """Pixels (H, W) or (H, W, C) of type uint8, uint16 or float32 to pixels of the same type."""

@@ -64,9 +64,9 @@ class Server:
         self._left = max(self._left, numbers)
 
     def fix(self, name: str | None = None) -> str:
-        """From here on who computes does not change: the one of the name, or the one that does now. Returns its name."""
+        """From here on the one of the name computes, or whoever does now. Returns its name."""
         here = str(getattr(self._compute, "name", "torch"))
-        if name is not None and name != here and self._undecided:
+        if name is not None and name != here:
             self._compute = self._named(name, "")
             here = name
         self._undecided = False

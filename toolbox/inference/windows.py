@@ -1,4 +1,4 @@
-"""Networks that take windows of a film: frames on each other as channels, so that tiles and types go as for pictures."""
+"""Networks that take windows of a film: frames on each other as channels, so that tiles go as for pictures."""
 
 from __future__ import annotations
 

@@ -63,7 +63,19 @@ CONTAINERS = {
 """FFmpeg's names of the containers that are written, by the endings of files."""
 _ALIKE = {".m4v": ".mp4", ".qt": ".mov", ".m2ts": ".ts", ".mts": ".ts"}
 _OWN = {"h264": "h264", "hevc": "hevc", "av1": "av1", "libdav1d": "av1", "ffv1": "ffv1", "prores": "prores"}
-_LOSSLESS = ("rawvideo", "huffyuv", "ffvhuff", "utvideo", "qtrle", "png", "magicyuv", "v210", "v410", "r210", "lagarith")
+_LOSSLESS = (
+    "rawvideo",
+    "huffyuv",
+    "ffvhuff",
+    "utvideo",
+    "qtrle",
+    "png",
+    "magicyuv",
+    "v210",
+    "v410",
+    "r210",
+    "lagarith",
+)
 """What films without loss are in: a result of one is without loss too."""
 
 
@@ -128,7 +140,9 @@ def pixel_format_for(codec: Codec, source: str, *, alpha: bool, size: tuple[int,
     can = [av.VideoFormat(getattr(each, "name", each)) for each in av.codec.Codec(codec.encoder, "w").video_formats]
     fitting = []
     for each in can:
-        if any(part.is_alpha for part in each.components) != alpha or each.name.startswith(("yuvj", "nv", "gray", "pal")):
+        if any(part.is_alpha for part in each.components) != alpha or each.name.startswith(
+            ("yuvj", "nv", "gray", "pal")
+        ):
             continue
         depth = max(part.bits for part in each.components)
         has = _chroma(each)

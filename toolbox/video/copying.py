@@ -1,4 +1,4 @@
-"""What a film holds beside its pictures, carried over packet by packet: sound, subtitles, chapters, attachments, data."""
+"""What a film holds beside its pictures, carried over packet by packet: sound, subtitles, attachments, data."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -81,6 +82,7 @@ class Encoder:
     def __init__(self, writing: Writing) -> None:
         self.writing = writing
         av = pyav()
+        os.environ.setdefault("SVT_LOG", "1")  # errors alone; it would tell its settings to the terminal
         self.context = av.CodecContext.create(writing.kind.encoder, "w")
         configure(self.context, writing)
         if needs_global_header(writing):

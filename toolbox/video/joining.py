@@ -64,9 +64,7 @@ def _muxer(writing: Writing) -> dict[str, str]:
     return {"avoid_negative_ts": "disabled", "movie_timescale": str(finest if 1000 <= finest < 1 << 31 else 90_000)}
 
 
-def _mux(
-    output: Any, ours: Iterator[tuple[Fraction, Any]], others: Iterator[tuple[Fraction, Any]]
-) -> None:
+def _mux(output: Any, ours: Iterator[tuple[Fraction, Any]], others: Iterator[tuple[Fraction, Any]]) -> None:
     """Write both in the order of their times."""
     first, second = next(ours, None), next(others, None)
     while first or second:
@@ -79,9 +77,7 @@ def _mux(
             second = next(others, None)
 
 
-def _video_packets(
-    stream: Any, writing: Writing, pieces: Sequence[Path], cut: Cut
-) -> Iterator[tuple[Fraction, Any]]:
+def _video_packets(stream: Any, writing: Writing, pieces: Sequence[Path], cut: Cut) -> Iterator[tuple[Fraction, Any]]:
     """All packets with times of decoding that fit all pieces.
 
     A piece's encoder knows nothing of its neighbours, and its own times of decoding may overlap theirs. With frames

@@ -16,7 +16,7 @@ from toolbox.io.images import MAX_PIXELS
 from toolbox.video.colours import Colours, colours_of, to_array
 from toolbox.video.decoding import Decoded, Decoder, has_side_alpha
 from toolbox.video.opening import failures, opened, pictures_of, reason_of
-from toolbox.video.turning import Turn, turn_of
+from toolbox.video.turning import turn_of
 
 _MARGIN = 2
 """Seconds before a beginning that decoding starts at, so that the frames from there do not lean on missing ones."""
@@ -63,9 +63,7 @@ class Video:
         corrected: time stamps that ran backwards, so far.
     """
 
-    def __init__(
-        self, path: Path, container: Any, *, first: float | None, last: float | None, max_pixels: int
-    ) -> None:
+    def __init__(self, path: Path, container: Any, *, first: float | None, last: float | None, max_pixels: int) -> None:
         self.path, self.container, self.first, self.last = path, container, first, last
         self.stream = pictures_of(container, path)
         self._check(self.stream.codec_context.width, self.stream.codec_context.height, max_pixels)
@@ -88,7 +86,9 @@ class Video:
         self.alpha = has_alpha(frame.format)
         self.colours: Colours = colours_of(frame, self.height)
         self.interlaced = bool(frame.interlaced_frame)
-        aspect: Fraction | None = self.stream.sample_aspect_ratio or self.stream.codec_context.sample_aspect_ratio or None
+        aspect: Fraction | None = (
+            self.stream.sample_aspect_ratio or self.stream.codec_context.sample_aspect_ratio or None
+        )
         self.aspect = 1 / aspect if aspect and self.turn.sideways else aspect
         self.rate = Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
         self.seconds = self._seconds()
@@ -107,8 +107,8 @@ class Video:
     def frames(self, start: int = 0) -> Iterator[VideoFrame]:
         """The frames from number `start` on, once. Those before are decoded, and no more.
 
-        A frame that is damaged or missing comes as its neighbour's pixels, with its `problem`: the one before, or of the
-        first ones the one after.
+        A frame that is damaged or missing comes as its neighbour's pixels, with its `problem`: the one before,
+        or of the first ones the one after.
 
         Raises:
             UserError: a frame is too large.
@@ -222,8 +222,10 @@ def open_video(
         try:
             video = Video(path, container, first=first, last=last, max_pixels=max_pixels)
         except (OSError, *failures()) as error:
-            raise error if isinstance(error, UserError) else UserError(
-                f"{path}: cannot be read as a film ({reason_of(error)})"
+            raise (
+                error
+                if isinstance(error, UserError)
+                else UserError(f"{path}: cannot be read as a film ({reason_of(error)})")
             ) from None
         yield video
 

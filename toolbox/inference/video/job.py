@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from toolbox.inference.header import read_header
 from toolbox.inference.video.sequence import FIRST_NAME, Sequence, is_pattern
 from toolbox.inference.video.settings import Settings
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
+from toolbox.io.search import SUFFIXES as PICTURES
 from toolbox.video import hdr
 from toolbox.video.codecs import CODECS, Codec, codec_for, ending_for, pixel_format_for
 from toolbox.video.encoding import Writing, check_choice
+from toolbox.video.opening import SUFFIXES as FILMS
 from toolbox.video.opening import pyav
 from toolbox.video.reading import Video, open_video
 
@@ -66,9 +69,7 @@ def film_of(path: Path, settings: Settings, *, keeps_alpha: bool, max_pixels: in
         )  # fmt: skip
 
 
-def writing_of(
-    video: Video | Sequence, film: Film, settings: Settings, size: tuple[int, int], rgb_bits: int | None = None
-) -> Writing:
+def writing_of(video: Video | Sequence, film: Film, settings: Settings, size: tuple[int, int]) -> Writing:
     """How a result of `size` (width, height) is encoded.
 
     Raises:
@@ -83,6 +84,33 @@ def writing_of(
         codec.name, film.ending, *size, pixel_format, colours, video.time_base, video.rate, video.aspect,
         settings.crf, settings.preset, hdr.parameters(frame, codec.encoder) if frame and codec.hdr else {},
     )  # fmt: skip
+
+
+def is_film(path: Path) -> bool:
+    """Whether a file is taken for a film: by its name, or, where that says nothing, because it is no picture."""
+    suffix = path.suffix.lower()
+    if suffix in FILMS or is_pattern(path):
+        return True
+    if suffix in PICTURES or not path.is_file():
+        return False
+    try:
+        read_header(path)
+    except UserError:
+        return _opens(path)
+    return False
+
+
+def _opens(path: Path) -> bool:
+    try:
+        with open_video(path):
+            return True
+    except UserError:
+        return False
+
+
+def stem_of(path: Path) -> str:
+    """What a result is called: as the film; of `frame_%05d.png`, as what stands before the number, or `frames`."""
+    return path.name.partition("%")[0].rstrip("_-. ") or FRAMES if is_pattern(path) else path.stem
 
 
 def numbered_name(path: Path) -> str:

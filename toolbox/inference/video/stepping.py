@@ -162,7 +162,8 @@ class Remembering:
 
     @torch.inference_mode()
     def _stepped(self, array: np.ndarray, memory: Any) -> tuple[np.ndarray, Any]:
-        network, white = self.predictor.network, LEVELS[array.dtype]
+        network: Any = self.predictor.network
+        white = LEVELS[array.dtype]
         images = torch.from_numpy(array[..., :3].astype(np.float32) / white).permute(2, 0, 1)[None]
         height, width = (side * self.predictor.scale for side in array.shape[:2])
         name = PRECISIONS[self.predictor.options.precision]

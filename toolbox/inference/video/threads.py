@@ -25,7 +25,7 @@ def room(item_bytes: int, most: int) -> int:
 
 
 class Ahead(Generic[T]):
-    """Iterates over `items` in a thread, up to `size` ahead. A context; what the thread raises is raised by iterating."""
+    """Iterates over `items` in a thread, up to `size` ahead. A context; iterating raises what the thread raised."""
 
     def __init__(self, items: Iterable[T], size: int) -> None:
         self._queue: Queue[Any] = Queue(size)

@@ -17,7 +17,7 @@ from toolbox.inference.video.pieces import RESERVE, PieceWriter
 from toolbox.inference.video.progress import Counting, Progress
 from toolbox.inference.video.sequence import Sequence
 from toolbox.inference.video.settings import Settings
-from toolbox.inference.video.stepping import Step, Stepping, loaded, stepping_of
+from toolbox.inference.video.stepping import Step, Stepping, stepping_of
 from toolbox.inference.video.threads import Ahead, Behind, room
 from toolbox.inference.video.work import Work, identity_of
 from toolbox.io.errors import RunFailed, UserError
@@ -62,6 +62,8 @@ class FilmTranslator:
         """
         if self.batch is not None and self.batch < 1:
             raise UserError(f"--batch {self.batch}: must be 1 or more")
+        if self.predictor.beside:
+            raise UserError(f"{source}: is a film, and the network takes masks beside single pictures")
         with opened(source, self.settings, self.max_pixels) as video:
             stepping = stepping_of(self.predictor, self.batch, video.alpha)
             length = math.ceil(self.piece / stepping.stride) * stepping.stride
@@ -103,10 +105,10 @@ class FilmTranslator:
         first = max(0, start - stepping.context)
         frame_bytes = video.width * video.height * (4 if video.alpha else 3) * video.depth // 8
         result_bytes = round(frame_bytes * self._scale() ** 2)
-        with Ahead(self._checked(video.frames(first), start), room(frame_bytes, _READ_AHEAD)) as frames:
-            with Behind(writer, room(result_bytes, _WRITE_BEHIND)) as behind:
-                for step in self._steps(stepping, frames, start, states, work, video):
-                    behind.put(step)
+        reading = Ahead(self._checked(video.frames(first), start), room(frame_bytes, _READ_AHEAD))
+        with reading as frames, Behind(writer, room(result_bytes, _WRITE_BEHIND)) as behind:
+            for step in self._steps(stepping, frames, start, states, work, video):
+                behind.put(step)
         if video.corrected:
             self.note(f"{video.path}: {video.corrected} time stamps ran backwards, and were put after the one before")
         if not writer.made and not done:
@@ -121,6 +123,7 @@ class FilmTranslator:
         first = next(stream, None)
         if first is None:
             return
+        self.predictor.choose_tiles()
         if chosen is None:
             pixels = first.array.shape[0] * first.array.shape[1]
             self.predictor.server.plan(pixels * self.predictor.channels * (video.frame_count_estimate or 1000))
@@ -131,7 +134,7 @@ class FilmTranslator:
             work.choose(chosen)
         else:
             self.predictor.fix(chosen)
-        for step in stepping(_again(first, stream), start, loaded_state(states)):
+        for step in stepping(_again(first, stream), start, states.get("network", {})):
             if step.frame.number >= start:
                 yield step
 
@@ -192,11 +195,6 @@ class FilmTranslator:
         return bool((work.chosen() or {}).get("finished")) and bool(work.done())
 
 
-def loaded_state(states: dict[str, Any]) -> dict[str, Any]:
-    """What the network remembered, as arrays."""
-    return states.get("network", {})
-
-
 def _again(first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
     yield first
     yield from rest
@@ -207,6 +205,3 @@ def _namer(video: Video | Sequence) -> Callable[[int], str]:
     pattern = numbered_name(video.path)
     lowest = video.lowest if isinstance(video, Sequence) else 1
     return lambda number: pattern % (lowest + number)
-
-
-__all__ = ["FilmTranslator", "loaded"]
