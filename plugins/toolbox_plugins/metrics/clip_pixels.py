@@ -33,8 +33,8 @@ class MotionMetric(ClipMetric):
 
     @property
     def setting(self) -> str:
-        """The protocol's part that all share: `uint8,dis-medium@reference,no_cuts`."""
-        return f"uint8,{self.method}@reference,no_cuts"
+        """The protocol's part that all share: `RGB,uint8,dis-medium@reference,no_cuts`."""
+        return f"RGB,uint8,{self.method}@reference,no_cuts"
 
     def between(self, before: Frame, now: Frame) -> tuple[float, ...] | None:
         """As `compare` of the pixels, where the reference goes on."""

@@ -14,7 +14,7 @@ from .feature_distance import FeatureDistance
 class TOF(MotionMetric):
     """Mean length, in pixels, of the difference of two films' Farnebäck flows. Less is better.
 
-    The flow's settings are the paper's; unlike there no border is cut, and between frames of two scenes nothing is measured.
+    The flow's settings are the paper's; unlike there no border is cut, and nothing is measured between scenes.
     """
 
     name = "tof"

@@ -25,11 +25,12 @@ def contrast_of(frame: np.ndarray) -> np.ndarray:
 def filled(flow: np.ndarray, agrees: np.ndarray, contrast: np.ndarray) -> np.ndarray:
     """A flow (H, W, 2) that moves flat and unsure places as the sure ones around them.
 
-    On a wall without texture flow is arbitrary: it fits the source, and smears what a network painted there.
+    `agrees` (H, W) is what `agreeing` says, `contrast` (H, W) what `contrast_of` does. On a wall without texture flow is arbitrary: it fits the source, and smears what a network painted there.
     """
     trusted = agrees * np.minimum(1, contrast / _TEXTURE)
     weighed = np.dstack([flow * trusted[..., None], trusted]).astype(np.float32)
-    total = weighed + (1e-6 * weighed.mean(axis=(0, 1)) + np.float32(1e-12))
+    total = weighed + 1e-6 * weighed.mean(axis=(0, 1))
+    total[..., 2] += 1e-12  # where nothing is known, nothing moves
     for share, side in _AROUND:
         total += share * cv2.blur(weighed, (side, side), borderType=cv2.BORDER_REPLICATE)
     return total[..., :2] / total[..., 2:]
