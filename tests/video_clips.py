@@ -58,7 +58,9 @@ def clip(
 
     times = times or [25 * number for number in range(frames)]
     with av.open(str(path), "w") as out:
-        stream: Any = out.add_stream(codec, rate=24, options={**({"crf": "8"} if "26" in codec else {}), **(options or {})})
+        stream: Any = out.add_stream(
+            codec, rate=24, options={**({"crf": "8"} if "26" in codec else {}), **(options or {})}
+        )
         stream.width, stream.height, stream.pix_fmt = *size, pixel_format
         stream.codec_context.time_base = time_base
         stream.codec_context.thread_count = 1

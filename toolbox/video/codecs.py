@@ -50,7 +50,7 @@ CODECS = {
             "av1", "libsvtav1", (".mp4", ".mkv", ".webm"), (26, 0, 63), tuple(str(n) for n in range(13, -1, -1)), "8",
             0.06, hdr=True,
         ),
-        Codec("ffv1", "ffv1", (".mkv", ".mov"), None, (), None, 8.0, most=65_535,
+        Codec("ffv1", "ffv1", (".mkv",), None, (), None, 8.0, most=65_535,
               options={"level": "3", "slicecrc": "1", "g": "1"}),
         Codec("prores", "prores_ks", (".mov", ".mkv"), None, ("proxy", "lt", "standard", "hq"), "hq", 5.0),
     )

@@ -152,5 +152,7 @@ def _notes(video: Video | Sequence, codec: Codec, ending: str, alpha: bool, sett
     if aspect != 1 and in_matroska and codec.name not in ("h264", "hevc"):
         way = "mp4" if codec.name == "av1" else "mov"
         yield f"{path}: {codec.name} in {ending[1:]} does not keep its pixel aspect {aspect}; --container {way} does"
+    if in_matroska and 1000 % video.time_base.denominator and isinstance(video, Video):
+        yield f"{path}: {ending[1:]} counts milliseconds, and time stamps are rounded to them"
     if video.bits > 10 and codec.name in ("h264", "hevc", "av1", "prores") and codec.name != "hevc":
         yield f"{path}: its {video.bits} bits become 10; --codec ffv1 keeps them"
