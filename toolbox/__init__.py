@@ -74,14 +74,14 @@ _HOME = {
     "read_image": "toolbox.io.images",
 }
 __all__ = [
-    "__version__", "activations", "Algorithm", "Augmentation", "Backend", "CheckpointFormat", "ClipMetric", "Condition",
-    "ConfigError", "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder",
-    "enlarge_bicubic", "Exporter", "FeatureNetwork", "Frame", "frozen", "GanVariant", "Generator", "GradedGenerator", "Graph",
-    "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float", "InPlace", "Judge", "Logits",
-    "Loss", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register",
-    "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session", "SetMetric", "SingleMetric",
-    "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values",
-    "VariantError", "VariantWrapper",
+    "__version__", "activations", "Algorithm", "Augmentation", "Backend", "CheckpointFormat", "ClipMetric",
+    "Condition", "ConfigError", "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator",
+    "Encoder", "enlarge_bicubic", "Exporter", "FeatureNetwork", "Frame", "frozen", "GanVariant", "Generator",
+    "GradedGenerator", "Graph", "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float",
+    "InPlace", "Judge", "Logits", "Loss", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image",
+    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session",
+    "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform",
+    "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

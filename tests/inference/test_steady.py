@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from toolbox.inference.video.motion import contrast_of, filled, match_of
+from toolbox.inference.video.motion import contrast_of, evenness_of, filled, match_of
 from toolbox.inference.video.steady import Steady
 from toolbox.io.errors import UserError
 
@@ -142,3 +142,13 @@ def test_unlike_places_do_not_go_together_and_covered_ones_do_where_they_are_fla
     assert np.allclose(contrast_of(now), 0)
     slope = np.repeat(np.arange(0, 120, 4, dtype=np.uint8)[None, :, None], 30, axis=0)  # 4 levels a pixel
     assert contrast_of(slope)[15, 15] == pytest.approx(4)
+
+
+def test_a_flow_that_moves_all_as_one_is_even_and_one_that_tears_is_not() -> None:
+    flow = np.full((40, 40, 2), (3, -5), np.float32)
+    assert np.allclose(evenness_of(flow), 1)
+    flow[:, 20:] = (-3, 5)
+    torn = evenness_of(flow)
+    assert torn[20, 20] < 1e-3 and np.allclose(torn[:, :15], 1)
+    zoom = np.stack(np.meshgrid(np.arange(40), np.arange(40)), axis=2).astype(np.float32) * 0.02  # 2 % a frame
+    assert evenness_of(zoom)[5:-5, 5:-5].min() > 0.9

@@ -14,9 +14,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print one table and write it where asked; returns 0, or 1 where a metric asked for was left out."""
     made = parser(
         "evaluate",
-        "Price a folder of images, or a video file, from any program, against references: images are paired by name "
-        "and frames by number (metrics of two sets, such as KID, want no pairs), every column states its protocol. By default PSNR and SSIM on Y, and "
-        "lite0_distance where its weights are installed.",
+        "Price a folder of images, or a video file, from any program, against references: images are paired by name, "
+        "frames by number (metrics of two sets, such as KID, want no pairs), every column states its protocol. By "
+        "default PSNR and SSIM on Y, and lite0_distance where its weights are installed.",
     )
     made.add_argument("predictions", type=Path, metavar="PRED", help="a folder of images, or a film, to judge")
     made.add_argument("references", type=Path, metavar="REF", help="what it should look like: a folder, or a film")

@@ -14,6 +14,9 @@ _AROUND = ((3e-2, 15), (1e-3, 63), (1e-4, 201))
 _LEVELS, _CONTRAST, _PAINTED = 6.0, 0.5, 12.0
 """Tolerated difference in levels; more of it per level of contrast, where sampling alone differs; more in paintings."""
 
+_STRAIN = 0.1
+"""Pixels a pixel by which neighbours may be pulled apart from one frame to the next."""
+
 
 def contrast_of(frame: np.ndarray) -> np.ndarray:
     """Mean gradient around each pixel of a frame (H, W, C) uint8, in levels a pixel: (H, W) float32."""
@@ -25,7 +28,8 @@ def contrast_of(frame: np.ndarray) -> np.ndarray:
 def filled(flow: np.ndarray, agrees: np.ndarray, contrast: np.ndarray) -> np.ndarray:
     """A flow (H, W, 2) that moves flat and unsure places as the sure ones around them.
 
-    `agrees` (H, W) is what `agreeing` says, `contrast` (H, W) what `contrast_of` does. On a wall without texture flow is arbitrary: it fits the source, and smears what a network painted there.
+    `agrees` (H, W) is `agreeing`'s, `contrast` (H, W) `contrast_of`'s. On a wall without texture flow is arbitrary: it
+    fits the source, and smears what a network painted there.
     """
     trusted = agrees * np.minimum(1, contrast / _TEXTURE)
     weighed = np.dstack([flow * trusted[..., None], trusted]).astype(np.float32)
@@ -34,6 +38,13 @@ def filled(flow: np.ndarray, agrees: np.ndarray, contrast: np.ndarray) -> np.nda
     for share, side in _AROUND:
         total += share * cv2.blur(weighed, (side, side), borderType=cv2.BORDER_REPLICATE)
     return total[..., :2] / total[..., 2:]
+
+
+def evenness_of(flow: np.ndarray) -> np.ndarray:
+    """Where a flow (H, W, 2) moves a neighbourhood as one, 1, and where it tears or stirs it, to 0: (H, W)."""
+    slopes = [cv2.Sobel(np.ascontiguousarray(flow[..., axis]), cv2.CV_32F, *way, scale=1 / 8)
+              for axis in (0, 1) for way in ((1, 0), (0, 1))]  # fmt: skip
+    return np.exp(-cv2.blur(sum(np.square(each) for each in slopes), (5, 5)) / _STRAIN**2)
 
 
 def match_of(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from toolbox.inference.video.motion import contrast_of, filled, match_of
+from toolbox.inference.video.motion import contrast_of, evenness_of, filled, match_of
 from toolbox.io.errors import UserError
 from toolbox.video.flow import agreeing, dense_flow, is_cut, warped
 
@@ -90,8 +90,9 @@ class Steady:
         coarse_size = _coarse_size(source.shape[1::-1], size)
         own = _own(source, fresh, coarse_size)  # (h, w): 1 where coarse parts are the source's
         painted = cv2.resize(1 - own, flow_size)
-        weight = cv2.resize(match_of(now, moved, agrees, contrast, painted), size)
-        weight *= self.amount
+        even = evenness_of(flow)  # strokes that are carried through uneven flow become whirls
+        match = match_of(now, moved, agrees, contrast, painted * even) * (1 - painted * (1 - even))
+        weight = cv2.resize(match, size) * self.amount
         carried -= fresh  # what blending all of it would change
         coarse = cv2.resize(carried, coarse_size, interpolation=cv2.INTER_AREA).reshape(*own.shape, -1)
         carried -= cv2.resize(coarse * own[..., None], size, interpolation=cv2.INTER_CUBIC).reshape(carried.shape)
