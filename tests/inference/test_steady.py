@@ -134,11 +134,11 @@ def test_unlike_places_do_not_go_together_and_covered_ones_do_where_they_are_fla
     moved = now.copy()
     moved[:10] = 200
     covered, flat, none = np.zeros((30, 30), bool), np.zeros((30, 30), np.float32), np.zeros((30, 30), np.float32)
-    match = match_of(now, moved, covered, flat, none)
+    match = match_of(now, moved, covered, flat, none, none)
     assert match[:9].max() < 1e-6 and np.allclose(match[12:], 1)
     busy = np.full((30, 30), 50, np.float32)
-    assert match_of(now, now, covered, busy, none).max() == 0
-    assert np.allclose(match_of(now, now, covered, busy, none + 1), 1)
+    assert match_of(now, now, covered, busy, none, none).max() == 0
+    assert np.allclose(match_of(now, now, covered, busy, none, none + 1), 1)
     assert np.allclose(contrast_of(now), 0)
     slope = np.repeat(np.arange(0, 120, 4, dtype=np.uint8)[None, :, None], 30, axis=0)  # 4 levels a pixel
     assert contrast_of(slope)[15, 15] == pytest.approx(4)

@@ -52,15 +52,16 @@ def dense_flow(first: np.ndarray, second: np.ndarray, method: Method = "dis-medi
         raise ValueError(f"frames must be of one size, got {first.shape[:2]} and {second.shape[:2]}")
     height, width = first.shape[:2]
     more = max(0, _SMALLEST - height), max(0, _SMALLEST - width)
-    grays = [gray_of(each) for each in (first, second)]
+    one, other = gray_of(first), gray_of(second)
     if any(more):
-        grays = [cv2.copyMakeBorder(each, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE) for each in grays]
+        one = cv2.copyMakeBorder(one, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE)
+        other = cv2.copyMakeBorder(other, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE)
+    start = np.zeros((*one.shape, 2), np.float32)
     if method == "farneback":
-        start = np.zeros((*grays[0].shape, 2), np.float32)
-        flow = cv2.calcOpticalFlowFarneback(*grays, start, *FARNEBACK)
+        flow = cv2.calcOpticalFlowFarneback(one, other, start, *FARNEBACK)
     else:
         preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if method == "dis-fast" else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
-        flow = cv2.DISOpticalFlow.create(preset).calc(*grays, np.zeros((*grays[0].shape, 2), np.float32))
+        flow = cv2.DISOpticalFlow.create(preset).calc(one, other, start)
     return np.ascontiguousarray(flow[:height, :width])
 
 
@@ -74,7 +75,9 @@ def warped(image: np.ndarray, flow: np.ndarray, sampling: Sampling = "cubic") ->
         raise ValueError(f"image and flow must be of one size, got {image.shape[:2]} and {flow.shape[:2]}")
     if max(image.shape[:2]) > _LONGEST:
         raise ValueError(f"a side must be {_LONGEST} pixels at most, got {image.shape[0]}x{image.shape[1]}")
-    made = cv2.remap(image, flow + _grid(*flow.shape[:2]), None, SAMPLINGS[sampling], borderMode=cv2.BORDER_REPLICATE)
+    places = flow + _grid(*flow.shape[:2])
+    across, down = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
+    made = cv2.remap(image, across, down, SAMPLINGS[sampling], borderMode=cv2.BORDER_REPLICATE)
     return made.reshape(image.shape)
 
 

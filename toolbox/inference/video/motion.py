@@ -14,7 +14,7 @@ _AROUND = ((3e-2, 15), (1e-3, 63), (1e-4, 201))
 _LEVELS, _CONTRAST, _PAINTED = 6.0, 0.5, 12.0
 """Tolerated difference in levels; more of it per level of contrast, where sampling alone differs; more in paintings."""
 
-_STRAIN = 0.1
+_STRAIN = 0.25
 """Pixels a pixel by which neighbours may be pulled apart from one frame to the next."""
 
 
@@ -42,20 +42,29 @@ def filled(flow: np.ndarray, agrees: np.ndarray, contrast: np.ndarray) -> np.nda
 
 def evenness_of(flow: np.ndarray) -> np.ndarray:
     """Where a flow (H, W, 2) moves a neighbourhood as one, 1, and where it tears or stirs it, to 0: (H, W)."""
-    slopes = [cv2.Sobel(np.ascontiguousarray(flow[..., axis]), cv2.CV_32F, *way, scale=1 / 8)
-              for axis in (0, 1) for way in ((1, 0), (0, 1))]  # fmt: skip
-    return np.exp(-cv2.blur(sum(np.square(each) for each in slopes), (5, 5)) / _STRAIN**2)
+    torn = np.zeros(flow.shape[:2], np.float32)
+    for axis in (0, 1):
+        along = np.ascontiguousarray(flow[..., axis])
+        torn += np.square(cv2.Sobel(along, cv2.CV_32F, 1, 0, scale=1 / 8))
+        torn += np.square(cv2.Sobel(along, cv2.CV_32F, 0, 1, scale=1 / 8))
+    return np.exp(-cv2.blur(torn, (5, 5)) / _STRAIN**2)
 
 
 def match_of(
-    now: np.ndarray, moved: np.ndarray, agrees: np.ndarray, contrast: np.ndarray, painted: np.ndarray
+    now: np.ndarray,
+    moved: np.ndarray,
+    agrees: np.ndarray,
+    contrast: np.ndarray,
+    painted: np.ndarray,
+    sure: np.ndarray,
 ) -> np.ndarray:
     """How far a frame goes with the one before, `moved` to it: (H, W) from 0 to 1.
 
-    Where flow forward and back do not meet, flat places still go together if they look alike; so does what is
-    `painted` (H, W), from 0 to 1, since there strokes that stay are worth more than strokes that are right.
+    Where flow forward and back do not meet, flat places still go together if they look alike; so do those that are
+    `sure` (H, W), from 0 to 1. Where it is `painted`, likeness is asked for less: strokes that stay are worth more
+    than strokes that are right.
     """
     differs = cv2.absdiff(now, moved).reshape(*now.shape[:2], -1).mean(axis=2, dtype=np.float32)
     tolerated = _LEVELS + _CONTRAST * contrast + _PAINTED * painted
     alike = np.exp(-np.square(cv2.blur(differs, (3, 3)) / tolerated))
-    return alike * np.maximum(agrees, np.maximum(painted, 1 - np.minimum(1, contrast / _TEXTURE)))
+    return alike * np.maximum(agrees, np.maximum(sure, 1 - np.minimum(1, contrast / _TEXTURE)))

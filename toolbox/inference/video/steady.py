@@ -90,9 +90,8 @@ class Steady:
         coarse_size = _coarse_size(source.shape[1::-1], size)
         own = _own(source, fresh, coarse_size)  # (h, w): 1 where coarse parts are the source's
         painted = cv2.resize(1 - own, flow_size)
-        even = evenness_of(flow)  # strokes that are carried through uneven flow become whirls
-        match = match_of(now, moved, agrees, contrast, painted * even) * (1 - painted * (1 - even))
-        weight = cv2.resize(match, size) * self.amount
+        sure = painted * evenness_of(flow)  # strokes that are carried through uneven flow become whirls
+        weight = cv2.resize(match_of(now, moved, agrees, contrast, painted, sure), size) * self.amount
         carried -= fresh  # what blending all of it would change
         coarse = cv2.resize(carried, coarse_size, interpolation=cv2.INTER_AREA).reshape(*own.shape, -1)
         carried -= cv2.resize(coarse * own[..., None], size, interpolation=cv2.INTER_CUBIC).reshape(carried.shape)
