@@ -57,8 +57,8 @@ class WarpingError(MotionMetric):
 
     def compare(self, before: Frame, now: Frame, motion: Motion) -> tuple[float, ...]:
         """The warping error of two frames."""
-        images = [as_floats(each, self.of == "error") for each in (before, now)]
-        return (THOUSAND * warping_error(*images, motion),)
+        error = self.of == "error"
+        return (THOUSAND * warping_error(as_floats(before, error), as_floats(now, error), motion),)
 
 
 class RelativeWarpingError(MotionMetric):
@@ -82,9 +82,10 @@ class RelativeWarpingError(MotionMetric):
     def compare(self, before: Frame, now: Frame, motion: Motion) -> tuple[float, ...]:
         """Warping error and gradient energy of the prediction, and of the reference."""
         found: list[float] = []
-        for first, second in zip(*(map(pixels, each) for each in (before, now)), strict=True):
-            floats = [each.astype(np.float32) / 255 for each in (first, second)]
-            found += [warping_error(*floats, motion) + _ROUNDING, gradient_energy(floats[1])]
+        for first, second in zip(before, now, strict=True):  # the prediction's frames, then the reference's
+            later = pixels(second).astype(np.float32) / 255
+            earlier = pixels(first).astype(np.float32) / 255
+            found += [warping_error(earlier, later, motion) + _ROUNDING, gradient_energy(later)]
         return tuple(found)
 
     def total(self, parts: Sequence[tuple[float, ...]]) -> float:
