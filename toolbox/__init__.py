@@ -51,6 +51,8 @@ _HOME = {
     "Images": "toolbox.contracts.dataset",
     "Sizes": "toolbox.contracts.dataset",
     "Transform": "toolbox.contracts.dataset",
+    "ClipMetric": "toolbox.contracts.clip_metric",
+    "Frame": "toolbox.contracts.clip_metric",
     "PairedMetric": "toolbox.contracts.metric",
     "SetMetric": "toolbox.contracts.metric",
     "SingleMetric": "toolbox.contracts.metric",
@@ -72,14 +74,14 @@ _HOME = {
     "read_image": "toolbox.io.images",
 }
 __all__ = [
-    "__version__", "activations", "Algorithm", "Augmentation", "Backend", "CheckpointFormat", "Condition",
-    "ConfigError", "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator", "Encoder",
-    "enlarge_bicubic", "Exporter", "FeatureNetwork", "frozen", "GanVariant", "Generator", "GradedGenerator", "Graph",
-    "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float", "InPlace", "Judge", "Logits",
-    "Loss", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image", "refuse_batch_norm", "Register",
-    "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session", "SetMetric", "SingleMetric",
-    "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values",
-    "VariantError", "VariantWrapper",
+    "__version__", "activations", "Algorithm", "Augmentation", "Backend", "CheckpointFormat", "ClipMetric",
+    "Condition", "ConfigError", "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator",
+    "Encoder", "enlarge_bicubic", "Exporter", "FeatureNetwork", "Frame", "frozen", "GanVariant", "Generator",
+    "GradedGenerator", "Graph", "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float",
+    "InPlace", "Judge", "Logits", "Loss", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image",
+    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session",
+    "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform",
+    "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ if TYPE_CHECKING:
     from toolbox.contracts.backend import InPlace as InPlace
     from toolbox.contracts.checkpoint_format import CheckpointFormat as CheckpointFormat
     from toolbox.contracts.checkpoint_format import State as State
+    from toolbox.contracts.clip_metric import ClipMetric as ClipMetric
+    from toolbox.contracts.clip_metric import Frame as Frame
     from toolbox.contracts.constant import constant as constant
     from toolbox.contracts.dataset import ImageDataset as ImageDataset
     from toolbox.contracts.dataset import Images as Images

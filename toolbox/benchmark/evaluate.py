@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from torch import Tensor
 
 from toolbox.assembly.build import BESIDE, build_component
 from toolbox.assembly.shared_features import shared_features
+from toolbox.benchmark.films import FramePair, Watched, film_pairs, frames_of_film, is_film
 from toolbox.benchmark.prices import Prices
 from toolbox.config import check_arguments
+from toolbox.contracts.clip_metric import ClipMetric, Frame
 from toolbox.contracts.metric import ImageMetric, SetMetric, SingleMetric
 from toolbox.contracts.nested import nested_components
 from toolbox.engine.precision import without_tf32
@@ -43,17 +45,31 @@ class Pair:
     prediction: Path
     reference: Path
 
+    @property
+    def film(self) -> str:
+        """What the image is a frame of: those that follow each other in one folder are of one film."""
+        return self.name.rpartition("/")[0]
+
+    def images(self, max_pixels: int) -> list[np.ndarray]:
+        """Both, (H, W, 3) uint8."""
+        return [_read(each, max_pixels) for each in (self.prediction, self.reference)]
+
 
 def find_pairs(
-    predictions: Path, references: Path, *, suffix: str = "", reference_suffix: str = ""
-) -> tuple[list[Pair], list[str]]:
+    predictions: Path, references: Path, *, suffix: str = "", reference_suffix: str = "",
+    max_pixels: int = MAX_PIXELS, partial: bool = False,
+) -> tuple[Iterable[Pair | FramePair], list[str]]:  # fmt: skip
     """Pair the images below two folders by path and name, whatever their formats; also returns those left over.
+
+    Two films are paired frame by frame, read one by one; `partial` leaves out what one of them has more.
 
     `suffix` ends a prediction's name before the format (`babyx4.png` is of `baby`), `reference_suffix` a reference's.
 
     Raises:
         UserError: two images of one folder have one name, no name has the suffix, or nothing has a partner.
     """
+    if is_film(predictions) or is_film(references):
+        return film_pairs(predictions, references, max_pixels, partial=partial), []
     found, wanted = _by_name(predictions, suffix), _by_name(references, reference_suffix)
     pairs = [Pair(name, found[name], wanted[name]) for name in wanted if name in found]
     missing = [str(each) for name, each in found.items() if name not in wanted]
@@ -140,7 +156,7 @@ def _build(wanted: Mapping[str, Any] | str, shared: Mapping[str, Any], key: str)
 
 @without_tf32()
 def evaluate(
-    pairs: Iterable[Pair],
+    pairs: Iterable[Pair | FramePair],
     metrics: Sequence[Metric],
     *,
     cut: bool = False,
@@ -152,28 +168,34 @@ def evaluate(
 
     Images go to `device`, and metrics' networks follow them there.
 
-    Metrics of sets that compare pairs are measured here too; the others by `evaluate_sets`, which adds a row.
+    Metrics of sets that compare pairs, and of motion from a pair to the next, are measured here too; the other sets by
+    `evaluate_sets`, which adds a row.
 
     Raises:
         UserError: naming the image that is damaged, of another size than its reference, or cannot be measured.
     """
     columns = columns_of(metrics)
-    single = {name: metric for name, metric in columns.items() if isinstance(metric, ImageMetric)}
+    clips = {name: Watched(metric) for name, metric in columns.items() if isinstance(metric, ClipMetric)}
+    single = {name: m for name, m in columns.items() if isinstance(m, ImageMetric) and name not in clips}
     sets = {name: metric for name, metric in columns.items() if isinstance(metric, SetMetric) and metric.paired}
     prices = Prices({name: metric.protocol for name, metric in columns.items()}, missing=list(missing))
     alone = all(isinstance(metric, SingleMetric | SetMetric) for metric in metrics)
     for pair in pairs:
-        images = [_read(each, max_pixels) for each in (pair.prediction, pair.reference)]
+        images = pair.images(max_pixels)
         images = images if alone else _of_one_size(pair, images, cut)
         prediction, reference = (as_tensor(image).to(device) for image in images)
         sample: dict[str, Any] = {"prediction": prediction, "reference": reference}
         try:
-            prices.rows[pair.name] = {name: metric.value(sample, "prediction") for name, metric in single.items()}
+            if single:
+                prices.rows[pair.name] = {name: metric.value(sample, "prediction") for name, metric in single.items()}
+            for watched in clips.values():
+                watched.see(Frame(prediction, reference), pair.film)
         except ValueError as error:
             raise UserError(f"{pair.prediction}: {error}") from error
         for metric in sets.values():
             metric.process(None, [{**sample, "name": str(pair.prediction)}])
     finish_sets(prices, sets)
+    prices.sets |= {name: watched.total() for name, watched in clips.items()}
     return prices
 
 
@@ -187,7 +209,7 @@ def evaluate_sets(
     device: str | torch.device = "cpu",
     max_pixels: int = MAX_PIXELS,
 ) -> Prices:
-    """Compare all images of two folders as sets, whatever their names, numbers and sizes.
+    """Compare all images of two folders, or frames of two films, as sets, whatever their names, numbers and sizes.
 
     Metrics that want pairs are left out. Images go to `device`, and metrics' networks follow them. `prices` gets the
     results, or else new ones are made.
@@ -199,12 +221,20 @@ def evaluate_sets(
     sets = {name: metric for name, metric in columns.items() if isinstance(metric, SetMetric) and not metric.paired}
     prices = prices or Prices({name: "" for name in sets})
     for part, folder in (("prediction", predictions), ("reference", references)):
-        for path in images_at(folder) if sets else ():
-            sample = {part: as_tensor(_read(path, max_pixels)).to(device), "name": str(path)}
+        for name, image in pictures_of(folder, max_pixels) if sets else ():
+            sample = {part: as_tensor(image).to(device), "name": name}
             for metric in sets.values():
                 metric.process(None, [sample])
     finish_sets(prices, sets)
     return prices
+
+
+def pictures_of(source: Path, max_pixels: int) -> Iterator[tuple[str, np.ndarray]]:
+    """The images (H, W, 3) uint8 of a folder, or the frames of a film, one by one, with their names."""
+    if is_film(source):
+        yield from frames_of_film(source, max_pixels)
+    else:
+        yield from ((str(path), _read(path, max_pixels)) for path in images_at(source))
 
 
 def _read(path: Path, max_pixels: int) -> np.ndarray:
@@ -231,7 +261,7 @@ def columns_of(metrics: Sequence[Metric]) -> dict[str, Metric]:
     return columns
 
 
-def _of_one_size(pair: Pair, images: list[np.ndarray], cut: bool) -> list[np.ndarray]:
+def _of_one_size(pair: Pair | FramePair, images: list[np.ndarray], cut: bool) -> list[np.ndarray]:
     (height, width), (other_height, other_width) = (image.shape[:2] for image in images)
     sizes = f"{pair.prediction}: is {height}x{width}, and {pair.reference} is {other_height}x{other_width}"
     if (height, width) == (other_height, other_width):

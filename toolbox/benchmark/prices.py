@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from toolbox.io.csv_text import csv_text
 from toolbox.io.files import replace_text
 
 NAMED = 5
+SHOWN = 200
+"""Rows on the screen: films have thousands of frames."""
 MEAN, SETS = "mean", "both sets"
 
 
@@ -48,8 +51,10 @@ class Prices:
         table.add_column("")
         for name in self.protocols:
             table.add_column(name, justify="right", overflow="fold")
-        for image, row in self.rows.items():
+        for image, row in islice(self.rows.items(), SHOWN):
             table.add_row(image, *self.cells(row))
+        if len(self.rows) > SHOWN:
+            table.add_row(f"and {len(self.rows) - SHOWN} more; -o writes all")
         table.add_section()
         for title, row in self.summary().items():
             table.add_row(title, *self.cells(row))

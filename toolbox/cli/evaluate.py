@@ -1,4 +1,4 @@
-"""`evaluate PRED_DIR REF_DIR`: price a folder of images, from any program, against references."""
+"""`evaluate PRED REF`: price a folder of images or a film, from any program, against references."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print one table and write it where asked; returns 0, or 1 where a metric asked for was left out."""
     made = parser(
         "evaluate",
-        "Price a folder of images, from any program, against references: images are paired by name (metrics of two "
-        "sets, such as KID, want no pairs), every column states its protocol. By default PSNR and SSIM on Y, and "
-        "lite0_distance where its weights are installed.",
+        "Price a folder of images, or a video file, from any program, against references: images are paired by name, "
+        "frames by number (metrics of two sets, such as KID, want no pairs), every column states its protocol. By "
+        "default PSNR and SSIM on Y, and lite0_distance where its weights are installed.",
     )
-    made.add_argument("predictions", type=Path, metavar="PRED_DIR", help="the images to judge")
-    made.add_argument("references", type=Path, metavar="REF_DIR", help="what they should look like")
+    made.add_argument("predictions", type=Path, metavar="PRED", help="a folder of images, or a film, to judge")
+    made.add_argument("references", type=Path, metavar="REF", help="what it should look like: a folder, or a film")
     made.add_argument(
         "--metric", dest="metrics", action="append", default=[], metavar="METRIC",
         help="a registered metric, as often as you like: NIQE, KID, or '{type: PSNR, channel: RGB, crop: 4}'",
@@ -63,8 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prices = None
     if not all(isinstance(metric, SetMetric) and not metric.paired for metric in metrics):
         pairs, missing = find_pairs(
-            options.predictions, options.references, suffix=options.suffix, reference_suffix=options.reference_suffix
-        )
+            options.predictions, options.references, suffix=options.suffix, reference_suffix=options.reference_suffix,
+            max_pixels=options.max_pixels, partial=options.partial,
+        )  # fmt: skip
         if missing and not options.partial:
             raise UserError(f"without a partner: {named(missing)}; --partial leaves them out of the means")
         prices = evaluate(

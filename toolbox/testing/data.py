@@ -7,9 +7,11 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
+from toolbox.contracts.clip_metric import ClipMetric
 from toolbox.contracts.dataset import ImageDataset
 from toolbox.contracts.metric import DO_NOTHING, PairedMetric
 from toolbox.testing.components import images, require
@@ -44,7 +46,7 @@ def check_dataset(dataset: ImageDataset) -> None:
 def check_metric(metric: BaseMetric, inputs: Sequence[Tensor] | None = None) -> None:
     """Finite results by name, a protocol in one word, and of a pair no better value for unlike images.
 
-    `inputs` are the prediction and the reference, (C, H, W) in [0, 1].
+    `inputs` are the prediction and the reference, (C, H, W) in [0, 1]; a metric of motion gets clips of them.
     """
     require(isinstance(metric, BaseMetric), "a metric derives from one of toolbox's, or from mmengine's BaseMetric")
     prediction: Any = getattr(metric, "prediction", "prediction")
@@ -52,6 +54,8 @@ def check_metric(metric: BaseMetric, inputs: Sequence[Tensor] | None = None) -> 
     results: list[Mapping[str, float]] = []
     clean = list(images(12, 3, 192, 192, seed=1)) if inputs is None else [inputs[-1]] * 12
     other = list(images(12, 3, 192, 192, seed=2)) if inputs is None else [inputs[0]] * 12
+    if isinstance(metric, ClipMetric):  # each picture drifts by a pixel a frame, and the unlike one the other way
+        clean, other = ([_drifting(each, step) for each in group] for group, step in ((clean, 1), (other, -1)))
     for shown in (clean, other):
         samples = [
             {"name": f"{i}.png", prediction: shown[i], reference: clean[i], DO_NOTHING: other[i]} for i in range(12)
@@ -73,3 +77,8 @@ def check_metric(metric: BaseMetric, inputs: Sequence[Tensor] | None = None) -> 
         better, worse = (float(each[name]) for each in results)
         ordered = not isfinite(better) or (better >= worse if metric.higher_is_better else better <= worse)
         require(ordered, f"unlike images measure better than equal ones ({worse:g} and {better:g}): higher_is_better?")
+
+
+def _drifting(picture: Tensor, step: int) -> Tensor:
+    """A picture (C, H, W) as a clip of three frames, which moves by `step` pixels to the right each."""
+    return torch.stack([picture.roll(step * number, -1) for number in range(3)])

@@ -1,4 +1,4 @@
-"""Metrics of an image against its reference, of an image alone, and of two sets of images."""
+"""Metrics of an image against its reference, of an image alone, of two sets of images, and of motion."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def register_metrics(register: Register) -> None:
     from .niqe import NIQE
     from .psnr import PSNR
     from .ssim import SSIM
+    from .tecogan import TLP, TOF
+    from .warping import RelativeWarpingError, WarpingError
 
     register("PSNR", PSNR)
     register("SSIM", SSIM)
@@ -34,3 +36,7 @@ def register_metrics(register: Register) -> None:
     register("ContentDistance", ContentDistance)
     register("GramDistance", GramDistance)
     register("ColorHistogramDistance", ColorHistogramDistance)
+    register("WarpingError", WarpingError)
+    register("RelativeWarpingError", RelativeWarpingError)
+    register("TOF", TOF)
+    register("TLP", TLP)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
+
+from toolbox.inference.video.steady import Steady
 
 
 class FrameFilter(Protocol):
@@ -43,11 +43,6 @@ class Unchanged:
         """Nothing."""
 
 
-_STEADY = "toolbox.inference.video.steady"
-
-
 def filter_of(temporal: float) -> FrameFilter:
     """The filter against flicker of an amount from 0 (none) to 1."""
-    if temporal and find_spec(_STEADY):
-        return import_module(_STEADY).Steady(temporal)
-    return Unchanged()
+    return Steady(temporal) if temporal else Unchanged()

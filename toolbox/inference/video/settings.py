@@ -11,7 +11,7 @@ from toolbox.video.encoding import check_choice
 DAMAGED = ("replace", "stop")
 PREVIEW = 10.0
 """Seconds of a preview."""
-TEMPORAL = 0.5
+TEMPORAL = 0.85
 """How much of the frame before is blended in, where nobody says."""
 
 
