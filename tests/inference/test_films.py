@@ -23,6 +23,7 @@ from toolbox.inference.video.job import film_of
 from toolbox.inference.video.settings import Settings
 from toolbox.inference.video.stepping import loaded, saved
 from toolbox.inference.video.threads import Ahead, Behind
+from toolbox.inference.video.work import Work
 from toolbox.io.errors import RunFailed, UserError
 from toolbox.video.reading import VideoFrame, open_video
 from video_clips import bars, clip, moving
@@ -315,3 +316,12 @@ def test_leaving_early_ends_the_threads_and_keeps_nothing_half_done() -> None:
         behind.put(next(iter(items)))
         raise KeyboardInterrupt
     assert not ended
+
+
+def test_two_runs_of_one_film_do_not_meet(tmp_path: Path) -> None:
+    first = Work(tmp_path / "a.mkv", {"of": 1})
+    with pytest.raises(UserError, match="another run is at work on it"):
+        Work(tmp_path / "a.mkv", {"of": 2})
+    first.clear()
+    Work(tmp_path / "a.mkv", {"of": 2}).clear()
+    assert not list(tmp_path.iterdir())
