@@ -50,7 +50,8 @@ def translated(
 ) -> Path:  # fmt: skip
     """The film of `source` through a network, as `target` with the ending that it gets."""
     torch.manual_seed(0)
-    chosen = Settings(**{"temporal": 0.0, **settings})  # pyright: ignore[reportArgumentType]
+    settings.setdefault("temporal", 0.0)  # pixels are compared
+    chosen = Settings(**settings)  # pyright: ignore[reportArgumentType]
     film = film_of(source, chosen, keeps_alpha=True)
     predictor = Predictor(network or Twice(), options=Options(backend="torch"))
     told: list[str] = [] if notes is None else notes

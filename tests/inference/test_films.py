@@ -23,6 +23,7 @@ from toolbox.inference.video.job import film_of
 from toolbox.inference.video.settings import Settings
 from toolbox.inference.video.stepping import loaded, saved
 from toolbox.inference.video.threads import Ahead, Behind
+from toolbox.inference.video.work import Work
 from toolbox.io.errors import RunFailed, UserError
 from toolbox.video.reading import VideoFrame, open_video
 from video_clips import bars, clip, moving
@@ -62,7 +63,7 @@ def test_a_turned_ten_bit_film_keeps_its_look(tmp_path: Path) -> None:
         tmp_path / "a.mp4", codec="libx265", pixel_format="yuv420p10le", tags=(9, 1, 9, 16), picture=deep, rotation=90,
         options={"x265-params": "log-level=none"}, frames=4, sound=1,
     )  # fmt: skip
-    with open_video(translated(source, tmp_path / "out", temporal=0.0, crf=8.0)) as video:
+    with open_video(translated(source, tmp_path / "out", crf=8.0)) as video:
         frame = next(iter(video))
     assert (video.bits, video.colours.described(), video.turn.quarters) == (10, "BT.2020, PQ, limited", 0)
     expected = twice(np.rot90(bars()))
@@ -81,7 +82,7 @@ def test_hdr_numbers_reach_the_encoder_or_are_refused_by_name(tmp_path: Path) ->
         asked = mastering_of(video.first_frame), light_of(video.first_frame)
     assert asked[0] is not None and asked[0][1] == (1000.0, 0.005) and asked[1] == (1000, 400)
     for codec in ("hevc", "av1", "h264"):
-        with open_video(translated(source, tmp_path / codec, codec=codec, temporal=0.0)) as video:
+        with open_video(translated(source, tmp_path / codec, codec=codec)) as video:
             found = mastering_of(video.first_frame), light_of(video.first_frame)
         assert found[0] is not None and found[1] == asked[1], codec
         assert np.allclose([*found[0][0], *found[0][1]], [*asked[0][0], *asked[0][1]], rtol=0.01)
@@ -92,10 +93,10 @@ def test_hdr_numbers_reach_the_encoder_or_are_refused_by_name(tmp_path: Path) ->
 
 def test_numbered_pictures_are_a_film_and_a_film_becomes_numbered_pictures(tmp_path: Path) -> None:
     source = lossless(tmp_path, frames=7)
-    folder = translated(source, tmp_path / "out", container="frames", temporal=0.0)
+    folder = translated(source, tmp_path / "out", container="frames")
     assert sorted(path.name for path in folder.iterdir())[::6] == ["frame_00001.png", "frame_00007.png"]
     assert np.array_equal(read_picture(folder / "frame_00003.png").array, twice(moving(2)))
-    again = translated(folder / "frame_%05d.png", tmp_path / "again", temporal=0.0)
+    again = translated(folder / "frame_%05d.png", tmp_path / "again")
     assert np.array_equal(read_picture(again / "frame_00007.png").array, twice(twice(moving(6))))
     (folder / "frame_00004.png").unlink()
     notes: list[str] = []
@@ -108,13 +109,13 @@ def test_numbered_pictures_are_a_film_and_a_film_becomes_numbered_pictures(tmp_p
 def test_sixteen_bit_pictures_stay_sixteen(tmp_path: Path) -> None:
     for number in range(3):
         write_picture(tmp_path / f"p{number}.png", Picture(moving(number).astype(np.uint16) * 200 + 3))
-    made = translated(tmp_path / "p%d.png", tmp_path / "out", temporal=0.0)
+    made = translated(tmp_path / "p%d.png", tmp_path / "out")
     assert np.array_equal(read_picture(made / "p2.png").array, twice(moving(2).astype(np.uint16) * 200 + 3))
 
 
 def test_a_preview_is_ten_seconds_side_by_side(tmp_path: Path) -> None:
     source = lossless(tmp_path, times=[1000 * number for number in range(14)], time_base=Fraction(1, 1000))
-    made = frames_of(translated(source, tmp_path / "out", preview=True, first=2.0, temporal=0.0))
+    made = frames_of(translated(source, tmp_path / "out", preview=True, first=2.0))
     assert len(made) == 10 and made[0].array.shape == (128, 384, 3)
     assert np.array_equal(made[0].array[:, 192:], twice(moving(2)))
 
@@ -128,10 +129,10 @@ def test_a_damaged_frame_is_named_or_ends_the_run(tmp_path: Path) -> None:
     data = source.read_bytes()
     source.write_bytes(data.replace(chosen, np.random.default_rng(0).bytes(len(chosen))))
     notes: list[str] = []
-    made = frames_of(translated(source, tmp_path / "out", notes=notes, temporal=0.0))
+    made = frames_of(translated(source, tmp_path / "out", notes=notes))
     assert len(made) == 8 and notes[0].startswith("frame 4, second 0.17: it cannot be decoded")
     with pytest.raises(RunFailed, match=r"frame 4, second 0\.17: .*--damaged replace"):
-        translated(source, tmp_path / "stopped", damaged="stop", temporal=0.0)
+        translated(source, tmp_path / "stopped", damaged="stop")
     assert not (tmp_path / "stopped.mkv").exists()
 
 
@@ -243,14 +244,14 @@ def test_whatever_a_network_looks_at_a_run_that_goes_on_equals_a_whole_one(
 def test_windows_and_clips_slide_over_a_film(tmp_path: Path) -> None:
     source = lossless(tmp_path, frames=13)
     given = [moving(number).astype(np.float64) for number in range(13)]
-    made = frames_of(translated(source, tmp_path / "middle", Middle(), temporal=0.0))
+    made = frames_of(translated(source, tmp_path / "middle", Middle()))
     for number in range(13):
         window = [given[min(max(number + offset, 0), 12)] for offset in range(-2, 3)]
         assert np.abs(made[number].array - np.mean(window, 0)).max() <= 0.5
-    made = frames_of(translated(source, tmp_path / "clip", Clip(), batch=4, temporal=0.0))
+    made = frames_of(translated(source, tmp_path / "clip", Clip(), batch=4))
     for number in range(1, 13):
         assert np.abs(made[number].array - (given[number] + given[number - 1]) / 2).max() <= 0.5
-    made = frames_of(translated(source, tmp_path / "memory", Remembers(), temporal=0.0))
+    made = frames_of(translated(source, tmp_path / "memory", Remembers()))
     assert np.abs(made[2].array - (given[2] / 2 + given[1] / 4 + given[0] / 4)).max() <= 0.5
 
 
@@ -258,10 +259,10 @@ def test_other_settings_begin_anew(tmp_path: Path, stops_after: object, monkeypa
     source = lossless(tmp_path, frames=12)
     stops_after(7)  # pyright: ignore
     with pytest.raises(RunFailed, match="stopped"):
-        translated(source, tmp_path / "out", temporal=0.0)
+        translated(source, tmp_path / "out")
     monkeypatch.undo()
     notes: list[str] = []
-    translated(source, tmp_path / "out", Remembers(), notes=notes, temporal=0.0)
+    translated(source, tmp_path / "out", Remembers(), notes=notes)
     assert any("were made otherwise, and are thrown away" in note for note in notes)
     assert frames_of(tmp_path / "out.mkv")[0].array.shape == (64, 96, 3)
 
@@ -271,9 +272,9 @@ def test_a_disk_that_will_be_full_ends_the_run_before_it_is(tmp_path: Path, monk
     usage = type("Usage", (), {"free": pieces.RESERVE + 10_000})
     monkeypatch.setattr(pieces.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(RunFailed, match=r"the rest of the film needs .* make room, and the same command goes on"):
-        translated(source, tmp_path / "out", temporal=0.0)
+        translated(source, tmp_path / "out")
     monkeypatch.undo()
-    assert len(frames_of(translated(source, tmp_path / "out", temporal=0.0))) == 30
+    assert len(frames_of(translated(source, tmp_path / "out"))) == 30
 
 
 def test_a_memory_is_kept_to_the_bit() -> None:
@@ -315,3 +316,12 @@ def test_leaving_early_ends_the_threads_and_keeps_nothing_half_done() -> None:
         behind.put(next(iter(items)))
         raise KeyboardInterrupt
     assert not ended
+
+
+def test_two_runs_of_one_film_do_not_meet(tmp_path: Path) -> None:
+    first = Work(tmp_path / "a.mkv", {"of": 1})
+    with pytest.raises(UserError, match="another run is at work on it"):
+        Work(tmp_path / "a.mkv", {"of": 2})
+    first.clear()
+    Work(tmp_path / "a.mkv", {"of": 2}).clear()
+    assert not list(tmp_path.iterdir())

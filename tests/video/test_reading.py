@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -153,6 +154,35 @@ def test_a_film_opens_no_other_file(tmp_path: Path) -> None:
     for address in ("http://127.0.0.1:9/a.mp4", f"concat:{film}", f"file:{film}"):
         with pytest.raises(UserError, match="cannot be read"), open_video(address):
             pass
+
+
+def test_the_transparency_of_webm_is_read(tmp_path: Path) -> None:
+    path = clip(
+        tmp_path / "a.webm", frames=2, codec="libvpx-vp9", pixel_format="yuva420p", alpha=True,
+        time_base=Fraction(1, 1000),
+    )  # fmt: skip
+    with open_video(path) as video:
+        frames = list(video)
+    assert video.alpha and frames[1].array.shape == (64, 96, 4)
+    assert np.abs(frames[1].array[..., 3].astype(int) - moving(1)[..., 0]).mean() < 2
+
+
+def test_a_length_that_no_such_file_has_is_no_length(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mkv", frames=2)
+    data = bytearray(path.read_bytes())
+    place = data.find(b"\x44\x89\x88") + 3  # Matroska's Duration, a float of eight bytes, in milliseconds
+    data[place : place + 8] = struct.pack(">d", 1e13)
+    path.write_bytes(data)
+    with open_video(path) as video:
+        assert video.seconds is None and len(list(video)) == 2
+
+
+def test_reading_that_is_stopped_ends(tmp_path: Path) -> None:
+    with open_video(clip(tmp_path / "a.mp4", frames=20)) as video:
+        frames = iter(video)
+        next(frames)
+        video.stop()
+        assert len(list(frames)) < 3
 
 
 def test_sound_alone_a_large_frame_and_a_missing_package_are_one_line(

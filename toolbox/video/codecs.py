@@ -121,6 +121,8 @@ def ending_for(codec: Codec, source: Path, asked: str | None) -> str:
 def pixel_format_for(codec: Codec, source: str, *, alpha: bool, size: tuple[int, int]) -> str:
     """The pixel format of a result: as many bits and as much chroma as the film's, or the next more that there is.
 
+    RGB stays RGB in ffv1, and becomes 4:2:0 elsewhere, of 10 bits where there were more than 12.
+
     Args:
         source: FFmpeg's name of the film's pixel format.
         alpha: whether the result has transparency.
@@ -135,6 +137,11 @@ def pixel_format_for(codec: Codec, source: str, *, alpha: bool, size: tuple[int,
     given = av.VideoFormat(source)
     bits = max((each.bits for each in given.components), default=8)
     wide, high = _chroma(given)
+    whole = codec.name == "ffv1"  # what others hold of RGB, of 16 bits and the like is played in few places
+    as_rgb = whole and (given.is_rgb or given.has_palette)
+    if not whole:
+        bits = 10 if bits > 12 else bits
+        wide, high = (0.5, 0.5) if given.is_rgb or given.has_palette else (wide, high)
     odd = [codec.even and side % 2 for side in size]
     wide, high = 1.0 if odd[0] else max(wide, 0.5), 1.0 if odd[1] else max(high, 0.5)
     can = [av.VideoFormat(getattr(each, "name", each)) for each in av.codec.Codec(codec.encoder, "w").video_formats]
@@ -149,7 +156,7 @@ def pixel_format_for(codec: Codec, source: str, *, alpha: bool, size: tuple[int,
         if (odd[0] and has[0] < 1) or (odd[1] and has[1] < 1) or min(has) < 0.5:
             continue
         cost = (
-            each.is_rgb != (given.is_rgb or given.has_palette),  # chroma is kept whole either way
+            each.is_rgb != as_rgb,
             bits > depth,
             (wide > has[0]) + (high > has[1]),
             abs(depth - bits),

@@ -124,7 +124,7 @@ def _codec(video: Video | Sequence, settings: Settings, alpha: bool) -> Codec:
     else:
         asked = f".{settings.container.removeprefix('.')}" if settings.container else video.path.suffix.lower()
         source = video.stream.codec_context.name if isinstance(video, Video) else ""
-        codec = codec_for(source, bits=video.bits if isinstance(video, Video) else 8, alpha=alpha, ending=asked)
+        codec = codec_for(source, bits=video.bits, alpha=alpha, ending=asked)
         if settings.container and asked not in codec.containers and not alpha:
             fit = next((each for each in CODECS.values() if asked in each.containers), codec)
             codec = CODECS["av1"] if asked == ".webm" else fit
@@ -154,5 +154,5 @@ def _notes(video: Video | Sequence, codec: Codec, ending: str, alpha: bool, sett
         yield f"{path}: {codec.name} in {ending[1:]} does not keep its pixel aspect {aspect}; --container {way} does"
     if in_matroska and 1000 % video.time_base.denominator and isinstance(video, Video):
         yield f"{path}: {ending[1:]} counts milliseconds, and time stamps are rounded to them"
-    if video.bits > 10 and codec.name in ("h264", "hevc", "av1", "prores") and codec.name != "hevc":
+    if video.bits > (12 if codec.name == "hevc" else 10) and codec.name != "ffv1":
         yield f"{path}: its {video.bits} bits become 10; --codec ffv1 keeps them"

@@ -74,6 +74,9 @@ class Sequence:
             pts = self.numbers[number] - self.origin
             yield VideoFrame(array, number, pts, 1, pts * self.time_base, problem)
 
+    def stop(self) -> None:
+        """Nothing is to be stopped: each picture comes at once."""
+
     def _read(self, number: int) -> tuple[np.ndarray | None, str | None]:
         file = self.found.get(self.numbers[number])
         if file is None:

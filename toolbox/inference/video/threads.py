@@ -25,9 +25,13 @@ def room(item_bytes: int, most: int) -> int:
 
 
 class Ahead(Generic[T]):
-    """Iterates over `items` in a thread, up to `size` ahead. A context; iterating raises what the thread raised."""
+    """Iterates over `items` in a thread, up to `size` ahead. A context; iterating raises what the thread raised.
 
-    def __init__(self, items: Iterable[T], size: int) -> None:
+    `stop` is called when the context is left, so that items that take long to come end.
+    """
+
+    def __init__(self, items: Iterable[T], size: int, stop: Callable[[], None] = lambda: None) -> None:
+        self._tell = stop
         self._queue: Queue[Any] = Queue(size)
         self._stop = Event()
         self._thread = Thread(target=self._run, args=(items,), name="reading ahead", daemon=True)
@@ -38,6 +42,7 @@ class Ahead(Generic[T]):
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._tell()
         self._thread.join()
 
     def __iter__(self) -> Iterator[T]:

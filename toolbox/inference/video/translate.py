@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,27 +65,28 @@ class FilmTranslator:
             raise UserError(f"--batch {self.batch}: must be 1 or more")
         if self.predictor.beside:
             raise UserError(f"{source}: is a film, and the network takes masks beside single pictures")
-        with opened(source, self.settings, self.max_pixels) as video:
-            stepping = stepping_of(self.predictor, self.batch, video.alpha)
-            length = math.ceil(self.piece / stepping.stride) * stepping.stride
-            size = self._size(video)
-            writing = writing_of(video, film, self.settings, size) if film.ending else None
-            work = Work(target, self._made_with(source, film, writing, length))
-            if work.restarted:
-                self.note(f"{target}: the pieces of an earlier run were made otherwise, and are thrown away")
-            self._note_of_disk(film, writing, size, target)
-            done = work.done()
-            if done:
-                self.note(f"{target}: goes on from frame {len(done) * length}")
-            if not self._finished(work):
-                self._fill(video, work, stepping, length, writing, target, film)
-                work.choose({**(work.chosen() or {}), "finished": True})
-            cut = Cut(*self.settings.part, start=video.start)
-        pieces = work.done()
-        if writing:
-            self._room_to_join(work, source, target)
-            join(target, writing, pieces, source if isinstance(video, Video) else None, cut, self.note)
-        work.clear()
+        with ExitStack() as claims:
+            with opened(source, self.settings, self.max_pixels) as video:
+                stepping = stepping_of(self.predictor, self.batch, video.alpha)
+                length = math.ceil(self.piece / stepping.stride) * stepping.stride
+                size = self._size(video)
+                writing = writing_of(video, film, self.settings, size) if film.ending else None
+                work = claims.enter_context(Work(target, self._made_with(video, film, writing, length)))
+                if work.restarted:
+                    self.note(f"{target}: the pieces of an earlier run were made otherwise, and are thrown away")
+                self._note_of_disk(film, writing, size, target)
+                done = work.done()
+                if done:
+                    self.note(f"{target}: goes on from frame {len(done) * length}")
+                if not self._finished(work):
+                    self._fill(video, work, stepping, length, writing, target, film)
+                    work.choose({**(work.chosen() or {}), "finished": True})
+                cut = Cut(*self.settings.part, start=video.start)
+            pieces = work.done()
+            if writing:
+                self._room_to_join(work, source, target)
+                join(target, writing, pieces, source if isinstance(video, Video) else None, cut, self.note)
+            work.clear()
 
     def _fill(
         self, video: Video | Sequence, work: Work, stepping: Stepping, length: int, writing: Writing | None,
@@ -105,7 +107,7 @@ class FilmTranslator:
         first = max(0, start - stepping.context)
         frame_bytes = video.width * video.height * (4 if video.alpha else 3) * video.depth // 8
         result_bytes = round(frame_bytes * self._scale() ** 2)
-        reading = Ahead(self._checked(video.frames(first), start), room(frame_bytes, _READ_AHEAD))
+        reading = Ahead(self._checked(video.frames(first), start), room(frame_bytes, _READ_AHEAD), video.stop)
         with reading as frames, Behind(writer, room(result_bytes, _WRITE_BEHIND)) as behind:
             for step in self._steps(stepping, frames, start, states, work, video):
                 behind.put(step)
@@ -171,7 +173,7 @@ class FilmTranslator:
     def _room_to_join(self, work: Work, source: Path, target: Path) -> None:
         beside = source.stat().st_size if source.is_file() else 0
         free = shutil.disk_usage(target.parent).free - RESERVE
-        if work.size > free:
+        if work.size + beside > free:
             raise RunFailed(
                 f"{target}: needs {(work.size + beside) / 1e9:.2f} GB, and {max(0, free) / 1e9:.2f} GB are free there; "
                 "make room, and the same command goes on"
@@ -179,13 +181,14 @@ class FilmTranslator:
 
     # ------------------------------------------------------------------ the same again
 
-    def _made_with(self, source: Path, film: Film, writing: Writing | None, length: int) -> dict[str, Any]:
+    def _made_with(self, video: Video | Sequence, film: Film, writing: Writing | None, length: int) -> dict[str, Any]:
         """All that the pieces depend on."""
-        about = source.stat() if source.is_file() else None
-        network = self.predictor.network
+        source, network = video.path, self.predictor.network
+        files = [video.path] if isinstance(video, Video) else list(video.found.values())
+        about = [each.stat() for each in files]
         return {
             "layout": LAYOUT, "source": str(source.resolve()),
-            "bytes": about.st_size if about else 0, "changed": about.st_mtime_ns if about else 0,
+            "bytes": sum(each.st_size for each in about), "changed": max(each.st_mtime_ns for each in about),
             "film": {**asdict(film), "notes": []}, "settings": asdict(self.settings), "frames": length,
             "writing": writing.described() if writing else {}, "options": asdict(self.predictor.options),
             "network": identity_of(network), "batch": self.batch, "device": self.predictor.device.type,

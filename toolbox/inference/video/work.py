@@ -8,19 +8,22 @@ import json
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from torch import nn
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import file_hash, read_json, replace_text, sweep, whole
+from toolbox.io.files import file_hash, lock, read_json, replace_text, sweep, whole
 from toolbox.video.packets import read_index
+
+_CLAIM = "claim"
+"""The file that is locked while a run is at work."""
 
 
 class Work:
-    """What is done of a film.
+    """What is done of a film. A context: within it no other run may work on the same.
 
     Args:
         target: the result; the folder is called `.NAME.parts` and lies beside it.
@@ -34,14 +37,25 @@ class Work:
         """Whether pieces of another making were thrown away."""
         if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
             raise UserError(f"{self.folder}: is in the way of a film's pieces; remove it")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._claim: BinaryIO = open(self.folder / _CLAIM, "ab")  # noqa: SIM115 (locked until the film is done)
+        if lock(self._claim) is False:
+            self._claim.close()
+            raise UserError(f"{target}: another run is at work on it")
+        sweep(self.folder)
         known = self._read("made_with.json")
         if known != self.made_with:
             self.restarted = bool(known) and bool(self.done())
-            self.clear()
-            self.folder.mkdir(parents=True, exist_ok=True)
+            for path in self.folder.iterdir():
+                if path.name != _CLAIM:
+                    path.unlink()
             replace_text(self.folder / "made_with.json", json.dumps(self.made_with))
-        else:
-            sweep(self.folder)
+
+    def __enter__(self) -> Work:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._claim.close()
 
     def piece(self, number: int) -> Path:
         """Where a piece of encoded frames lies."""
@@ -92,6 +106,7 @@ class Work:
 
     def clear(self) -> None:
         """Remove everything."""
+        self._claim.close()
         with suppress(FileNotFoundError):
             shutil.rmtree(self.folder)
 
