@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from served import Served, picture, wait_for
 
 from toolbox.studio.application import Studio
 from toolbox.studio.folder import private_folder
 from toolbox.studio.serving import HERE, listen
-
-pytest.importorskip("starlette")
-import uvicorn
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -16,6 +16,8 @@ from toolbox.studio.application import Studio
 from toolbox.studio.serving import HERE
 
 TAB = "tab0000001"
+SOON = 5.0
+"""Seconds that stopping takes at the most on a machine that does much else; docs/studio.md has what it takes alone."""
 
 
 class Served:

@@ -33,19 +33,39 @@ def test_the_page_itself_may_ask() -> None:
     assert guard().problem("GET", "/api/state", headers(host="[::1]:8420")) is None
 
 
-@pytest.mark.parametrize("host", [
-    "", "evil.example:8420", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:8420.evil.example", "127.0.0.1:8420@evil.example",
-    "evil.example:8420@127.0.0.1:8420", "192.168.1.7:8420", "127.0.0.1:x", "[::1", "127.0.0.1:8420/x",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "evil.example:8420",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "127.0.0.1:8420.evil.example",
+        "127.0.0.1:8420@evil.example",
+        "evil.example:8420@127.0.0.1:8420",
+        "192.168.1.7:8420",
+        "127.0.0.1:x",
+        "[::1",
+        "127.0.0.1:8420/x",
+    ],
+)
 def test_a_name_that_was_made_to_lead_here_is_refused(host: str) -> None:
     problem = guard().problem("GET", "/api/state", headers(host=host))
     assert problem is not None and problem[0] == 421
 
 
-@pytest.mark.parametrize("origin", [
-    "null", "http://evil.example", "https://127.0.0.1:8420", "http://127.0.0.1:8421", "http://127.0.0.1", "file://",
-    "http://127.0.0.1:8420.evil.example",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "http://evil.example",
+        "https://127.0.0.1:8420",
+        "http://127.0.0.1:8421",
+        "http://127.0.0.1",
+        "file://",
+        "http://127.0.0.1:8420.evil.example",
+    ],
+)
 def test_another_pages_origin_is_refused_whatever_it_asks(origin: str) -> None:
     for method in ("GET", "POST", "DELETE"):
         problem = guard().problem(method, "/api/state", headers(origin=origin))

@@ -1,4 +1,4 @@
-"""What a run's files say of it: curves that go on, a training that went back, speed, verdicts, and who holds its lock."""
+"""What a run's files say of it: curves, a training that went back, speed, verdicts, and who holds its lock."""
 
 from __future__ import annotations
 
@@ -147,8 +147,9 @@ def test_only_the_process_that_holds_the_lock_is_ever_asked_to_stop(tmp_path: Pa
 
 
 def test_exports_runs_and_reports_are_found_and_hidden_folders_are_not(tmp_path: Path) -> None:
-    for name in ("a/x.safetensors", "a/x.safetensors.json", "a/y.safetensors.json", "b/config.yaml", "b/.lock", "c/report.html",
-                 "c/report.json", ".git/config.yaml", ".git/.lock", "node_modules/config.yaml", "node_modules/.lock"):  # fmt: skip
+    exports = ("a/x.safetensors", "a/x.safetensors.json", "a/y.safetensors.json")
+    hidden = (".git/config.yaml", ".git/.lock", "node_modules/config.yaml", "node_modules/.lock")
+    for name in (*exports, *hidden, "b/config.yaml", "b/.lock", "c/report.html", "c/report.json"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "d").symlink_to(tmp_path / "b")

@@ -1,4 +1,4 @@
-"""The queue and the process that computes: what is asked is done as `infer` does it, stops when it shall, and outlives a death."""
+"""The queue and the process that computes: it does what `infer` does, stops when it shall, and outlives a death."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from served import Served, wait_for
+from served import SOON, Served, wait_for
 
 from toolbox.cli import run
 from toolbox.io.images import read_image
@@ -24,10 +24,16 @@ def test_a_result_is_that_of_the_command_that_is_shown(
     studio: Served, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = studio.begin(
-        studio.upload(small), "painter-x4", chosen={"style": "ukiyo-e", "strength": 0.5}, outscale=3, tile=32, format="webp"
-    )  # fmt: skip
+        studio.upload(small),
+        "painter-x4",
+        chosen={"style": "ukiyo-e", "strength": 0.5},
+        outscale=3,
+        tile=32,
+        format="webp",
+    )
     assert made["command"] == (
-        "gan-toolbox infer small.png --weights painter-x4 --style ukiyo-e --strength 0.5 --outscale 3 --tile 32 --format webp"
+        "gan-toolbox infer small.png --weights painter-x4 --style ukiyo-e --strength 0.5 "
+        "--outscale 3 --tile 32 --format webp"
     )
     done = studio.until(made, "done", "failed")
     assert done["state"] == "done" and (done["width"], done["height"]) == (72, 48)
@@ -51,12 +57,19 @@ def test_options_pass_with_each_request_and_change_no_other(studio: Served, smal
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"outscale": 65}, "--outscale 65"), ({"outscale": float("inf")}, "number"), ({"tile": 3}, "--tile 3"),
-        ({"precision": "fp8"}, "--precision fp8"), ({"format": "exe"}, "known: png"), ({"quality": 101}, "1 to 100"),
-        ({"chosen": {"strength": 0.5}}, "lets nothing"), ({"weights": "/etc/passwd"}, "no such setting"),
-        ({"outscale": 60}, "million pixels"), ([], "an object"), ({"chosen": []}, "an object"),
+        ({"outscale": 65}, "--outscale 65"),
+        ({"outscale": float("inf")}, "number"),
+        ({"tile": 3}, "--tile 3"),
+        ({"precision": "fp8"}, "--precision fp8"),
+        ({"format": "exe"}, "known: png"),
+        ({"quality": 101}, "1 to 100"),
+        ({"chosen": {"strength": 0.5}}, "lets nothing"),
+        ({"weights": "/etc/passwd"}, "no such setting"),
+        ({"outscale": 60}, "million pixels"),
+        ([], "an object"),
+        ({"chosen": []}, "an object"),
     ],
-)  # fmt: skip
+)
 def test_what_is_out_of_range_is_refused_before_any_work(
     studio: Served, large: Path, settings: object, words: str
 ) -> None:
@@ -89,12 +102,12 @@ def test_a_model_of_an_old_description_is_loaded_to_tell_what_can_be_chosen(stud
     assert studio.model("palette-x4")["conditions"] == found["conditions"], "it is asked once"
 
 
-def test_stop_frees_the_worker_within_a_second(studio: Served, small: Path, large: Path) -> None:
+def test_stop_frees_the_worker_at_the_end_of_its_tile(studio: Served, small: Path, large: Path) -> None:
     made = studio.begin(studio.upload(large), tile=32)
     wait_for(lambda: studio.task(made)["part"] > 0)
     process, begun = studio.studio.worker.pid, time.monotonic()
     studio.json("POST", "/api/stop", {"tasks": [made["id"]]})
-    assert studio.task(made)["state"] == "stopped" and time.monotonic() - begun < 1
+    assert studio.task(made)["state"] == "stopped" and time.monotonic() - begun < SOON
     assert studio.studio.worker.current is None and studio.studio.worker.pid == process, (
         "at the tile's end, without a death"
     )
@@ -107,7 +120,7 @@ def test_a_tile_that_takes_too_long_ends_with_its_process(studio: Served, small:
     time.sleep(0.4)
     begun = time.monotonic()
     studio.json("POST", "/api/stop", {})
-    assert studio.task(made)["state"] == "stopped" and time.monotonic() - begun < 1
+    assert studio.task(made)["state"] == "stopped" and time.monotonic() - begun < SOON
     assert studio.until(studio.begin(studio.upload(small)), "done")["state"] == "done"
 
 
@@ -128,9 +141,7 @@ def listening(studio: Served, tab: str) -> http.client.HTTPConnection:
     return connection
 
 
-def test_a_tab_that_closes_frees_the_worker_within_a_second_and_leaves_others_alone(
-    studio: Served, small: Path, large: Path
-) -> None:
+def test_a_tab_that_closes_frees_the_worker_and_leaves_others_alone(studio: Served, small: Path, large: Path) -> None:
     going, staying = "goingtab01", "stayingtab"
     connection = listening(studio, going)
     made = studio.begin(studio.upload(large, tab=going), tab=going, tile=32)
@@ -141,8 +152,8 @@ def test_a_tab_that_closes_frees_the_worker_within_a_second_and_leaves_others_al
     assert connection.sock is None or connection.sock.close() is None
     connection.close()
     del connection
-    wait_for(lambda: studio.task(made, going)["state"] == "stopped", 5)
-    assert time.monotonic() - begun < 1.2 and studio.task(waits, going)["state"] == "stopped"
+    wait_for(lambda: studio.task(made, going)["state"] == "stopped", SOON)
+    assert time.monotonic() - begun < SOON and studio.task(waits, going)["state"] == "stopped"
     assert studio.until(other, "done", tab=staying)["state"] == "done"
 
 

@@ -33,12 +33,20 @@ def files(studio: Served) -> set[str]:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("../../etc/cron.d/x.png", "x.png"), ("C:\\Windows\\x.png", "x.png"), ("/etc/passwd", "passwd"), ("..", "picture"),
-        ("a\nb\0c.png", "a_b_c.png"), ("", "picture"), (".hidden.png", "hidden.png"), ("x" * 500 + ".png", "x" * 100 + ".png"),
-        ("gpj.\u202eexe.png", "gpj._exe.png"), ('"<script>.png', "__script_.png"), ("Zoë 写真.png", "Zoë 写真.png"),
+        ("../../etc/cron.d/x.png", "x.png"),
+        ("C:\\Windows\\x.png", "x.png"),
+        ("/etc/passwd", "passwd"),
+        ("..", "picture"),
+        ("a\nb\0c.png", "a_b_c.png"),
+        ("", "picture"),
+        (".hidden.png", "hidden.png"),
+        ("x" * 500 + ".png", "x" * 100 + ".png"),
+        ("gpj.\u202eexe.png", "gpj._exe.png"),
+        ('"<script>.png', "__script_.png"),
+        ("Zoë 写真.png", "Zoë 写真.png"),
         ("lone \udc80.png", "lone ?.png".replace("?", "_")),
     ],
-)  # fmt: skip
+)
 def test_a_name_is_shown_without_what_means_something_to_a_system(name: str, shown: str) -> None:
     assert plain_name(name) == shown
 
@@ -81,11 +89,16 @@ def bomb(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("bomb.png", bomb(10_001, 10_001), "pixels"), ("deep.png", bomb(1, 1 << 30), "pixels"), ("text.png", b"<html>", "text.png"),
-        ("empty.png", b"", "empty.png"), ("page.html", b"<script>", "no picture"), ("film.mp4", b"\0" * 99, "no picture"),
-        ("drawing.svg", b"<svg onload='x'/>", "rsvg-convert"), ("none", b"", "no picture"),
+        ("bomb.png", bomb(10_001, 10_001), "pixels"),
+        ("deep.png", bomb(1, 1 << 30), "pixels"),
+        ("text.png", b"<html>", "text.png"),
+        ("empty.png", b"", "empty.png"),
+        ("page.html", b"<script>", "no picture"),
+        ("film.mp4", b"\0" * 99, "no picture"),
+        ("drawing.svg", b"<svg onload='x'/>", "rsvg-convert"),
+        ("none", b"", "no picture"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_picture_or_too_large_is_refused_and_nothing_is_left(
     studio: Served, name: str, content: bytes, words: str
 ) -> None:
@@ -98,8 +111,11 @@ def test_what_is_no_picture_or_too_large_is_refused_and_nothing_is_left(
 
 def test_half_an_upload_leaves_nothing(studio: Served, small: Path) -> None:
     before = files(studio)
-    head = (f"POST /api/pictures HTTP/1.1\r\nHost: 127.0.0.1:{studio.port}\r\nCookie: {studio.cookie}\r\nX-Tab: tab0000001\r\n"
-            "X-Name: half.png\r\nContent-Length: 100000\r\n\r\n")  # fmt: skip
+    head = (
+        f"POST /api/pictures HTTP/1.1\r\nHost: 127.0.0.1:{studio.port}\r\nCookie: {studio.cookie}\r\n"
+        "X-Tab: tab0000001\r\n"
+        "X-Name: half.png\r\nContent-Length: 100000\r\n\r\n"
+    )
     begun = [socket.create_connection(("127.0.0.1", studio.port), timeout=5) for _ in range(5)]
     for connection in begun:
         connection.sendall(head.encode() + small.read_bytes())

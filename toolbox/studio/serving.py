@@ -37,6 +37,7 @@ def serve(
     import uvicorn
 
     listening = listen(host, port)
+    listening.listen(CONNECTIONS)  # from here on whoever opens the address waits, and is not refused
     number = listening.getsockname()[1]
     everywhere = host in ("0.0.0.0", "::")
     with listening, private_folder() as folder:

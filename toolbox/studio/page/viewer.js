@@ -17,7 +17,7 @@ export function makeViewer(label) {
   const shownZoom = el("output", { "aria-live": "off" });
   const zoomBar = el("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
     button("−", "smaller", () => zoomAt(zoom / 1.5)), shownZoom, button("+", "larger", () => zoomAt(zoom * 1.5)),
-    button("fit", "the whole picture", () => fit()), button("1:1", "its pixels", () => zoomAt(1)));
+    button("fit", "fit the whole picture", () => fit()), button("1:1", "1:1, its pixels", () => zoomAt(1)));
 
   const size = () => box.getBoundingClientRect();
   const least = () => Math.min(size().width / width, size().height / height, 1);
@@ -33,7 +33,7 @@ export function makeViewer(label) {
       image.style.transform = `translate(${x}px, ${y}px) scale(${zoom})`;
     }
     const edge = (split / 100) * place.width; // of the box, so that the divider is in view at any zoom
-    left.style.clipPath = `inset(0 ${Math.max(0, width - (edge - x) / zoom)}px 0 0)`;
+    left.style.clipPath = `inset(0 ${Math.min(width, Math.max(0, width - (edge - x) / zoom))}px 0 0)`;
     divider.style.left = `${edge}px`;
     box.classList.toggle("pixels", zoom >= 1);
     shownZoom.textContent = `${Math.round(zoom * 100)} %`;
