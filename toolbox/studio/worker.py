@@ -12,7 +12,7 @@ from typing import Any
 
 from toolbox.studio.messages import packed, receive
 
-PATIENCE = 0.6
+PATIENCE = 0.4
 """Seconds that a computation may go on after a stop, to its tile's end; then its process is ended."""
 SAID = 2000
 """Bytes kept of what the process last wrote on standard error."""
