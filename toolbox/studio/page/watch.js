@@ -10,12 +10,12 @@ const curveOf = async (id, name) => (await ask(`/api/runs/${id}/curve?${new URLS
 export function makeWatch() {
   let runs = [], chosen = null, beside = "", run = null, other = null, curve = null, lines = [], timer = 0, here = false, turn = 0;
   let iteration = null, message = "";
-  const head = el("div", {}), controls = el("div", { class: "controls" }), sheets = el("div", { class: "block", hidden: true });
+  const head = el("div", {}), lasting = el("div", {}), controls = el("div", { class: "controls" }), sheets = el("div", { class: "block", hidden: true });
   const problem = el("p", { class: "problem", role: "alert" });
   const log = el("input", { type: "checkbox", change: () => chart.again() });
   const chart = hosted((width) => (lines.length ? drawCurves(lines, curve, log.checked, width) : nothing("No curve yet.")));
   const legend = el("p", { class: "note" }), curves = el("div", { class: "block", hidden: true });
-  const node = el("section", { "aria-label": "Watch", hidden: true }, el("h2", {}, "Trainings"), controls, problem, head, curves, sheets);
+  const node = el("section", { "aria-label": "Watch", hidden: true }, el("h2", {}, "Trainings"), controls, problem, head, lasting, curves, sheets);
 
   async function list() {
     ({ runs } = await ask("/api/runs"));
@@ -61,11 +61,21 @@ export function makeWatch() {
     const health = run.health === null ? [el("p", { class: "note" }, "No health monitor watches it; ", el("code", {}, "custom_hooks: [{type: HealthMonitor}]"), " would say in words what goes wrong.")]
       : run.health.now.length ? run.health.now.map((text) => el("p", { class: "remark" }, text))
         : [el("p", { class: "well" }, `Well, at the look of iteration ${run.health.iteration}.`)];
-    const rows = Object.entries(run.rows), columns = [...new Set(rows.flatMap(([, values]) => Object.keys(values)))];
     head.replaceChildren(...[
       run.planned ? el("progress", { max: run.planned, value: run.iteration, "aria-label": "iterations done" }) : null,
       el("dl", { class: "facts" }, facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
       ...health,
+    ].filter(Boolean));
+    drawLasting();
+  }
+
+  // What a person may have the focus in, or have opened, is drawn anew only when it says something else.
+  function drawLasting() {
+    const rows = Object.entries(run.rows), columns = [...new Set(rows.flatMap(([, values]) => Object.keys(values)))];
+    const key = JSON.stringify([run.id, run.state, run.can_stop, run.cannot, message, run.rows, run.health?.remarks]);
+    if (lasting.dataset.key === key) return;
+    lasting.dataset.key = key;
+    lasting.replaceChildren(...[
       run.health?.remarks.length ? el("details", {}, el("summary", {}, "Earlier remarks"), el("ul", {}, run.health.remarks.map(([at, text]) => el("li", {}, `iteration ${at}: ${text}`)))) : null,
       el("div", { class: "row" }, run.can_stop ? el("button", { type: "button", class: "button", click: stop }, "Save and stop after this iteration") : null,
         el("span", { class: "note", role: "status" }, message || (run.cannot ? `It cannot be stopped from here: ${run.cannot}.` : ""))),
