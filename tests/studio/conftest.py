@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from served import Served, picture, wait_for
-
-from toolbox.studio.application import Studio
-from toolbox.studio.folder import private_folder
-from toolbox.studio.serving import HERE, listen
+from served import Served, picture, serving
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -23,23 +17,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A studio over an empty folder, for all tests of a file."""
-    root = tmp_path_factory.mktemp("root")
-    listening = listen(HERE, 0)
-    port = listening.getsockname()[1]
-    with private_folder() as folder:
-        made = Studio(root, folder, port=port, device="cpu")
-        config = uvicorn.Config(
-            made.application, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        wait_for(lambda: server.started)
-        yield Served(made, root, folder, port)
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
-        assert not thread.is_alive() and made.worker.pid is None
+    with serving(tmp_path_factory.mktemp("root")) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

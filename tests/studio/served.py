@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvicorn
 
 from toolbox.io.images import write_image
 from toolbox.studio.application import Studio
-from toolbox.studio.serving import HERE
+from toolbox.studio.folder import private_folder
+from toolbox.studio.serving import HERE, listen
 
 TAB = "tab0000001"
 SOON = 5.0
@@ -71,6 +75,27 @@ class Served:
         """Wait for a task to be in a state."""
         wait_for(lambda: self.task(made, tab)["state"] in states, seconds)
         return self.task(made, tab)
+
+
+@contextmanager
+def serving(root: Path, password: str | None = None) -> Iterator[Served]:
+    """A studio over a folder, served by a thread; nothing of it is left at the end."""
+    listening = listen(HERE, 0)
+    port = listening.getsockname()[1]
+    with private_folder() as folder:
+        made = Studio(root, folder, port=port, device="cpu", password=password)
+        config = uvicorn.Config(
+            made.application, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        wait_for(lambda: server.started)
+        yield Served(made, root, folder, port)
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+        assert not thread.is_alive() and made.worker.pid is None
 
 
 def wait_for(told: Callable[[], bool], seconds: float = 30) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from served import SOON, Served, picture, wait_for
+from served import SOON, Served, picture, serving, wait_for
 
 from toolbox.io.images import write_image
 
@@ -302,6 +302,16 @@ def test_all_is_done_by_keys_alone(opened: Open, files: dict[str, Path]) -> None
     reach("Compare")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Compare on 1 picture").wait_for()
+
+
+def test_the_right_password_opens_the_page(browser: Any, tmp_path: Path) -> None:
+    with serving(tmp_path, "correct horse") as other:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{other.port}/")
+        page.get_by_label("Password").fill("correct horse")
+        page.get_by_role("button", name="Enter").click()
+        page.get_by_text("Drop pictures here").wait_for()
+        page.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -28,7 +28,7 @@ HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
@@ -96,7 +96,7 @@ class Guard:
         if origin is not None and not self._is_own_origin(origin):
             return 403, "another page may not ask here"
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and (
-            method not in READING or path != "/"
+            method not in READING or path not in ("/", *OPEN)
         ):
             return 403, "another page may not ask here"
         if path in OPEN or (path == "/" and method in READING):
