@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +53,50 @@ def browser() -> Iterator[Any]:
         made = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield made
         made.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Pictures of several kinds, in a folder of their own."""
+    folder = tmp_path_factory.mktemp("pictures")
+    sizes = {
+        "one.png": (32, 24),
+        "two.jpg": (24, 32),
+        "three.webp": (24, 24),
+        "wide.png": (480, 96),
+        "large.png": (480, 480),
+    }
+    return {name: picture(folder / name, *size) for name, size in sizes.items()}
+
+
+@pytest.fixture
+def opened(browser: Any, studio: Served) -> Iterator[Callable[..., Any]]:
+    """`opened(view, width=1280)`: the page in a new tab; no error comes up, and no request leaves the machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, accept_downloads=True)
+    said: list[str] = []
+    asked: list[str] = []
+    context.on("page", lambda page: listen(page))
+
+    def listen(page: Any) -> None:
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+
+    def show(view: str = "use", width: int = 1280) -> Any:
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": 860})
+        page.goto(f"{studio.address}#{view}")
+        page.goto(f"http://127.0.0.1:{studio.port}/#{view}")
+        page.locator(".models input").first.wait_for(state="attached")
+        return page
+
+    yield show
+    context.close()
+    assert said == []
+    strange = [
+        url
+        for url in asked
+        if not url.startswith((f"http://127.0.0.1:{studio.port}/", "blob:http://127.0.0.1", "data:"))
+    ]
+    assert strange == []

@@ -7,67 +7,21 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from made_up_runs import made_up_run, step
 from PIL import Image
-from served import SOON, Served, picture, serving, wait_for
+from served import SOON, Served, serving, wait_for
 
 from toolbox.io.images import write_image
 
 AXE = os.environ.get("AXE_CORE", "")
 """The file axe.min.js of npm's axe-core; `.ci/run` fetches it for this file."""
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Pictures of several kinds, in a folder of their own."""
-    folder = tmp_path_factory.mktemp("pictures")
-    sizes = {
-        "one.png": (32, 24),
-        "two.jpg": (24, 32),
-        "three.webp": (24, 24),
-        "wide.png": (480, 96),
-        "large.png": (480, 480),
-    }
-    return {name: picture(folder / name, *size) for name, size in sizes.items()}
-
-
-@pytest.fixture
-def opened(browser: Any, studio: Served) -> Iterator[Open]:
-    """`opened(view, width=1280)`: the page in a new tab; no error comes up, and no request leaves the machine."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860}, accept_downloads=True)
-    said: list[str] = []
-    asked: list[str] = []
-    context.on("page", lambda page: listen(page))
-
-    def listen(page: Any) -> None:
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-
-    def show(view: str = "use", width: int = 1280) -> Any:
-        page = context.new_page()
-        page.set_viewport_size({"width": width, "height": 860})
-        page.goto(f"{studio.address}#{view}")
-        page.goto(f"http://127.0.0.1:{studio.port}/#{view}")
-        page.locator(".models input").first.wait_for(state="attached")
-        return page
-
-    yield show
-    context.close()
-    assert said == []
-    strange = [
-        url
-        for url in asked
-        if not url.startswith((f"http://127.0.0.1:{studio.port}/", "blob:http://127.0.0.1", "data:"))
-    ]
-    assert strange == []
 
 
 def add(page: Any, *names: Path) -> None:
@@ -204,26 +158,6 @@ def test_a_page_that_is_loaded_again_has_its_pictures_and_results(opened: Open, 
     assert states(page) == ["done"]
     page.get_by_label("remove one.png").click()
     page.get_by_text("Drop pictures here").wait_for()
-
-
-def step(folder: Path, iteration: int, **values: float) -> None:
-    """One line more of a run that is still going on."""
-    with open(folder / "20260101_000000/vis_data/scalars.json", "a", encoding="utf-8") as file:
-        file.write(
-            json.dumps({**{name.replace("__", "/"): value for name, value in values.items()}, "step": iteration}) + "\n"
-        )
-
-
-def made_up_run(root: Path, name: str, values: tuple[float, ...]) -> Path:
-    folder = root / "work_dirs" / name
-    (folder / "20260101_000000/vis_data").mkdir(parents=True)
-    (folder / "config.yaml").write_text(
-        "model: {type: SRGAN}\ntrain_cfg: {max_iters: 100}\ntrain_dataloader: {batch_size: 4}\n"
-    )
-    (folder / ".lock").touch()
-    for number, value in enumerate(values, 1):
-        step(folder, 10 * number, g__pixel=value, time=0.5)
-    return folder
 
 
 def test_a_live_run_is_watched_beside_another(opened: Open, studio: Served) -> None:
