@@ -46,7 +46,7 @@ def shortened(command: str) -> str:
     return command
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if "pytest" not in c and "HOST" not in c])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not re.search("pytest|HOST|gan-toolbox studio", c)])
 def test_a_command_of_the_readme_runs(command: str, folder: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "TOOLBOX_STRICT": "1"}

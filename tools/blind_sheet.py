@@ -14,9 +14,9 @@ import argparse
 import base64
 import json
 import random
-from math import sqrt
 from pathlib import Path
 
+from toolbox.benchmark.statistics import wilson
 from toolbox.io.images import find_images
 
 KINDS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".gif": "gif", ".avif": "avif"}
@@ -82,13 +82,6 @@ def counted(votes: str, key: dict[str, str]) -> str:
         f"{key['first']} was preferred in {sum(told)} of {len(told)} pairs, {sum(told) / len(told):.0%} "
         f"[{low:.0%}, {high:.0%}]; {len(votes) - len(told)} without a vote"
     )
-
-
-def wilson(wins: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share."""
-    z, share = 1.96, wins / total
-    middle, half = share + z * z / (2 * total), z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toolbox.benchmark.statistics import difference, effects, interval, pareto, resampled_means
+from toolbox.benchmark.statistics import difference, effects, interval, pareto, resampled_means, wilson
 
 
 def test_three_values_give_their_mean_and_a_stretched_bootstrap() -> None:
@@ -53,3 +53,11 @@ def test_an_effect_is_measured_in_whole_blocks_alone() -> None:
 def test_the_front_holds_what_nothing_beats_in_cost_and_loss() -> None:
     points = {"cheap": (1.0, 5.0), "middle": (2.0, 3.0), "beaten": (2.0, 4.0), "dear": (9.0, 1.0), "worse": (10.0, 1.0)}
     assert pareto(points) == {"cheap", "middle", "dear"}
+
+
+def test_a_share_of_votes_has_wilsons_interval() -> None:
+    low, high = wilson(
+        8, 10
+    )  # Newcombe 1998, method 3, worked out by hand: (9.9207 ± 3.1362) / 13.8415 with z² = 3.8415
+    assert (round(low, 4), round(high, 4)) == (0.4902, 0.9433)
+    assert wilson(0, 5)[0] == 0 and wilson(5, 5)[1] == 1 and wilson(5, 5)[0] == pytest.approx(1 - wilson(0, 5)[1])

@@ -102,3 +102,10 @@ def pareto(points: Mapping[Key, tuple[float, float]]) -> set[Key]:
         return any(a <= point[0] and b <= point[1] and (a, b) != point for a, b in others)
 
     return {key for key, point in points.items() if not beaten(point, points.values())}
+
+
+def wilson(wins: int, total: int) -> tuple[float, float]:
+    """The 95 % interval of a share of at least one vote (Wilson, 1927), which holds for few votes too."""
+    share, z = wins / total, NORMAL
+    middle, half = share + z * z / (2 * total), z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return max(0.0, (middle - half) / (1 + z * z / total)), min(1.0, (middle + half) / (1 + z * z / total))

@@ -23,6 +23,7 @@ COMMANDS = {
     "infer": "apply a trained network to images",
     "preview": "show what a config's degradation does to images",
     "evaluate": "price a folder of images, from any program, against references",
+    "studio": "a local page to use networks, to watch trainings, and to compare",
     "export": "write the trained generators alone, with a description",
     "models": "list, download and verify official weights",
     "plugins": "list plugins, show what they register, check one, begin one",

@@ -1,0 +1,125 @@
+"""What a page asks of a network, checked: the options of `infer`, and the line that does the same on a terminal."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+from toolbox.inference.chosen import refuse_unknown_style
+from toolbox.inference.formats import NAMES
+from toolbox.inference.options import Options
+from toolbox.io.errors import UserError, did_you_mean
+from toolbox.studio.models import Model
+
+KEYS = ("chosen", "outscale", "tile", "precision", "format", "quality")
+_FLAGS = {"style": "--style", "strength": "--strength", "seed": "--seed"}
+PictureOf = Callable[[Any], tuple[str, str]]
+"""The path, and the name, of an uploaded picture by its id."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is applied: what is chosen of it, by name; the options of `infer`; and the result's format."""
+
+    chosen: Mapping[str, Any]
+    options: Options
+    format: str = "auto"
+    quality: int = 95
+    shown: Mapping[str, str] | None = None
+    """What was chosen, as the command line writes it."""
+
+    def order(self) -> dict[str, Any]:
+        """What the worker needs."""
+        return {"chosen": dict(self.chosen), "options": asdict(self.options), "quality": self.quality}
+
+    def command(self, model: Model, name: str) -> str:
+        """The command that makes the same of a file of that name."""
+        words = ["gan-toolbox", "infer", f"./{name}" if name.startswith("-") else name]
+        for flag, value in model.flags.items():
+            words += [f"--{flag}", value]
+        for condition, value in (self.shown or {}).items():
+            flag = _FLAGS.get(condition)
+            words += [flag, value] if flag else ["--set", f"{condition}={value}"]
+        if self.options.outscale is not None:
+            words += ["--outscale", f"{self.options.outscale:g}"]
+        if self.options.tile is not None:
+            words += ["--tile", str(self.options.tile)]
+        if self.options.precision != "fp32":
+            words += ["--precision", self.options.precision]
+        if self.format != "auto":
+            words += ["--format", self.format]
+        if self.quality != 95:
+            words += ["--quality", str(self.quality)]
+        return shlex.join(words)
+
+
+def settings_of(given: Any, model: Model, picture_of: PictureOf) -> Settings:
+    """Check what a page asks for.
+
+    Raises:
+        UserError: a value that is none, out of range, or that the model does not let choose.
+    """
+    if not isinstance(given, Mapping):
+        raise UserError("settings: an object is wanted here")
+    for key in given:
+        if key not in KEYS:
+            raise UserError(f"settings.{key}: there is no such setting{did_you_mean(str(key), KEYS)}")
+    chosen, shown = _chosen(given.get("chosen") or {}, model, picture_of)
+    file_format, quality = given.get("format") or "auto", given.get("quality", 95)
+    if file_format not in (*NAMES, "auto"):
+        raise UserError(f"settings.format {file_format!s:.40}: is unknown; known: {', '.join(NAMES)}")
+    if not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise UserError("settings.quality: must be a whole number from 1 to 100")
+    outscale, tile = _number(given, "outscale"), _number(given, "tile")
+    precision = given.get("precision") or "fp32"
+    options = Options(outscale=outscale, tile=None if tile is None else int(tile), precision=str(precision)[:40])
+    return Settings(chosen, options, str(file_format), quality, shown)
+
+
+def _number(given: Mapping[str, Any], name: str) -> float | None:
+    value = given.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise UserError(f"settings.{name}: must be a number")
+    return float(value)
+
+
+def _chosen(given: Any, model: Model, picture_of: PictureOf) -> tuple[dict[str, Any], dict[str, str]]:
+    if not isinstance(given, Mapping):
+        raise UserError("settings.chosen: an object is wanted here")
+    known = {each["name"]: each for each in model.conditions or ()}
+    chosen: dict[str, Any] = {}
+    shown: dict[str, str] = {}
+    for name, value in given.items():
+        if name not in known:
+            raise UserError(f"settings.chosen.{name!s:.40}: {model.name} lets nothing of that name be chosen")
+        if value is None or value == "":
+            continue
+        chosen[name], shown[name] = _value(known[name], value, picture_of)
+    return chosen, shown
+
+
+def _value(condition: Mapping[str, Any], value: Any, picture_of: PictureOf) -> tuple[Any, str]:
+    """A condition's value, and how it is written; never a path that came from the page."""
+    name, kind = condition["name"], condition["kind"]
+    if kind == "picture":
+        return picture_of(value)
+    if kind == "mixture":
+        refuse_unknown_style(str(value)[:400], condition["labels"])
+        return str(value), str(value)
+    if kind == "label":
+        if str(value) not in condition["labels"]:
+            raise UserError(f"settings.chosen.{name}: must be one of {', '.join(condition['labels'])}")
+        return str(value), str(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise UserError(f"settings.chosen.{name}: must be a number")
+    if kind == "seed":
+        return int(value), str(int(value))
+    low, high = condition["low"], condition["high"]
+    if not low <= value <= high:
+        raise UserError(f"settings.chosen.{name} {value:g}: must be from {low:g} to {high:g}")
+    return float(value), f"{value:g}"

@@ -1,0 +1,229 @@
+"""The queue: one picture through one model at a time, tabs in turn; what a tab has left undone goes with it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toolbox.inference.planning import plan
+from toolbox.inference.sizes import problem_of_size
+from toolbox.io.errors import UserError
+from toolbox.studio.models import Model, Models
+from toolbox.studio.pictures import MOST_PIXELS, Upload
+from toolbox.studio.settings import Settings
+from toolbox.studio.worker import Worker, WorkerDied
+
+WAITING = 500
+"""Tasks that may wait at a time, of all tabs together."""
+KEPT = 4_000
+"""Finished tasks that are kept; of more, the oldest results go."""
+SECONDS = 3_600.0
+"""How long one picture may take."""
+RESULT_PIXELS = 400_000_000
+ENDED = ("done", "failed", "stopped")
+
+
+@dataclass(eq=False)
+class Task:
+    """One picture, one model, one way to apply it."""
+
+    id: str
+    tab: str
+    upload: Upload
+    model: Model
+    settings: Settings
+    target: Path
+    state: str = "waiting"
+    part: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    problem: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+    hidden: bool = False
+    """Whether it belongs to a comparison that must not tell which model it is of."""
+
+    @property
+    def name(self) -> str:
+        """What the result is called when it is downloaded."""
+        stem = Path(self.upload.name).stem
+        return f"{stem}_{self.model.name.replace('/', '_')}{self.target.suffix}"
+
+    def shown(self) -> dict[str, Any]:
+        """What the page needs to know."""
+        names = ("width", "height", "seconds", "loading", "scale", "tile")
+        return {
+            "id": self.id, "picture": self.upload.id, "model": self.model.id, "state": self.state,
+            "part": round(self.part, 4), "notes": self.notes, "problem": self.problem, "name": self.name,
+            "command": self.settings.command(self.model, self.upload.name),
+            "chosen": dict(self.settings.shown or {}), **{key: self.result.get(key) for key in names},
+        }  # fmt: skip
+
+
+class Tasks:
+    """All tasks, and the loop that does them."""
+
+    def __init__(self, folder: Path, worker: Worker, models: Models) -> None:
+        self.folder, self.worker, self.models = folder, worker, models
+        self.all: dict[str, Task] = {}
+        self._waiting: list[Task] = []
+        self._turn: dict[str, float] = {}
+        self._more = asyncio.Event()
+        self._listening: dict[str, list[asyncio.Queue[Task | None]]] = {}
+
+    # ------------------------------------------------------------------ from a page
+
+    def add(
+        self, tab: str, uploads: Sequence[Upload], model: Model, settings: Settings, *, hidden: bool = False
+    ) -> list[Task]:
+        """Put pictures into the queue, all or none.
+
+        Raises:
+            UserError: the queue is full, or a result cannot be made, by what headers tell.
+        """
+        if len(self._waiting) + len(uploads) > WAITING:
+            raise UserError(f"the queue holds {len(self._waiting)} pictures, and {WAITING} are the most; wait a little")
+        made = [self._task(tab, upload, model, settings, hidden) for upload in uploads]
+        for task in made:
+            self.all[task.id] = task
+            self._waiting.append(task)
+        self._more.set()
+        return made
+
+    def _task(self, tab: str, upload: Upload, model: Model, settings: Settings, hidden: bool) -> Task:
+        name = secrets.token_hex(8)
+        scale = settings.options.outscale or model.scale or 1
+        if upload.header.width * upload.header.height * upload.header.frames * scale**2 > RESULT_PIXELS:
+            raise UserError(f"{upload.name}: its result would have more than {RESULT_PIXELS // 10**6} million pixels")
+        made = plan([upload.file], self.folder / name, file_format=settings.format, max_pixels=MOST_PIXELS)
+        problems = made.refused + [said for job in made.jobs if (said := problem_of_size(job, scale))]
+        if problems:
+            raise UserError(problems[0].replace(str(upload.file), upload.name))
+        return Task(name, tab, upload, model, settings, made.jobs[0].target, hidden=hidden)
+
+    def of(self, tab: str) -> list[Task]:
+        """A tab's tasks in order, without those of comparisons."""
+        return [each for each in self.all.values() if each.tab == tab and not each.hidden]
+
+    def get(self, name: Any, tab: str) -> Task:
+        """A tab's task by its id. Raises UserError where there is none."""
+        found = self.all.get(name) if isinstance(name, str) else None
+        if found is None or found.tab != tab:
+            raise UserError("there is no such result any more")
+        return found
+
+    async def stop(self, tasks: Sequence[Task]) -> None:
+        """Stop tasks: those that wait at once, the one that is computed within a second."""
+        for task in tasks:
+            if task.state == "waiting":
+                self._waiting.remove(task)
+                self._end(task, "stopped")
+        for task in tasks:
+            if task.state == "running":
+                task.stopping = True
+                await self.worker.stop(task.id)
+
+    async def leave(self, tab: str) -> None:
+        """Stop all that a closed tab has left undone."""
+        await self.stop([each for each in self.all.values() if each.tab == tab])
+
+    def remove(self, upload: Upload) -> None:
+        """Forget what was made of a picture."""
+        for task in [each for each in self.all.values() if each.upload is upload]:
+            self._forget(task)
+
+    # ------------------------------------------------------------------ listening
+
+    def listen(self, tab: str) -> asyncio.Queue[Task | None]:
+        """Hear of every change of a tab's tasks."""
+        heard: asyncio.Queue[Task | None] = asyncio.Queue()
+        self._listening.setdefault(tab, []).append(heard)
+        return heard
+
+    def deaf(self, tab: str, heard: asyncio.Queue[Task | None]) -> bool:
+        """Hear no more; returns whether nobody listens for this tab any longer."""
+        left = self._listening.get(tab, [])
+        left.remove(heard)
+        if not left:
+            self._listening.pop(tab, None)
+        return not left
+
+    def listened(self, tab: str) -> bool:
+        """Whether a page of this tab listens."""
+        return tab in self._listening
+
+    def tell(self, task: Task) -> None:
+        """Have those who listen for a task's tab hear of it."""
+        if not task.hidden:
+            for heard in self._listening.get(task.tab, []):
+                heard.put_nowait(task)
+
+    # ------------------------------------------------------------------ the loop
+
+    async def run(self) -> None:
+        """Do what waits, for ever."""
+        while True:
+            if not self._waiting:
+                self._more.clear()
+                await self._more.wait()
+            task = min(self._waiting, key=lambda each: self._turn.get(each.tab, 0.0))
+            self._waiting.remove(task)
+            self._turn[task.tab] = time.monotonic()
+            await self._do(task)
+
+    async def _do(self, task: Task) -> None:
+        task.state = "running"
+        self.tell(task)
+        task.target.parent.mkdir(exist_ok=True)
+        previews = {name: str(task.target.parent / f"{name}.preview.png") for name in ("source", "target")}
+        order = {
+            "id": task.id, "kind": "translate", **task.model.order(), **task.settings.order(),
+            "source": str(task.upload.file), "target": str(task.target), "max_pixels": MOST_PIXELS,
+            "source_preview": previews["source"], "target_preview": previews["target"],
+        }  # fmt: skip
+        try:
+            made = await self.worker.do(
+                order, lambda message: self._hear(task, message), seconds=SECONDS, wanted=lambda: not task.stopping
+            )
+        except WorkerDied as death:
+            self._end(task, "failed", str(death))
+            return
+        if made["event"] == "done":
+            task.result, task.part = made, 1.0
+            if task.model.scale is None and task.model.conditions is not None:
+                self.models.learn(task.model, made["scale"], task.model.conditions)
+        self._end(task, made["event"], self._plain(task, made.get("problem", "")))
+
+    def _hear(self, task: Task, message: dict[str, Any]) -> None:
+        if message["event"] == "progress":
+            task.part = message["part"]
+        elif message["event"] == "note":
+            task.notes.append(self._plain(task, message["line"]))
+        self.tell(task)
+
+    def _plain(self, task: Task, line: str) -> str:
+        """A line that names the picture as its owner does."""
+        for file in (task.upload.file, task.target):
+            line = line.replace(str(file), task.upload.name).replace(file.name, task.upload.name)
+        return line
+
+    def _end(self, task: Task, state: str, problem: str = "") -> None:
+        task.state, task.problem = state, problem
+        task.ended.set()
+        self.tell(task)
+        finished = [each for each in self.all.values() if each.state in ENDED]
+        for old in finished[: max(0, len(finished) - KEPT)]:
+            self._forget(old)
+
+    def _forget(self, task: Task) -> None:
+        if task.state in ENDED:
+            self.all.pop(task.id, None)
+            for file in task.target.parent.glob("*"):
+                with suppress(OSError):
+                    file.unlink()

@@ -1,0 +1,84 @@
+"""What the page asks to watch trainings: which there are, how they do, their curves and samples, and to stop one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from toolbox.io.errors import UserError
+from toolbox.studio.answers import picture, told
+from toolbox.studio.found import Finder, id_of
+from toolbox.studio.holders import stop
+from toolbox.studio.runs import Curves, Run
+
+KEPT = 12
+"""Runs whose curves are kept in memory."""
+
+
+class Watch:
+    """The routes; reading files goes to a thread, so that a slow disk keeps nobody waiting."""
+
+    def __init__(self, finder: Finder) -> None:
+        self.finder = finder
+        self.curves: dict[str, Curves] = {}
+        self._one = asyncio.Lock()
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return [
+            Route("/api/runs", told(self.list_runs)),
+            Route("/api/runs/{run}", told(self.show)),
+            Route("/api/runs/{run}/curve", told(self.curve)),
+            Route("/api/runs/{run}/samples/{iteration:int}", told(self.samples)),
+            Route("/api/runs/{run}/stop", told(self.stop), methods=["POST"]),
+        ]
+
+    async def list_runs(self, request: Request) -> Response:
+        """All runs, the newest first."""
+        return JSONResponse({"runs": await asyncio.to_thread(self._brief)})
+
+    def _brief(self) -> list[dict[str, Any]]:
+        return [self._made(folder).brief() for folder in self.finder.find().runs]
+
+    async def show(self, request: Request) -> Response:
+        """How a run does."""
+        async with self._one:
+            run = self._run(request)
+            shown = await asyncio.to_thread(run.shown)
+        return JSONResponse(shown)
+
+    async def curve(self, request: Request) -> Response:
+        """The points of one curve of a run: pairs of an iteration and a value."""
+        async with self._one:
+            run = self._run(request)
+            curves = await asyncio.to_thread(run.curves.refresh)
+        return JSONResponse({"points": curves.points(request.query_params.get("name", ""))})
+
+    async def samples(self, request: Request) -> Response:
+        """A sheet of samples of an iteration."""
+        return picture(self._run(request).folder / "samples" / f"iter_{request.path_params['iteration']}.png")
+
+    async def stop(self, request: Request) -> Response:
+        """Ask a training to save and stop."""
+        stop(self._run(request).folder)
+        return JSONResponse({})
+
+    def _run(self, request: Request) -> Run:
+        folder = self.finder.run(request.path_params["run"])
+        if folder is None:
+            raise UserError("there is no such run any more")
+        run = self._made(folder)
+        self.curves.pop(run.id, None)
+        self.curves[run.id] = run.curves  # the last that was asked for is the last to go
+        while len(self.curves) > KEPT:
+            self.curves.pop(next(iter(self.curves)))
+        return run
+
+    def _made(self, folder: Path) -> Run:
+        name = id_of(folder)
+        return Run(name, self.finder.shown(folder), folder, self.curves.get(name) or Curves(folder))
