@@ -16,8 +16,8 @@ class DISTSLoss(Loss):
 
     Ding et al., IEEE TPAMI 2020. `weights` is torchvision's file of VGG16, a path or a URL, by default the official
     URL: downloaded once and checked against the hash in its name. `heads` is the file of the learned weights of
-    channels, by default the one inside the package dists-pytorch (`pip install --no-deps dists-pytorch`; none of its code runs).
-    Computed in float32.
+    channels, by default the one inside the package dists-pytorch (`pip install --no-deps dists-pytorch`, none of whose
+    code runs). Computed in float32.
 
     Raises:
         UserError: a file is missing or another one.
