@@ -15,8 +15,11 @@ class MultiStyle(Algorithm):
 
     Dumoulin et al. 2017: each sample of a batch is painted in a style drawn anew, from those that the losses have
     pictures of, and compared with it (`style`: `StyleImagesLoss`), and with the photograph (`content`, `luminance`);
-    `smoothness` is for total variation. A dataset may give the number of a style, `style_b` (B,), instead. A style that
-    is added later is trained in minutes: `generator: {trains: styles}`, and `load_from` the network of the others.
+    `smoothness` is for total variation. A dataset may give the number of a style, `style_b` (B,), instead, and with it
+    paintings `real_b`, as `StyledFolders` does, against which a `discriminator` may judge.
+
+    A style that is added later is trained in minutes: `generator: {trains: styles}`, and `load_from` the network of the
+    others.
 
     Raises:
         UserError: the generator has no styles, or the losses of `style` others than it.
@@ -25,6 +28,8 @@ class MultiStyle(Algorithm):
     inputs = ("real_a",)
     generators = ("generator",)
     outputs = {"fake_b": Output("real_a", "generator", keeps_colors=False)}
+    adversaries = {"discriminator": ("real_b", "fake_b")}
+    optional = ("discriminator",)
     roles = {
         "style": [("fake_b", "style_b")],
         "content": [("fake_b", "real_a")],
@@ -66,8 +71,9 @@ class MultiStyle(Algorithm):
 
     @classmethod
     def example_inputs(cls, count: int, size: int) -> dict[str, Tensor]:
-        """Photographs, and the numbers of their styles."""
-        return {"real_a": torch.rand(count, 3, size, size), "style_b": torch.arange(count) % 2}
+        """Photographs, and paintings with the numbers of their styles."""
+        photographs, paintings = torch.rand(2, count, 3, size, size)
+        return {"real_a": photographs, "real_b": paintings, "style_b": torch.arange(count) % 2}
 
     def condition(self, output: str, chosen: dict[str, Any]) -> dict[str, Any]:
         """The shares of the styles; without a choice, all of the first."""
