@@ -24,7 +24,9 @@ from toolbox.plugins.registry import registry
 SMALL: dict[str, dict[str, Any]] = {
     "EDSR": {"width": 8, "blocks": 1},
     "MUNITGenerator": {"width": 4, "blocks": 1},
+    "RCAN": {"width": 8, "groups": 1, "blocks": 1, "reduction": 2},
     "RRDBNet": {"width": 8, "growth": 4, "blocks": 1},
+    "RealPLKSR": {"width": 8, "blocks": 1, "kernel": 5},
     "ResidualCNN": {"width": 8, "blocks": 1, "scale": 2},
     "ResnetGenerator": {"width": 8, "blocks": 1},
     "SPAN": {"width": 8},

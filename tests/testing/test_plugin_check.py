@@ -171,6 +171,8 @@ SMALL = {
     "SRResNet": {"width": 8, "blocks": 1},
     "SRVGGNetCompact": {"width": 8, "convs": 1},
     "SPAN": {"width": 8},
+    "RealPLKSR": {"width": 8, "blocks": 1, "kernel": 5},
+    "RCAN": {"width": 8, "groups": 1, "blocks": 1, "reduction": 2},
     "TransformNet": {},
 }
 

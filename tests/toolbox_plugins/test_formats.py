@@ -30,6 +30,19 @@ NETWORKS = {
         {"in_channels": 1, "out_channels": 1, "width": 4, "scale": 1, "centred": True},
         {"in_channels": 3, "out_channels": 3, "width": 4, "scale": 2, "centred": False},
     ],
+    "RealPLKSR": [
+        {"in_channels": channels, "out_channels": channels, "width": 8, "blocks": 2, "kernel": 5, "share": 0.25,
+         "attention": scale != 3, "norm": norm, "scale": scale, "upsampler": upsampler}
+        for channels, scale, norm, upsampler in (
+            (3, 4, "group", "shuffle"), (3, 1, "layer", "dysample"), (1, 2, "group", "dysample"),
+            (3, 3, "layer", "dysample"))
+    ],
+    "RCAN": [
+        {"in_channels": channels, "out_channels": channels, "width": 8, "groups": 2, "blocks": 1, "reduction": 4,
+         "scale": scale, "fold": fold, "centred": centred}
+        for channels, scale, fold, centred in (
+            (3, 4, False, True), (1, 1, False, True), (3, 3, False, False), (3, 1, True, True), (1, 2, True, False))
+    ],
     "SRResNet": [
         {"in_channels": 3, "out_channels": 3, "width": 8, "blocks": 2, "scale": scale} for scale in (2, 3, 4, 8)
     ],

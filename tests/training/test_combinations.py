@@ -30,6 +30,15 @@ MORE_GENERATORS: dict[str, dict[str, Any]] = {
     "SRVGGNetCompact": {"type": "SRVGGNetCompact", "width": 4, "convs": 1, "scale": 2},
     "EDSR": {"type": "EDSR", "width": 4, "blocks": 1, "scale": 2},
     "SPAN": {"type": "SPAN", "width": 4, "scale": 2},
+    "RealPLKSR": {
+        "type": "RealPLKSR",
+        "width": 4,
+        "blocks": 1,
+        "kernel": 5,
+        "scale": 2,
+        "upsampler": "dysample",
+    },
+    "RCAN": {"type": "RCAN", "width": 4, "groups": 1, "blocks": 1, "reduction": 2, "scale": 2, "fold": True},
 }
 MORE_DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "VGG-style, pooled": {"type": "VGGStyleDiscriminator", "width": 4, "head": "pool", "norm": "none"},

@@ -20,6 +20,11 @@ LOSSES: list[dict[str, Any]] = [
     {"type": "ColorMomentLoss"},
     {"type": "ColorHistogramLoss"},
     {"type": "ArtifactLoss"},
+    {"type": "MSSSIMLoss", "scales": 2},
+    {"type": "OklabLoss"},
+    {"type": "FocalFrequencyLoss"},
+    {"type": "WaveletLoss"},
+    {"type": "GradientVarianceLoss"},
 ]
 
 

@@ -16,6 +16,7 @@ from toolbox.io.files import whole
 
 from .folding import folded
 
+aten: Any = torch.ops.aten
 METHOD = "forward"
 INPUTS = "inputs"
 """The method that gives the inputs' names, separated by blanks, in their order."""
@@ -39,7 +40,7 @@ class ExecuTorch(Exporter):
         """Write the program in one file, weights included."""
         exir: Any = import_module("executorch.exir")
         xnnpack: Any = import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
-        module = folded(graph)
+        module = folded(graph, {aten.group_norm.default: normalised_in_groups})
         texts = {**graph.metadata, INPUTS: " ".join(each.name for each in graph.inputs)}
         with quiet(), torch.no_grad():
             try:
@@ -56,6 +57,17 @@ class ExecuTorch(Exporter):
     def open(self, file: Path) -> Session:
         """By ExecuTorch's runtime for Python."""
         return _Session(file)
+
+
+def normalised_in_groups(
+    features: Tensor, groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5, *_: Any
+) -> Tensor:
+    """Group norm of features (B, C, H, W) in plain arithmetic: ExecuTorch 1.5.1's own gave others, by 0.007."""
+    parts = features.reshape(features.shape[0], groups, -1)
+    parts = parts - parts.mean(2, keepdim=True)
+    made = (parts * (parts.square().mean(2, keepdim=True) + eps).rsqrt()).reshape(features.shape)
+    made = made if weight is None else made * weight.reshape(1, -1, 1, 1)
+    return made if bias is None else made + bias.reshape(1, -1, 1, 1)
 
 
 class _Session:

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate, relu
 from toolbox import GradedGenerator, UserError
 from toolbox_plugins.span.generator import SPAN
 
-from .norm import Moments, Statistics, StyledNorm
+from .norm import Moments, Statistics, StyledNorm, with_more_styles
 
 FINE = 24
 """Channels at the output's size at least."""
@@ -116,13 +116,7 @@ class StyleSPAN(GradedGenerator):
 
     def fitted(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Weights of a network with fewer styles are those of the first ones; a new style begins as their mean."""
-        made = dict(state)
-        for name, own in self.named_parameters():
-            given = state.get(name)
-            if name.endswith((".scale", ".offset")) and isinstance(given, Tensor) and 0 < len(given) < len(own):
-                mean = given.float().mean(0, keepdim=True).expand(len(own) - len(given), -1)
-                made[name] = torch.cat([given.float(), mean])
-        return made
+        return with_more_styles(self, state)
 
     def enlarge(self, images: Tensor) -> Tensor:
         """Strength 0: images (B, 3, H, W) in [0, 1] to (B, 3, scale*H, scale*W), float32."""

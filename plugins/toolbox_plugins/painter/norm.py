@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,3 +56,14 @@ class StyledNorm(nn.Module):
             features = statistics.normalise(features)
         scale, offset = (shares @ each for each in (self.scale, self.offset))  # (B, C)
         return torch.addcmul(offset[:, :, None, None].to(features), features, scale[:, :, None, None].to(features))
+
+
+def with_more_styles(network: nn.Module, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Weights of a network with fewer styles, as those of the first ones; a new style begins as their mean."""
+    made = dict(state)
+    for name, own in network.named_parameters():
+        given = state.get(name)
+        if name.endswith((".scale", ".offset")) and isinstance(given, Tensor) and 0 < len(given) < len(own):
+            mean = given.float().mean(0, keepdim=True).expand(len(own) - len(given), -1)
+            made[name] = torch.cat([given.float(), mean])
+    return made
