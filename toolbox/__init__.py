@@ -80,9 +80,9 @@ __all__ = [
     "enlarge_bicubic", "Exporter", "FeatureNetwork", "frozen", "GanVariant", "Generator", "GradedGenerator", "Graph",
     "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float", "InPlace", "Judge", "Logits",
     "Loss", "Memory", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image", "RecurrentGenerator",
-    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session", "SetMetric", "SingleMetric",
-    "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped", "UserError", "Values",
-    "VariantError", "VariantWrapper", "WindowGenerator",
+    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session",
+    "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform", "unwrapped",
+    "UserError", "Values", "VariantError", "VariantWrapper", "WindowGenerator",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ Which of them a network is says how a film goes through it, frame by frame and w
 | network | has | `forward` | a film |
 |---|---|---|---|
 | of pictures | | (N, C, H, W) to (N, C, sH, sW) | each frame by itself |
-| with memory | `step` | (N, T, C, H, W) to (N, T, C, sH, sW) | `step` for each frame, with the memory of the one before |
-| of a window | `frames`, odd, above 1 | (N, frames, C, H, W) to (N, C, sH, sW) | each frame with `frames // 2` on either side |
+| with memory | `step` | (N, T, C, H, W) to (N, T, C, sH, sW) | `step` of each, with the memory of the one before |
+| of a window | `frames`, odd | (N, frames, C, H, W) to (N, C, sH, sW) | each with `frames // 2` on either side |
 
 Deriving from the bases is a convenience; `step` and `frames` are what is looked for. A cut begins anew: with no memory,
 and windows end there. Where a window has no neighbour, `window_places` says which frame stands in.

@@ -65,8 +65,8 @@ class TinyDegradation(Degradation):
     scale = 2
 
     def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """(B, C, H, W) to (B, C, H/2, W/2)."""
-        small = avg_pool2d(images, 2)
+        """(..., C, H, W) to (..., C, H/2, W/2)."""
+        small = avg_pool2d(images.flatten(0, -4), 2).unflatten(0, images.shape[:-3])
         return (small + 0.01 * torch.randn(small.shape, generator=rng)).clamp(0, 1)
 
 

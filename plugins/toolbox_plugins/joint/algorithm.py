@@ -29,8 +29,8 @@ class StyleSuperResolution(Algorithm):
     Roles: `super_resolution` (at strength 0, photographs and pictures of B), `cycle` (photographs, small), `restyle`
     (pictures of B, large, and back from the translation), `identity` (small photographs stay what they are),
     `content` and `luminance` (small output, small input), `strength` (an output of a strength between, and the mixture
-    of both ends it is to be), `temporal` and `temporal_sr` (at strength 1 and 0: a photograph that moves, made small and
-    enlarged again, for `CompoundRegularization`).
+    of both ends it is to be), `temporal` and `temporal_sr` (at strength 1 and 0: a photograph that moves, made small
+    and enlarged again, for `CompoundRegularization`).
 
     Args:
         noise: largest deviation of the Gaussian noise on the way back; each image has its own, from 0 to this.

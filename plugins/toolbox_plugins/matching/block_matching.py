@@ -17,9 +17,7 @@ STILL = 2e-5
 
 
 @torch.no_grad()
-def block_flow(
-    frame: Tensor, before: Tensor, *, levels: int = 3, radius: int = 3, block: int = 7
-) -> Tensor:
+def block_flow(frame: Tensor, before: Tensor, *, levels: int = 3, radius: int = 3, block: int = 7) -> Tensor:
     """The flow (B, 2, H, W), in pixels, that fetches each pixel of `frame` from the frame before it; no gradient.
 
     Both are (B, C, H, W) in [0, 1]. On the coarsest level of a pyramid, and again on each finer one around what was

@@ -15,9 +15,7 @@ def warp(images: Tensor, flow: Tensor, *, mode: str = "bilinear", padding: str =
         mode: `bilinear`, or `bicubic`, which keeps fine patterns and may overshoot.
         padding: what lies outside: `border`, `zeros` or `reflection`.
     """
-    return grid_sample(
-        images, places(flow).to(images.dtype), mode=mode, padding_mode=padding, align_corners=False
-    )
+    return grid_sample(images, places(flow).to(images.dtype), mode=mode, padding_mode=padding, align_corners=False)
 
 
 def places(flow: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def within_a_scene(clip: np.ndarray, cut: float) -> np.ndarray:
     if not jumps.any():
         return clip
     edges = [0, *(np.flatnonzero(jumps) + 1), len(clip)]
-    first, last = max(zip(edges[:-1], edges[1:], strict=True), key=lambda pair: pair[1] - pair[0])
+    first, last = max(pairwise(edges), key=lambda pair: pair[1] - pair[0])
     return clip[there_and_back(range(first, last), len(clip))]
 
 

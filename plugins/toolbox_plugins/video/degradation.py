@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from toolbox import Degradation, UserError, resize_bicubic
+from toolbox.video.opening import pyav
 from toolbox_plugins.degradations.stage import check_bounds, check_probability
 from toolbox_plugins.transforms.video import CODECS
-
-from .footage import pyav
 
 SIDE = 16
 """Pixels that encoders take at least."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,9 +13,12 @@ import numpy as np
 
 from toolbox import UserError, image_size, images_at, read_image
 from toolbox.io.raw_cache import RawCache
+from toolbox.video.colours import colours_of, to_array
+from toolbox.video.opening import SUFFIXES, failures, opened, pictures_of, reason_of
+from toolbox.video.turning import turn_of
 
-SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".y4m", ".ogv", ".flv")
-"""Films that folders are searched for. A file that is named may have any suffix."""
+PROBE = 24
+"""Frames by which it is seen whether a film's time stamps can be relied on."""
 
 
 class Footage(Protocol):
@@ -65,46 +70,84 @@ class Film:
     """A film's frames by their numbers, counted from 0 in the order in which they are shown.
 
     Time stamps are read once, without decoding. To read frames, decoding starts at the last point before them from
-    which it can, and they are known by their time stamps; so a frame is the same wherever reading begins.
+    which it can, and they are known by their time stamps; so a frame is the same wherever reading begins. Where the
+    first frames' stamps are not those of the file's packets (AVI has none of its own), frames are counted from the
+    film's beginning instead, which takes as long as they are many.
+
+    Raises:
+        UserError: PyAV is not installed, or the file is no film, or none of it can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, av = path, pyav()
-        try:
-            with av.open(str(path)) as container:
-                stream = _pictures(container, path)
-                packets = (packet for packet in container.demux(stream) if packet.size and packet.pts is not None)
-                self.times = sorted({packet.pts for packet in packets if not packet.is_discard})
-                self.size = (stream.height, stream.width)
-        except av.FFmpegError as error:
-            raise UserError(f"{path}: cannot be read as a film ({error.strerror})") from None
-        if not self.times:
-            raise UserError(f"{path}: holds no frames with time stamps; take its frames apart into a folder")
+        self.path = path
+        with opened(path) as container, explained(path):
+            packets = [each for each in container.demux(pictures_of(container, path)) if each.size]
+            stamps = [each.pts for each in packets if not each.is_discard]
+        self.times = sorted({each for each in stamps if each is not None})
+        with self.frames() as frames:
+            shown = list(islice(frames, PROBE))
+        if not shown:
+            raise UserError(f"{path}: none of its frames can be decoded")
+        self.size: tuple[int, int] = pixels(shown[0]).shape[:2]
+        self.stamped = len(self.times) == len(stamps) and [each.pts for each in shown] == self.times[: len(shown)]
         self.count = len(self.times)
+        if not self.stamped:
+            with self.frames() as frames:
+                self.count = sum(1 for _ in frames)
 
     def read(self, numbers: Sequence[int]) -> np.ndarray:
-        """The frames of these numbers, (T, H, W, 3) uint8."""
-        av, wanted = pyav(), [self.times[number] for number in numbers]
+        """The frames of these numbers, ascending, (T, H, W, 3) uint8."""
+        wanted = [self.times[number] if self.stamped else number for number in numbers]
+        found = self.found(wanted, wanted[0]) if self.stamped else {}
+        if len(found) < len(wanted):  # an index that leads astray, or none
+            found = self.found(wanted, None)
+        for number, key in zip(numbers, wanted, strict=True):
+            if key not in found:
+                raise UserError(f"{self.path}: frame {number} cannot be decoded")
+        return np.stack([found[key] for key in wanted])
+
+    def found(self, wanted: Sequence[int], since: int | None) -> dict[int, np.ndarray]:
+        """Frames by time stamp, or by number where there are none, decoded from a time stamp on, or from the first."""
         found: dict[int, np.ndarray] = {}
-        try:
-            with av.open(str(self.path)) as container:
-                stream = _pictures(container, self.path)
-                container.seek(wanted[0], stream=stream, backward=True)
-                for frame in container.decode(stream):
-                    if frame.pts in wanted:
-                        found[frame.pts] = frame.to_ndarray(format="rgb24")
-                    if frame.pts is not None and frame.pts >= wanted[-1]:
-                        break
-        except av.FFmpegError as error:
-            raise UserError(f"{self.path}: frame {numbers[0]} cannot be decoded ({error.strerror})") from None
-        missing = [number for number, time in zip(numbers, wanted, strict=True) if time not in found]
-        if missing:
-            raise UserError(f"{self.path}: frame {missing[0]} cannot be decoded")
-        return np.stack([found[time] for time in wanted])
+        with self.frames(since) as frames:
+            for place, frame in enumerate(frames):
+                key = frame.pts if self.stamped else place
+                if key in wanted:
+                    found[key] = pixels(frame)
+                if key is not None and key >= wanted[-1]:
+                    break
+        return found
+
+    @contextmanager
+    def frames(self, since: int | None = None) -> Iterator[Iterator[Any]]:
+        """PyAV's frames, from a time stamp or somewhat before on; in one thread, for loaders run side by side."""
+        with opened(self.path) as container, explained(self.path):
+            stream = pictures_of(container, self.path)
+            stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+            if since is not None:
+                container.seek(since, stream=stream, backward=True)
+            yield container.decode(stream)
 
     def files(self) -> list[Path]:
         """The film."""
         return [self.path]
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """What PyAV raises within, as a UserError that names the film."""
+    try:
+        yield
+    except (OSError, *failures()) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: cannot be decoded ({reason_of(error)})") from None
+
+
+def pixels(frame: Any) -> np.ndarray:
+    """PyAV's frame upright, (H, W, 3) uint8 in RGB."""
+    made = to_array(frame, colours_of(frame, frame.height), deep=False, alpha=False)
+    return np.ascontiguousarray(turn_of(frame)(made))
 
 
 def footage_at(root: Path, *, cache: bool = False) -> list[Footage]:
@@ -133,20 +176,3 @@ def footage_at(root: Path, *, cache: bool = False) -> list[Footage]:
 def in_order(path: Path) -> list[Any]:
     """A key by which `frame_9.png` comes before `frame_10.png`."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
-
-
-def pyav() -> Any:
-    """The module `av`; UserError where it is not installed."""
-    try:
-        import av
-    except ImportError:
-        raise UserError("films need PyAV; install it with pip install 'gan-toolbox[video]'") from None
-    return av
-
-
-def _pictures(container: Any, path: Path) -> Any:
-    if not container.streams.video:
-        raise UserError(f"{path}: holds no pictures")
-    stream = container.streams.video[0]
-    stream.thread_count = 1  # loaders run side by side
-    return stream

@@ -19,9 +19,12 @@ class VideoSuperResolution(Algorithm):
     memory makes a clip's frames in order; one that looks at a window of frames makes those whose whole window is
     within the clip, in training, and all of them in use; any other makes each frame by itself.
 
-    Roles: `pixel` and `motion` compare clips (`FrameDifferenceLoss`, and `WarpingLoss` with `of: error`, see errors that
-    flicker), `perceptual` compares frames, for losses of pictures. `discriminator` judges frames, `discriminator_clip`
-    whole clips. `warmup` counts frames at a clip's beginning that losses do not see, for their memory is empty.
+    Roles: `pixel` and `motion` compare clips (`FrameDifferenceLoss`, and `WarpingLoss` with `of: error`, see errors
+    that flicker), `perceptual` compares frames, for losses of pictures. `discriminator` judges frames, or clips.
+
+    Args:
+        warmup: frames at a clip's beginning that nothing is asked of in training, for their memory is empty.
+        judges_clips: whether the discriminator takes clips (B, T, C, H, W) and sees motion.
 
     Raises:
         UserError: `warmup` is negative.
@@ -31,8 +34,8 @@ class VideoSuperResolution(Algorithm):
     derived = {"lr": "hr"}
     generators = ("generator",)
     outputs = {"sr": Output("lr", "generator", keeps_colors=True, clip=True)}
-    adversaries = {"discriminator": ("hr_frames", "sr_frames"), "discriminator_clip": ("hr_seen", "sr")}
-    optional = ("discriminator", "discriminator_clip")
+    adversaries = {"discriminator": ("hr_judged", "sr_judged")}
+    optional = ("discriminator",)
     roles = {
         "pixel": [("sr", "hr_seen")],
         "motion": [("sr", "hr_seen")],
@@ -41,26 +44,29 @@ class VideoSuperResolution(Algorithm):
 
     generator: nn.Module
 
-    def __init__(self, parts: Parts, *, warmup: int = 0) -> None:
+    def __init__(self, parts: Parts, *, warmup: int = 0, judges_clips: bool = False) -> None:
         super().__init__(parts)
         if warmup < 0:
             raise UserError(f"warmup must be 0 or more frames, got {warmup}")
-        self.warmup = warmup
+        self.warmup, self.judges_clips = warmup, judges_clips
 
     def translate(self, values: Values) -> None:
         """Enlarge the clips; `hr_seen` are the large frames that were made."""
         margin = window_of(self.generator) // 2
         count = values["lr"].shape[1]
         if count <= 2 * margin + self.warmup:
+            name = type(unwrapped(self.generator)).__name__
             raise UserError(
-                f"train_dataloader.dataset.frames: clips have {count} frames, and {type(unwrapped(self.generator)).__name__}"
-                f" and warmup need {2 * margin + self.warmup + 1} or more"
+                f"train_dataloader.dataset.frames: clips have {count} frames, and {name} and warmup need "
+                f"{2 * margin + self.warmup + 1} or more"
             )
         made = over_clip(self.generator, values["lr"])
         kept = slice(self.warmup + margin, count - margin)
         values["sr"] = made[:, self.warmup :]
         values["hr_seen"] = values["hr"][:, kept]
         values["sr_frames"], values["hr_frames"] = (values[name].flatten(0, 1) for name in ("sr", "hr_seen"))
+        names = ("sr", "hr_seen") if self.judges_clips else ("sr_frames", "hr_frames")
+        values["sr_judged"], values["hr_judged"] = (values[name] for name in names)
 
     def generate(self, output: str, values: Values, state: Any) -> Tensor:
         """All frames of clips (B, T, C, H, W)."""
