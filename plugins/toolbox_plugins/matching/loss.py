@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from toolbox import Loss, UserError
@@ -21,16 +22,17 @@ class WarpingLoss(Loss):
             `error` compares what they have too much or too little beside the reference: for enlargers, where an error
             that travels with its object is not seen, and one that boils is.
         squared: the square instead of the absolute difference.
+        relative: over the mean difference of neighbouring pixels, so that paler pictures gain nothing by being pale.
 
     Raises:
         UserError: `of` is neither.
     """
 
-    def __init__(self, *, of: str = "prediction", squared: bool = False) -> None:
+    def __init__(self, *, of: str = "prediction", squared: bool = False, relative: bool = False) -> None:
         super().__init__()
         if of not in ("prediction", "error"):
             raise UserError(f"of must be prediction or error, got {of!r}")
-        self.of, self.squared = of, squared
+        self.of, self.squared, self.relative = of, squared, relative
 
     @classmethod
     def example_inputs(cls) -> tuple[Tensor, Tensor]:
@@ -47,8 +49,12 @@ class WarpingLoss(Loss):
         flow = block_flow(frames, before)
         counts = agreement(frames, before, flow) * inside(flow)  # (B (T - 1), 1, H, W)
         off = shown[:, 1:].flatten(0, 1) - warp(shown[:, :-1].flatten(0, 1), flow, mode="bicubic")
-        off = off.square() if self.squared else off.abs()
-        return (off * counts).mean() / counts.mean().clamp(min=0.05)
+        measured = torch.square if self.squared else torch.abs
+        loss = (measured(off) * counts).mean() / counts.mean().clamp(min=0.05)
+        if not self.relative:
+            return loss
+        neighbours = [measured(shown.diff(dim=axis)).mean() for axis in (-2, -1)]
+        return loss / torch.stack(neighbours).mean().clamp(min=1e-6)
 
 
 def check_clips(loss: Loss, prediction: Tensor, target: Tensor) -> None:

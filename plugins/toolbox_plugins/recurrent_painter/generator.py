@@ -15,8 +15,8 @@ from toolbox_plugins.matching.warping import enlarged, inside, warp
 from toolbox_plugins.painter.generator import StyleSPAN
 from toolbox_plugins.painter.norm import Statistics
 
-KEPT = -0.5
-"""The first bias of the share of the old picture that stays: sigmoid(-0.5) is 0.38."""
+KEPT = 1.0
+"""The first bias of the share of the old picture that stays: sigmoid(1) is 0.73."""
 
 
 class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
@@ -29,7 +29,7 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
     frames (`block_flow`), so nothing is asked of any flow network or library.
 
     It begins with the weights of a `StyleSPAN` (`load_from: {generator: {file: FILE, partial: true}}`): what is
-    remembered starts at zero, and the share that stays at a third.
+    remembered starts at zero, and the share that stays at three quarters.
 
     Args:
         styles, width, blocks, tap, scale, upscaler_width, trains, norm: as of `StyleSPAN`.
