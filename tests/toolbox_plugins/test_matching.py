@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from toolbox import UserError, image_size, read_image
-from toolbox.io import installation
 from toolbox.testing.clips import moving_clips
 from toolbox_plugins.matching.block_matching import agreement, block_flow
 from toolbox_plugins.matching.loss import WarpingLoss
 from toolbox_plugins.matching.warping import enlarged, inside, warp
 
-PHOTO = next(iter(sorted((installation.shipped("configs") or __import__("pathlib").Path()).glob("demo/photos/test/*"))))
+PHOTO = sorted((Path(__file__).parents[2] / "configs/demo/photos/test").iterdir())[0]
 
 
 @pytest.fixture(scope="module")
