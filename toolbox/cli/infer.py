@@ -1,4 +1,4 @@
-"""`infer INPUT… [-o DIR] [--weights FILE | --config CONFIG [--checkpoint FILE]]`: a trained network over pictures."""
+"""`infer INPUT… [-o DIR] [--weights FILE | --config CONFIG [--checkpoint FILE]]`: a network over pictures and films."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 from signal import SIGINT
 
 from toolbox.cli.arguments import add_choice, add_config_options, parser, read_config, use_plugins
+from toolbox.cli.pixel_options import add_pixel_options, passage_of
+from toolbox.cli.video_options import add_video_options, settings_of, translate_films
 from toolbox.config import naming_the_file
 from toolbox.inference.chosen import chosen_of, refuse_unknown_style
 from toolbox.inference.formats import NAMES
-from toolbox.inference.options import Options
 from toolbox.inference.planning import Plan, make_folder, plan, refuse
 from toolbox.inference.sizes import described_labels, described_scale, problem_of_size
+from toolbox.inference.video.settings import Settings
 from toolbox.io.console import console, errors
 from toolbox.io.errors import Stopped, UserError
 from toolbox.io.images import MAX_PIXELS
@@ -31,12 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"--quality {options.quality}: must be from 1 to 100")
     config = read_config(options) if options.config else None
     chosen = chosen_of(options.style, options.strength, options.seed, options.set)
-    how = _how(options)
+    how, films = passage_of(options), settings_of(options)
     unnamed = not options.weights and not config
     if unnamed:
         options.weights = Path(PAINTER if chosen or options.output else ENLARGER)
     _files_are_there(options)
-    todo = _todo(options)
+    todo = _todo(options, films)
     if not todo.jobs:
         return 2 if todo.refused else 0
     use_plugins(options.plugins, config)
@@ -86,10 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     times = (TextColumn("done"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     problems = list(todo.refused)
     lines = ProgressLines("infer", lambda line: console.print(line, markup=False, soft_wrap=True))
-    with Progress(*columns, *times, console=console, disable=not console.is_terminal) as progress:
+    pictures, moving = [[job for job in todo.jobs if bool(job.film) == kind] for kind in (False, True)]
+    with Progress(*columns, *times, console=console, disable=not (console.is_terminal and pictures)) as progress:
         task = progress.add_task("translating", total=1.0)
         steps = translate(
-            predictor, todo.jobs, masks=predictor.masks, batch=options.batch, quality=options.quality,
+            predictor, pictures, masks=predictor.masks, batch=options.batch, quality=options.quality,
             max_pixels=options.max_pixels,
             done=lambda part: progress.update(task, completed=part) if console.is_terminal else lines(part),
         )  # fmt: skip
@@ -101,20 +104,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt as stop:
             more = "the pictures that are written are whole, and --skip-existing goes on with the others"
             raise Stopped(getattr(stop, "number", SIGINT), more) from None
+    problems += translate_films(predictor, moving, films, options, note)
     made = len(todo.jobs) + len(todo.refused) - len(problems)
-    console.print(f"{made} of {todo.count} images written to {options.folder}")
+    what = "images" if not moving else "films" if not pictures else "images and films"
+    console.print(f"{made} of {todo.count} {what} written to {options.folder}")
     if todo.there:
         console.print(f"{todo.there} were there already")
     return 1 if problems else 0
 
 
-def _todo(options: argparse.Namespace) -> Plan:
+def _todo(options: argparse.Namespace, films: Settings) -> Plan:
     """What is to be done, as far as headers, names and a known scale tell; what is not is said at once."""
     if options.max_pixels < 1:
         raise UserError(f"--max-pixels {options.max_pixels}: must be 1 or more")
     made = plan(
         options.inputs, options.folder, options.suffix, options.format,
-        drops_alpha=options.alpha == "drop", max_pixels=options.max_pixels,
+        drops_alpha=options.alpha == "drop", max_pixels=options.max_pixels, films=films,
     )  # fmt: skip
     scale = options.outscale or (None if options.config else described_scale(options.weights, options.output))
     if scale:
@@ -143,9 +148,17 @@ def note(line: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = parser("infer", "Apply a trained network to images; a file that cannot be read is named and passed over.")
+    made = parser(
+        "infer", "Apply a trained network to images and films; a file that cannot be read is named and passed over."
+    )
     add = made.add_argument
-    add("inputs", nargs="+", type=Path, metavar="INPUT", help="images or folders")
+    add(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="INPUT",
+        help="images, films, numbered pictures (frame_%%05d.png) or folders",
+    )
     add(
         "-o",
         dest="folder",
@@ -184,76 +197,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--suffix", default="", help="added to each file's name")
     add("--skip-existing", action="store_true", help="pass over results that are there already")
-    pixels = made.add_argument_group("pixels")
-    add = pixels.add_argument
-    add(
-        "--outscale",
-        type=float,
-        metavar="S",
-        help="size of the result over the input's (3.5); bicubic from the network's",
-    )
-    add("--alpha", metavar="network|resize|drop", help="how transparency is enlarged (network; of a painter, resize)")
-    add("--tileable", action="store_true", help="borders wrap around: a texture that tiles still does")
-    add("--white", type=float, metavar="V", help="the value that is white: 4095 for 12 bits in 16; the type's highest")
-    add("--nodata", type=float, metavar="V", help="the value that stands for no data; NaN, and what a GeoTIFF declares")
-    add(
-        "--palette",
-        default="auto",
-        metavar="auto|keep|free",
-        help="keep the input's colours: auto does for palette pictures of 64 at most",
-    )
-    add("--grid", type=int, metavar="N", help="enlarge cells of N pixels each for itself: sprite sheets, tile sets")
-    add("--normals", action="store_true", help="the inputs are normal maps: vectors, which keep their length")
-    speed = made.add_argument_group("memory and speed")
-    add = speed.add_argument
-    add("--tile", type=_tile, default=None, metavar="N|auto|0", help="side of a tile; 0: never; auto: as memory allows")
-    add(
-        "--tile-overlap",
-        type=int,
-        metavar="N",
-        help="pixels a tile sees around itself; by default as the network needs",
-    )
-    add(
-        "--batch", type=int, metavar="N",
-        help="pictures of equal size computed together (1); of a model that takes clips, the frames of one (8)",
-    )  # fmt: skip
-    add(
-        "--precision", default="fp32", metavar="fp32|bf16|fp16", help="bf16 and fp16 are faster where hardware has them"
-    )
-    add("--device", help="cpu, cuda, cuda:1; a GPU if there is one")
-    add(
-        "--backend", default="auto", metavar="NAME",
-        help="who computes: torch, torch:compile, openvino, onnxruntime, or a plugin's; auto: the fastest that is "
-        "installed, where enough is to be done that trying them pays (auto)",
-    )  # fmt: skip
+    add_video_options(made)
+    add_pixel_options(made)
     return made
-
-
-def _tile(text: str) -> int | None:
-    if text == "auto":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise UserError(f"--tile {text}: must be auto, 0 (never) or the side of a tile in pixels") from None
-
-
-def _how(options: argparse.Namespace) -> Options:
-    """How pictures pass the network. Raises UserError for a value that is none."""
-    return Options(
-        tile=options.tile,
-        overlap=options.tile_overlap,
-        precision=options.precision,
-        alpha=options.alpha,
-        outscale=options.outscale,
-        tileable=options.tileable,
-        white=options.white,
-        nodata=options.nodata,
-        palette=options.palette,
-        grid=options.grid,
-        normals=options.normals,
-        backend=options.backend,
-    )
 
 
 def _files_are_there(options: argparse.Namespace) -> None:

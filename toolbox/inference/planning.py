@@ -11,10 +11,14 @@ from pathlib import Path
 from toolbox.inference.formats import NAMES, Format, format_named, format_of, problem_of_result
 from toolbox.inference.header import Header, read_header
 from toolbox.inference.tiff import require_tifffile
+from toolbox.inference.video.job import Film, film_of, is_film, stem_of
+from toolbox.inference.video.sequence import is_pattern
+from toolbox.inference.video.settings import Settings
 from toolbox.io.errors import UserError, did_you_mean
 from toolbox.io.files import refuse_special
 from toolbox.io.images import MAX_PIXELS
 from toolbox.io.search import Found, nothing_in, search
+from toolbox.video.opening import SUFFIXES as FILMS
 
 LONGEST_NAME = 255
 """Bytes of a file's name on the file systems of today."""
@@ -22,11 +26,19 @@ LONGEST_NAME = 255
 
 @dataclass(frozen=True)
 class Job:
-    """One file to translate, where the result goes, and what its header says."""
+    """One file to translate, where the result goes, and what its header says: a picture's, or a film's."""
 
     source: Path
     target: Path
     header: Header | None = None
+    film: Film | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the result is there: a file that holds something, for none is half-written, or a film's folder."""
+        if self.film and self.target.is_dir():
+            return not self.target.with_name(f".{self.target.name}.parts").exists()
+        return self.target.is_file() and self.target.stat().st_size > 0
 
 
 @dataclass
@@ -42,8 +54,8 @@ class Plan:
     """Those whose results were there already."""
 
     def pass_over_existing(self) -> None:
-        """Leave out the jobs whose results are there: a file that holds something, for none is left half-written."""
-        todo = [job for job in self.jobs if not (job.target.is_file() and job.target.stat().st_size)]
+        """Leave out the jobs whose results are there."""
+        todo = [job for job in self.jobs if not job.is_done]
         self.there += len(self.jobs) - len(todo)
         self.jobs = todo
 
@@ -56,8 +68,9 @@ def plan(
     *,
     drops_alpha: bool = False,
     max_pixels: int = MAX_PIXELS,
+    films: Settings | None = None,
 ) -> Plan:
-    """What to do for pictures and folders; the tree below an input folder is kept below `folder`.
+    """What to do for pictures, films and folders; the tree below an input folder is kept below `folder`.
 
     Results are no inputs: `folder` is not searched where it lies in an input, nor is a file taken that is another's
     result by its suffix. Inputs of one name and different suffixes become results that have both.
@@ -66,6 +79,7 @@ def plan(
         suffix: is added to each file's name.
         file_format: one of `NAMES`, or `auto`: each input's own, where that can be written and holds it, else PNG.
         drops_alpha: whether transparency is left out.
+        films: how films are written; None: they are no inputs.
 
     Raises:
         UserError: an option is wrong, or an input is not there.
@@ -76,10 +90,16 @@ def plan(
         raise UserError(f"--format {file_format}: is unknown{did_you_mean(file_format, (*NAMES, 'auto'))}")
     made = Plan()
     converted: dict[str, list[Path]] = defaultdict(list)
-    sources = _sources(inputs, folder, suffix, made)
+    sources = _sources(inputs, folder, suffix, made, FILMS if films else ())
     made.count = len(sources)
     for source, name in sources:
         try:
+            if films and is_film(source):
+                film = film_of(source, films, keeps_alpha=not drops_alpha, max_pixels=max_pixels)
+                made.notes += film.notes
+                stem = f"{stem_of(source)}{'_preview' * films.preview}{suffix}"
+                made.jobs.append(Job(source, folder / name.with_name(f"{stem}{film.ending}"), film=film))
+                continue
             header = read_header(source, max_pixels=max_pixels)
             ending = _ending(source, header, file_format, drops_alpha, converted)
         except UserError as error:
@@ -102,13 +122,15 @@ def refuse(made: Plan, problem_of: Callable[[Job], str | None]) -> None:
     made.jobs = [job for job, problem in zip(made.jobs, problems, strict=True) if not problem]
 
 
-def _sources(inputs: Sequence[Path], folder: Path, suffix: str, made: Plan) -> list[tuple[Path, Path]]:
+def _sources(
+    inputs: Sequence[Path], folder: Path, suffix: str, made: Plan, also: Sequence[str] = ()
+) -> list[tuple[Path, Path]]:
     """Every file, and its name below the results' folder."""
     sources: list[tuple[Path, Path]] = []
     for given in inputs:
         if given.is_dir():
             within = _real(folder) != _real(given) and _real(folder).is_relative_to(_real(given))
-            found = search(given, without=[folder] if within else [])
+            found = search(given, without=[folder] if within else [], also=also)
             if within and folder.is_dir():
                 made.notes.append(f"{folder}: holds results, and is not searched for inputs")
             results = _results_among(found, suffix) if _real(folder) == _real(given) else set()
@@ -119,7 +141,7 @@ def _sources(inputs: Sequence[Path], folder: Path, suffix: str, made: Plan) -> l
             if not images:
                 raise nothing_in(found)
             sources += [(path, path.relative_to(given)) for path in images]
-        elif given.exists():
+        elif given.exists() or (also and is_pattern(given)):
             sources.append((given, Path(given.name)))
         else:
             refuse_special(given)
@@ -187,7 +209,7 @@ def _apart(made: Plan, suffix: str) -> None:
 def _problem_of(job: Job, sources: set[Path], drops_alpha: bool) -> str | None:
     """Why a job cannot be done, whatever the network's scale."""
     kind, size = format_of(job.target), len(os.fsencode(job.target.name))
-    if _real(job.target) in sources:
+    if _real(job.target) in sources or (job.film and _real(job.target) == _real(job.source.parent)):
         return f"{job.target}: the result would replace an input; choose another folder, or add --suffix"
     if size > LONGEST_NAME:
         return f"{job.source}: the result's name would have {size} bytes, and {LONGEST_NAME} are the most; rename it"

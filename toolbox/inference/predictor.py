@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from toolbox.inference.passage import Passage
 from toolbox.inference.picture import Picture
 from toolbox.inference.serving import Server
 from toolbox.inference.tiled_network import Batch, TiledNetwork
+from toolbox.inference.windows import Stacked
 from toolbox.io.errors import UserError
 from toolbox.io.resize import resize_to
 from toolbox.training.finishing import channels_last
@@ -45,6 +46,10 @@ class Predictor:
         self.options, self.device, self.note = options or Options(), torch.device(device), note
         if self.options.precision == "fp16" and self.device.type == "cpu":
             raise UserError("--precision fp16: is for GPUs; bf16 is the CPU's short float")
+        self.window = int(getattr(network, "frames", 1))
+        """Frames of a film that the network takes at once, on each other as channels, to give the middle one."""
+        if self.window > 1:
+            network = Stacked(network, self.window)
         self.network = channels_last(network.to(self.device)).eval()
         if not isinstance(network, TrainedOutput):  # whose networks enter their precision each by itself
             at_precision(network)
@@ -69,6 +74,19 @@ class Predictor:
     def tile(self) -> int | None:
         """The side of a tile; smaller than asked for once memory has run out."""
         return self._tiled.tile
+
+    def fix(self, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Keep to one runtime and one side of tiles from here on: those chosen before, or those of the last picture.
+
+        Both may change a result by a rounding, and neither is chosen alike each time. Returns what was chosen.
+        """
+        chosen = chosen or {}
+        self._tiled.tile = int(chosen.get("tile", self._tiled.last_side))
+        return {"backend": self.server.fix(chosen.get("backend")), "tile": self._tiled.tile}
+
+    def choose_tiles(self) -> None:
+        """Tiles are again those of the options."""
+        self._tiled.tile = self.options.tile
 
     def __call__(self, array: np.ndarray, *, alpha: bool = False) -> np.ndarray:
         """Pixels (H, W) or (H, W, C) of type uint8, uint16 or float32 to pixels of the same type."""

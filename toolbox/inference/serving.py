@@ -63,6 +63,15 @@ class Server:
         """Tell the size of the images whose tiles come next."""
         self._left = max(self._left, numbers)
 
+    def fix(self, name: str | None = None) -> str:
+        """From here on the one of the name computes, or whoever does now. Returns its name."""
+        here = str(getattr(self._compute, "name", "torch"))
+        if name is not None and name != here:
+            self._compute = self._named(name, "")
+            here = name
+        self._undecided = False
+        return here
+
     def __call__(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), on the device, to (B, C', scale*H, scale*W)."""
         if not self._undecided:

@@ -61,6 +61,8 @@ class TiledNetwork:
         self.scale, self.multiple = int(getattr(self.network, "scale", 1)), int(getattr(self.network, "multiple", 1))
         self.clip: bool = getattr(self.network, "clip", False)
         self.tile = options.tile
+        self.last_side = 0
+        """The side of the tiles of the images before; 0 where they were computed whole."""
         self._largest, self._noted = 512 if device.type == "cpu" else 1024, False
         self._bytes: float | None = None
 
@@ -115,7 +117,7 @@ class TiledNetwork:
                     tile=tile, halo=halo, scale=self.scale, multiple=self.multiple, feather=feather, done=done,
                 )  # fmt: skip
 
-        tile = self._side(images, known)
+        tile = self.last_side = self._side(images, known)
         self.server.expect(images.numel())
         if self.options.tile == 0:
             work(0)

@@ -17,12 +17,15 @@ class ProgressLines:
         self.started = clock()
         self.next = self.started + FIRST
 
-    def __call__(self, part: float) -> None:
-        """`part` of the work is done, in [0, 1]."""
+    def __call__(self, part: float, said: str | None = None) -> None:
+        """`part` of the work is done, in [0, 1]; `said` is shown instead of the time left."""
         now = self.clock()
-        if now < self.next or part <= 0:
+        if now < self.next or (part <= 0 and said is None):
             return
         self.next = now + EVERY
+        if said is not None:
+            self.say(f"{self.name}: {said}")
+            return
         left = (now - self.started) * (1 - part) / part
         shown = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min" if left < 5400 else f"{left / 3600:.1f} h"
         self.say(f"{self.name}: {part:.0%}, {shown} left")

@@ -63,11 +63,12 @@ class Found:
         return lines
 
 
-def search(root: str | os.PathLike[str], without: Sequence[Path] = ()) -> Found:
+def search(root: str | os.PathLike[str], without: Sequence[Path] = (), also: Sequence[str] = ()) -> Found:
     """Find every image below `root`, through links to files and folders too.
 
     Args:
         without: folders below `root` that are not searched.
+        also: further suffixes that are wanted, in small letters.
 
     Raises:
         UserError: `root` is no folder, or a folder below it cannot be read.
@@ -77,7 +78,7 @@ def search(root: str | os.PathLike[str], without: Sequence[Path] = ()) -> Found:
     if not found.root.is_dir():
         raise UserError(f"{root}: {'is a file, not a folder' if found.root.exists() else 'no such folder'}")
     apart = {each.resolve() for each in without}
-    _walk(found, found.root, frozenset(), apart)
+    _walk(found, found.root, frozenset(), apart, (*SUFFIXES, *also))
     for paths in (found.images, found.others, found.links):
         paths.sort(key=lambda path: path.relative_to(found.root).parts)
     return found
@@ -127,7 +128,9 @@ def named(paths: Sequence[Path], root: Path) -> str:
     return shown + f" and {len(paths) - _SHOWN} more" * (len(paths) > _SHOWN)
 
 
-def _walk(found: Found, folder: Path, above: frozenset[tuple[int, int]], apart: set[Path]) -> None:
+def _walk(
+    found: Found, folder: Path, above: frozenset[tuple[int, int]], apart: set[Path], suffixes: Sequence[str]
+) -> None:
     """Search one folder; `above` are the folders that lead to it, so that a link back is seen."""
     try:
         about = folder.stat()
@@ -147,10 +150,10 @@ def _walk(found: Found, folder: Path, above: frozenset[tuple[int, int]], apart: 
             if inside and (inside.st_dev, inside.st_ino) in here:
                 found.links.append(path)
             elif not apart or path.resolve() not in apart:
-                _walk(found, path, here, apart)
+                _walk(found, path, here, apart, suffixes)
         elif not is_file and entry.is_symlink():
             found.links.append(path)
-        elif is_file and path.suffix.lower() in SUFFIXES:
+        elif is_file and path.suffix.lower() in suffixes:
             found.images.append(path)
         else:
             found.others.append(path)

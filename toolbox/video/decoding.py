@@ -35,7 +35,9 @@ class Decoder:
         self._last: int | None = None
         self._due: list[int] = []
         """Time stamps of packets whose frames have not come yet."""
-        self._reliable, self._failed, self._reason = True, 0, ""
+        self._reliable, self._failed, self._reason = True, False, ""
+        self._length = self.step
+        """Ticks that the last frame is shown."""
 
     def __iter__(self) -> Iterator[Decoded]:
         wrong = pyav().error.FFmpegError
@@ -65,7 +67,7 @@ class Decoder:
         yield from self._missing(None)
 
     def _fail(self, error: BaseException) -> None:
-        self._failed, self._reason = self._failed + 1, reason_of(error)
+        self._failed, self._reason = True, f" ({reason_of(error)})"
 
     def _told(self, frame: Any) -> Iterator[Decoded]:
         """The frames that should have come before, and this one."""
@@ -74,22 +76,22 @@ class Decoder:
         yield self._stamped(frame, frame.pts, "it is damaged" if frame.is_corrupt else None)
 
     def _missing(self, until: int | None) -> Iterator[Decoded]:
-        """What packets promised, and no frame came of, before a time: only where decoding has failed.
+        """What packets promised, and no frame came of, before a time.
 
-        Streams whose frames take two packets promise too much.
+        Streams whose frames take two packets, one for each field, promise one between two frames.
         """
         while self._due and (until is None or self._due[0] <= until):
             due = heappop(self._due)
-            if due != until and self._failed and self._reliable and (self._last is None or due > self._last):
-                self._failed -= 1
-                yield self._stamped(None, due, f"it cannot be decoded ({self._reason})")
+            between = self._last is not None and due - self._last < 0.75 * min(self.step, self._length)
+            if due != until and self._reliable and not between and not (self._last is None and not self._failed):
+                yield self._stamped(None, due, f"it cannot be decoded{self._reason}")
 
     def _stamped(self, frame: Any, pts: int | None, problem: str | None) -> Decoded:
         if pts is None or (self._last is not None and pts <= self._last):
             self.corrected += pts is not None
             pts = 0 if self._last is None else self._last + (self.step if pts is None else 1)
-        self._last = pts
-        return Decoded(frame, pts, int(getattr(frame, "duration", 0) or 0) or self.step, problem)
+        self._last, self._length = pts, int(getattr(frame, "duration", 0) or 0) or self.step
+        return Decoded(frame, pts, self._length, problem)
 
 
 def _step_of(stream: Any) -> int:

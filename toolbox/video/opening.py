@@ -38,11 +38,9 @@ def pyav() -> Any:
         UserError: it is not installed.
     """
     try:
-        import av
-        import av.logging
+        import av  # says nothing by itself; av.logging would have decoders' threads wait for Python at its end
     except ImportError:
         raise UserError("films need PyAV; install it with pip install 'gan-toolbox[video]'") from None
-    av.logging.set_level(av.logging.PANIC)  # what it would say to the terminal is raised, or told by us
     return av
 
 

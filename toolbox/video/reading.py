@@ -16,8 +16,12 @@ from toolbox.io.images import MAX_PIXELS
 from toolbox.video.colours import Colours, colours_of, to_array
 from toolbox.video.decoding import Decoded, Decoder, has_side_alpha
 from toolbox.video.opening import failures, opened, pictures_of, reason_of
-from toolbox.video.turning import Turn, turn_of
+from toolbox.video.turning import turn_of
 
+_FASTEST = 240
+"""Frames a second beyond which a file's guess is taken for a mistake."""
+_FRAME_BYTES = 8
+"""A frame in which nothing moves takes more in any file."""
 _MARGIN = 2
 """Seconds before a beginning that decoding starts at, so that the frames from there do not lean on missing ones."""
 
@@ -63,9 +67,7 @@ class Video:
         corrected: time stamps that ran backwards, so far.
     """
 
-    def __init__(
-        self, path: Path, container: Any, *, first: float | None, last: float | None, max_pixels: int
-    ) -> None:
+    def __init__(self, path: Path, container: Any, *, first: float | None, last: float | None, max_pixels: int) -> None:
         self.path, self.container, self.first, self.last = path, container, first, last
         self.stream = pictures_of(container, path)
         self._check(self.stream.codec_context.width, self.stream.codec_context.height, max_pixels)
@@ -76,6 +78,7 @@ class Video:
         self._decoder = Decoder(container, self.stream)
         self._frames = iter(self._decoder)
         self._held: list[Decoded] = []
+        self._stopped = False
         frame = self._first_frame()
         self.first_frame, self.turn = frame, turn_of(frame)
         self.coded_size = (frame.width, frame.height)
@@ -88,9 +91,12 @@ class Video:
         self.alpha = has_alpha(frame.format)
         self.colours: Colours = colours_of(frame, self.height)
         self.interlaced = bool(frame.interlaced_frame)
-        aspect: Fraction | None = self.stream.sample_aspect_ratio or None
+        aspect: Fraction | None = (
+            self.stream.sample_aspect_ratio or self.stream.codec_context.sample_aspect_ratio or None
+        )
         self.aspect = 1 / aspect if aspect and self.turn.sideways else aspect
-        self.rate = Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
+        rates = [Fraction(each) for each in (self.stream.average_rate, self.stream.guessed_rate) if each]
+        self.rate = next((rate for rate in rates if 1 <= rate <= _FASTEST), Fraction(25))
         self.seconds = self._seconds()
         self.frame_count_estimate = None if self.seconds is None else max(1, round(self.seconds * self.rate))
         if first is None and last is None and self.stream.frames:
@@ -107,8 +113,8 @@ class Video:
     def frames(self, start: int = 0) -> Iterator[VideoFrame]:
         """The frames from number `start` on, once. Those before are decoded, and no more.
 
-        A frame that is damaged or missing comes as its neighbour's pixels, with its `problem`: the one before, or of the
-        first ones the one after.
+        A frame that is damaged or missing comes as its neighbour's pixels, with its `problem`: the one before,
+        or of the first ones the one after.
 
         Raises:
             UserError: a frame is too large.
@@ -137,6 +143,10 @@ class Video:
             if frame is not None and earlier >= start:
                 yield self._made(frame, earlier, each)
 
+    def stop(self) -> None:
+        """End the frames after the one that is being decoded; for other threads."""
+        self._stopped = True
+
     def time_of(self, pts: int) -> Fraction:
         """Seconds from the film's beginning."""
         return pts * self.time_base - self.start
@@ -158,6 +168,8 @@ class Video:
         held, self._held = self._held, []
         for source in (held, self._frames):
             for decoded in source:
+                if self._stopped:
+                    return
                 time = self.time_of(decoded.pts)
                 if self.first is not None and time < self.first:
                     continue
@@ -190,6 +202,8 @@ class Video:
             length = self.stream.duration * self.time_base
         elif self.container.duration:
             length = Fraction(self.container.duration, 1_000_000)
+        if length is not None and length * self.rate * _FRAME_BYTES > self.path.stat().st_size:
+            length = None  # a header may claim a million years
         if self.last is not None:
             length = min(Fraction(self.last), length) if length else Fraction(self.last)
         return None if length is None else max(Fraction(0), length - Fraction(self.first or 0))
@@ -222,8 +236,10 @@ def open_video(
         try:
             video = Video(path, container, first=first, last=last, max_pixels=max_pixels)
         except (OSError, *failures()) as error:
-            raise error if isinstance(error, UserError) else UserError(
-                f"{path}: cannot be read as a film ({reason_of(error)})"
+            raise (
+                error
+                if isinstance(error, UserError)
+                else UserError(f"{path}: cannot be read as a film ({reason_of(error)})")
             ) from None
         yield video
 

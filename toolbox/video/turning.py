@@ -39,8 +39,8 @@ UPRIGHT = Turn()
 def turn_of(frame: Any) -> Turn:
     """How PyAV's frame asks to be turned.
 
-    The display matrix holds (a, b, u, c, d, v, x, y, w): a point (p, q) of the frame is shown at (a·p + c·q, b·p + d·q),
-    with q downwards (ISO 14496-12, section 6.2.2).
+    The display matrix holds (a, b, u, c, d, v, x, y, w): a point (p, q) of the frame is shown at (a·p + c·q,
+    b·p + d·q), with q downwards (ISO 14496-12, section 6.2.2).
     """
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:

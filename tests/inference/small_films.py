@@ -1,0 +1,70 @@
+"""A small enlarger for tests of films, and a run of it over a clip that others kill: `small_films.py SOURCE TARGET`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from toolbox.inference.options import Options
+from toolbox.inference.predictor import Predictor
+from toolbox.inference.video import translate
+from toolbox.inference.video.job import film_of
+from toolbox.inference.video.settings import Settings
+
+
+class Twice(nn.Module):
+    """Every pixel two by two."""
+
+    scale, multiple, keeps_colors = 2, 1, True
+
+    def forward(self, images: Tensor) -> Tensor:
+        return nn.functional.interpolate(images, scale_factor=2, mode="nearest")
+
+
+class Trails:
+    """A filter that remembers: half of the result before shines through."""
+
+    def __init__(self) -> None:
+        self.before: np.ndarray | None = None
+
+    def __call__(self, source: np.ndarray, result: np.ndarray) -> np.ndarray:
+        before = result if self.before is None else self.before
+        self.before = ((before.astype(np.uint32) + result) // 2).astype(result.dtype)
+        return self.before
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {} if self.before is None else {"before": self.before}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        self.before = state.get("before")
+
+
+def translated(
+    source: Path, target: Path, network: nn.Module | None = None, *, piece: int = 5, batch: int | None = None,
+    notes: list[str] | None = None, delay: float = 0.0, **settings: object,
+) -> Path:  # fmt: skip
+    """The film of `source` through a network, as `target` with the ending that it gets."""
+    torch.manual_seed(0)
+    settings.setdefault("temporal", 0.0)  # pixels are compared
+    chosen = Settings(**settings)  # pyright: ignore[reportArgumentType]
+    film = film_of(source, chosen, keeps_alpha=True)
+    predictor = Predictor(network or Twice(), options=Options(backend="torch"))
+    told: list[str] = [] if notes is None else notes
+    told += film.notes
+    made = target.with_name(target.name + film.ending)
+    run = translate.FilmTranslator(
+        predictor, chosen, told.append, lambda progress: time.sleep(delay), batch=batch, piece=piece
+    )
+    run(source, made, film)
+    return made
+
+
+if __name__ == "__main__":
+    translate.filter_of = lambda temporal: Trails()
+    translated(Path(sys.argv[1]), Path(sys.argv[2]), codec=sys.argv[3], delay=float(sys.argv[4]), container="mkv")
+    print("done")
