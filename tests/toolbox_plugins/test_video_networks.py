@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from toolbox import UserError
+from toolbox.assembly.loading import TrainedOutput
 from toolbox.testing import assemble, check_generator, check_training
 from toolbox.testing.clips import moving_clips
 from toolbox.testing.networks import TinyGenerator
@@ -113,6 +114,18 @@ def test_a_film_goes_frame_by_frame_with_the_state_of_the_frame_before() -> None
         made.append(algorithm.predict_in(state, {"lr_a": frame}, "fake_b"))
         state = algorithm.next_state("fake_b", {"lr_a": frame}, made[-1], state)
     assert torch.allclose(torch.stack(made, 1), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [PaintedVideo, VideoSuperResolution], ids=lambda kind: kind.__name__)
+def test_a_trained_output_steps_over_a_film_as_over_a_clip(kind: Any) -> None:
+    network = RecurrentStyleSPAN(**SMALL) if kind is PaintedVideo else ForwardVSR(width=8, scale=2)
+    algorithm = assemble(kind, LeastSquares, networks={"generator": awake(network)}, losses=False).eval()
+    output, clip = TrainedOutput(algorithm), moving_clips(1, 3)[0]
+    memory, made = None, []
+    for frame in clip.split(1):
+        picture, memory = output.step(frame, memory)
+        made.append(picture)
+    assert torch.allclose(torch.cat(made), output(clip), atol=1e-5)
 
 
 def test_films_are_painted_frame_by_frame_by_a_painter_of_pictures() -> None:

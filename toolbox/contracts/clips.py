@@ -8,8 +8,10 @@ Which of them a network is says how a film goes through it, frame by frame and w
 | with memory | `step` | (N, T, C, H, W) to (N, T, C, sH, sW) | `step` of each, with the memory of the one before |
 | of a window | `frames`, odd | (N, frames, C, H, W) to (N, C, sH, sW) | each with `frames // 2` on either side |
 
-Deriving from the bases is a convenience; `step` and `frames` are what is looked for. A cut begins anew: with no memory,
-and windows end there. Where a window has no neighbour, `window_places` says which frame stands in.
+An algorithm with networks that remember takes a film's next frame (N, C, H, W) in `generate`, with `state["memory"]`,
+and its `next_state` gives the state with the memory after it: so a trained output has `step` too. Deriving from the
+bases is a convenience; `step` and `frames` are what is looked for. A cut begins anew: with no memory, and windows end
+there. Where a window has no neighbour, `window_places` says which frame stands in.
 """
 
 from __future__ import annotations

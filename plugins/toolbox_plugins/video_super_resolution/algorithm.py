@@ -69,8 +69,17 @@ class VideoSuperResolution(Algorithm):
         values["sr_judged"], values["hr_judged"] = (values[name] for name in names)
 
     def generate(self, output: str, values: Values, state: Any) -> Tensor:
-        """All frames of clips (B, T, C, H, W)."""
-        return over_clip(self.averaged_network("generator"), values["lr"], whole=True)
+        """All frames of clips (B, T, C, H, W), or a film's next frame (B, C, H, W) with the memory of its state."""
+        network: Any = self.averaged_network("generator")
+        images = values["lr"]
+        if images.dim() == 5:
+            return over_clip(network, images, whole=True)
+        made, state["coming"] = network.step(images, state.get("memory"))
+        return made
+
+    def next_state(self, output: str, values: Values, made: Tensor, state: Any) -> Any:
+        """With the memory of the frame that was made."""
+        return {**state, "memory": state.get("coming")}
 
     @classmethod
     def example_inputs(cls, count: int, size: int) -> dict[str, Tensor]:
