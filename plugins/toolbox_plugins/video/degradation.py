@@ -17,6 +17,11 @@ from toolbox_plugins.transforms.video import CODECS
 
 SIDE = 16
 """Pixels that encoders take at least."""
+ONE_THREAD = {
+    "libx264": {"x264-params": "threads=1:lookahead-threads=1:sync-lookahead=0"},
+    "libx265": {"x265-params": "log-level=error:pools=1:frame-threads=1"},
+}
+"""What keeps encoders to one thread, beside FFmpeg's own count: what several make may depend on how they are timed."""
 
 
 class VideoDegradation(Degradation):
@@ -122,12 +127,14 @@ def through_a_codec(clip: np.ndarray, codec: str, rate: float) -> np.ndarray:
         stream.height, stream.width = padded.shape[1:3]
         stream.pix_fmt, stream.bit_rate = "yuv420p", max(int(rate * padded.shape[1] * padded.shape[2] * 25), 1000)
         stream.codec_context.thread_count = 1  # loaders run side by side, and the result depends on the count
-        if codec == "libx265":
-            stream.options = {"x265-params": "log-level=error:pools=1"}
+        stream.options = ONE_THREAD.get(codec, {})
         for frame in padded:
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+            made = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            out.mux(stream.encode(made.reformat(format="yuv420p", threads=1)))
         out.mux(stream.encode(None))
     file.seek(0)
     with av.open(file) as back:
-        decoded = [frame.to_ndarray(format="rgb24") for frame in back.decode(video=0)]
+        stream = back.streams.video[0]
+        stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+        decoded = [frame.reformat(format="rgb24", threads=1).to_ndarray() for frame in back.decode(stream)]
     return np.stack(decoded)[:, :height, :width]
