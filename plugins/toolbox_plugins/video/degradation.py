@@ -16,7 +16,7 @@ from toolbox_plugins.degradations.stage import check_bounds, check_probability
 from toolbox_plugins.transforms.video import CODECS
 
 SIDE = 16
-"""Pixels that encoders take at least."""
+"""Pixels of an encoder's blocks: sides are continued to multiples of it, so that nothing else is read there."""
 ONE_THREAD = {
     "libx264": {"x264-params": "threads=1:lookahead-threads=1:sync-lookahead=0"},
     "libx265": {"x265-params": "log-level=error:pools=1:frame-threads=1"},
@@ -37,7 +37,8 @@ class VideoDegradation(Degradation):
         noise_sigma: lowest and highest deviation of the noise, in levels of 255.
         drift: how far blur and noise may move over a clip, as a share of their range: 0 keeps them.
         compression: the probability that a clip is encoded; 0 needs no PyAV.
-        codecs: one is drawn for each clip.
+        codecs: one is drawn for each clip. `libx264` and `libx265` may be named too; the former was seen to write
+            other bytes of the same frames now and then, so that a resumed run need not see the same damage.
         bits_per_pixel: lowest and highest bit rate over the small pixels per second, drawn on a logarithmic scale.
 
     Raises:
@@ -52,7 +53,7 @@ class VideoDegradation(Degradation):
         noise_sigma: tuple[float, float] = (0.0, 8.0),
         drift: float = 0.3,
         compression: float = 0.8,
-        codecs: tuple[str, ...] = ("libx264", "mpeg4"),
+        codecs: tuple[str, ...] = ("mpeg4", "mpeg2video"),
         bits_per_pixel: tuple[float, float] = (0.1, 1.0),
     ) -> None:
         super().__init__()
@@ -119,7 +120,7 @@ def through_a_codec(clip: np.ndarray, codec: str, rate: float) -> np.ndarray:
     """A clip (T, H, W, 3) uint8, encoded in memory at `rate` bits per pixel and 25 frames a second, and decoded."""
     av = pyav()
     height, width = clip.shape[1:3]
-    below, right = (max(side, SIDE) + max(side, SIDE) % 2 - side for side in (height, width))
+    below, right = (-side % SIDE for side in (height, width))
     padded = np.pad(clip, ((0, 0), (0, below), (0, right), (0, 0)), mode="edge")
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as out:
