@@ -29,6 +29,9 @@ _HOME = {
     "GradedGenerator": "toolbox.contracts.network",
     "StyleEncoder": "toolbox.contracts.network",
     "unwrapped": "toolbox.contracts.network",
+    "Memory": "toolbox.contracts.clips",
+    "RecurrentGenerator": "toolbox.contracts.clips",
+    "WindowGenerator": "toolbox.contracts.clips",
     "Backend": "toolbox.contracts.backend",
     "InPlace": "toolbox.contracts.backend",
     "Exporter": "toolbox.contracts.exporter",
@@ -78,10 +81,10 @@ __all__ = [
     "Condition", "ConfigError", "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator",
     "Encoder", "enlarge_bicubic", "Exporter", "FeatureNetwork", "Frame", "frozen", "GanVariant", "Generator",
     "GradedGenerator", "Graph", "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float",
-    "InPlace", "Judge", "Logits", "Loss", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image",
-    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed", "SEED", "Session",
-    "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "Transform",
-    "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper",
+    "InPlace", "Judge", "Logits", "Loss", "Memory", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image",
+    "RecurrentGenerator", "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed",
+    "SEED", "Session", "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms",
+    "Transform", "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper", "WindowGenerator",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -92,6 +95,9 @@ if TYPE_CHECKING:
     from toolbox.contracts.checkpoint_format import State as State
     from toolbox.contracts.clip_metric import ClipMetric as ClipMetric
     from toolbox.contracts.clip_metric import Frame as Frame
+    from toolbox.contracts.clips import Memory as Memory
+    from toolbox.contracts.clips import RecurrentGenerator as RecurrentGenerator
+    from toolbox.contracts.clips import WindowGenerator as WindowGenerator
     from toolbox.contracts.constant import constant as constant
     from toolbox.contracts.dataset import ImageDataset as ImageDataset
     from toolbox.contracts.dataset import Images as Images

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
-from toolbox.contracts.metric import DO_NOTHING, ImageMetric
+from toolbox.contracts.metric import DO_NOTHING, ImageMetric, frames_of
 from toolbox.engine.random_state import undisturbed
 from toolbox.io.errors import ConfigError, did_you_mean
 from toolbox.io.resize import resize_to
@@ -80,7 +80,7 @@ def _measure(split: str, algorithm: Algorithm, metrics: Sequence[Any], sample: d
             continue
         try:
             with undisturbed():
-                metric.value(images, metric.prediction)
+                metric.value(frames_of(images, metric.prediction)[0], metric.prediction)  # of a clip, its first frame
         except ValueError as error:
             message = f"{batch.get('name', [''])[0]}: {error}"
             raise ConfigError(message, key=f"{split}_evaluator.{i}") from error

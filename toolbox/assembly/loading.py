@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from toolbox.assembly.build import build_generators, seed_of
 from toolbox.assembly.export import load_exported
 from toolbox.config import Config
+from toolbox.contracts.clips import Memory, is_recurrent
 from toolbox.engine.random_state import seed_all
 from toolbox.io.errors import UserError, did_you_mean
 from toolbox.training.algorithm import Algorithm
+from toolbox.training.outputs import Outputs
 from toolbox.training.starting import begin_with
 from toolbox.weights.checkpoint import read_checkpoint
 from toolbox.weights.file import description_file
@@ -50,6 +52,16 @@ class TrainedOutput(nn.Module):
         self.sources, self.keeps_colors, self.clip = asked.sources, asked.keeps_colors_at(given), asked.clip
         self.scale, self.multiple = algorithm.scale_of(self.output), algorithm.multiple_of(self.output)
         self._prepared: tuple[torch.device, Any] | None = None
+        remembers = type(algorithm).next_state is not Outputs.next_state
+        if remembers and all(is_recurrent(getattr(algorithm, slot)) for slot in asked.networks):
+            self.step = self._stepped  # by which a film goes through it frame by frame
+
+    def _stepped(self, frame: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
+        """A film's next frame (B, C, H, W), with the memory of the one before, to the output in [0, 1] and memory."""
+        values = dict.fromkeys(self.sources, frame)
+        state = {**self.state(frame), "memory": memory}
+        made = self.algorithm.predict_in(state, values, self.output)
+        return made, self.algorithm.next_state(self.output, values, made, state)["memory"]
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W) in [0, 1]."""

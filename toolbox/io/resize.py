@@ -13,7 +13,7 @@ from toolbox.io.errors import UserError
 
 
 def resize_bicubic(images: Tensor, *, up: int = 1, down: int = 1) -> Tensor:
-    """Resize images (B, C, H, W) to (B, C, H*up, W*up), or to (B, C, H/down, W/down), as MATLAB's imresize.
+    """Resize images (..., C, H, W) to (..., C, H*up, W*up), or to (..., C, H/down, W/down), as MATLAB's imresize.
 
     Keys' kernel (a = -0.5), widened by the factor when shrinking, with mirrored borders. Values may overshoot
     [0, 1]; nothing is rounded. Raises ValueError where H or W is no multiple of `down`.
@@ -31,6 +31,8 @@ def resize_bicubic(images: Tensor, *, up: int = 1, down: int = 1) -> Tensor:
         )
     if up == down == 1:
         return images
+    if images.dim() > 4:  # clips: torch resizes batches of pictures
+        return resize_bicubic(images.flatten(0, -4), up=up, down=down).unflatten(0, images.shape[:-3])
     if up > 1:
         wide = images if images.dtype == torch.float64 else images.float()
         return _enlarged(_mirror(wide, _REACH), up, -0.5)
@@ -56,13 +58,15 @@ def enlarge_bicubic(images: Tensor, scale: int) -> Tensor:
 
 
 def resize_to(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize images (B, C, H, W) to (B, C, *size) bicubically: the do-nothing baseline of a model's input.
+    """Resize images (..., C, H, W) to (..., C, *size) bicubically: the do-nothing baseline of a model's input.
 
     By an integer factor it is `resize_bicubic`; by any other, equal to MATLAB's except within 2 pixels of the border.
     """
     height, width = images.shape[-2:]
     if (height, width) == size:
         return images
+    if images.dim() > 4:
+        return resize_to(images.flatten(0, -4), size).unflatten(0, images.shape[:-3])
     if size[0] < 1 or size[1] < 1:
         raise UserError(f"cannot resize to {size[0]}x{size[1]}")
     if size[0] % height == 0 and size[0] // height * width == size[1]:

@@ -65,8 +65,8 @@ class TinyDegradation(Degradation):
     scale = 2
 
     def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """(B, C, H, W) to (B, C, H/2, W/2)."""
-        small = avg_pool2d(images, 2)
+        """(..., C, H, W) to (..., C, H/2, W/2)."""
+        small = avg_pool2d(images.flatten(0, -4), 2).unflatten(0, images.shape[:-3])
         return (small + 0.01 * torch.randn(small.shape, generator=rng)).clamp(0, 1)
 
 
@@ -135,11 +135,16 @@ class TinyFeatures(FeatureNetwork):
 class Distance(nn.Module):
     """The mean absolute difference of two values, or the mean square of one; of lists, summed over their items.
 
+    Of a network's call, an input and a result, the difference of the result from what the call gives for the input.
+
     Of scores (B, n), or images (B, n, ...), and labels (B,), which have no difference, the cross-entropy of the means.
     """
 
     def forward(self, *values: Any) -> Tensor:
         """Tensors, or lists of tensors, to a scalar."""
+        if callable(values[0]) and not isinstance(values[0], Tensor):
+            again, images, *made = values
+            return self(again(images + 0.01), *made)
         if isinstance(values[0], (list, tuple)):
             return torch.stack([self(*items) for items in zip(*values, strict=True)]).sum()
         first, *rest = values

@@ -23,7 +23,7 @@ class CUT(Algorithm):
     The role `nce` compares `queries`, features of patches of `fake_b`, with `keys`, those of `real_a` at the same
     places; `identity_nce` does so for `real_b` and its translation. Both are lists with a (B, N, 256) of unit vectors
     for each layer; keys have no gradient. Features are the generator's own: section 3.2 of the paper. `luminance`,
-    against inverted colours, is not in the paper.
+    against inverted colours, and `temporal`, for `CompoundRegularization`, are not in the paper.
 
     Args:
         layers: names of the generator's modules whose outputs are contrasted. None: five of its convolutions, spread
@@ -40,7 +40,11 @@ class CUT(Algorithm):
     generators = ("generator",)
     outputs = {"fake_b": Output("real_a", "generator", keeps_colors=False)}
     adversaries = {"discriminator": ("real_b", "fake_b")}
-    roles = {**{role: [names] for role, names in ROLES.items()}, "luminance": [("fake_b", "real_a")]}
+    roles = {
+        **{role: [names] for role, names in ROLES.items()},
+        "luminance": [("fake_b", "real_a")],
+        "temporal": [("again_b", "shown_a", "fake_b")],
+    }
 
     generator: nn.Module
     projector: nn.Module
@@ -74,6 +78,7 @@ class CUT(Algorithm):
         watching = wanted if self.lasting and not self.flip_equivariance and not compiled else []
         fakes, keys = self._translated(shown, watching)
         values["fake_b"] = fakes["nce"]
+        values["again_b"], values["shown_a"] = self.generator, shown["nce"]
         for role in wanted:
             source = sources[role]
             found = keys[role] if role in keys else self._encoded(source)

@@ -12,6 +12,7 @@ class CycleGAN(Algorithm):
 
     Weights published for images in [-1, 1] double here: cycle 20, identity 10. The role `luminance` compares a
     translation with its input, for a loss that holds on to light and dark against inverted colours; not in the paper.
+    Nor is `temporal`, for `CompoundRegularization`: a picture that moves shall be translated alike.
     """
 
     inputs = ("real_a", "real_b")
@@ -25,6 +26,7 @@ class CycleGAN(Algorithm):
         "cycle": [("rec_a", "real_a"), ("rec_b", "real_b")],
         "identity": [("same_a", "real_a"), ("same_b", "real_b")],
         "luminance": [("fake_b", "real_a"), ("fake_a", "real_b")],
+        "temporal": [("again_b", "real_a", "fake_b"), ("again_a", "real_b", "fake_a")],
     }
 
     generator_ab: nn.Module
@@ -34,6 +36,7 @@ class CycleGAN(Algorithm):
         """Translate both ways, and back where the cycle counts; show each generator its own domain for identity."""
         values["fake_b"] = self.generator_ab(values["real_a"])
         values["fake_a"] = self.generator_ba(values["real_b"])
+        values["again_b"], values["again_a"] = self.generator_ab, self.generator_ba
         if self.wants("cycle"):
             values["rec_a"] = self.generator_ba(values["fake_b"])
             values["rec_b"] = self.generator_ab(values["fake_a"])

@@ -22,7 +22,7 @@ class BicubicDegradation(Degradation):
         self.scale, self.quantize = scale, quantize
 
     def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Shrink images (B, C, H, W) in [0, 1] to (B, C, H/scale, W/scale); `rng` is not used.
+        """Shrink images (B, C, H, W), or clips (B, T, C, H, W), in [0, 1] by `scale`; `rng` is not used.
 
         Gradients pass the rounding and the cut as if they were not there (straight-through): their own would be
         zero. Raises ValueError where H or W is no multiple of `scale`.

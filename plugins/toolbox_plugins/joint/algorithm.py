@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,7 +29,8 @@ class StyleSuperResolution(Algorithm):
     Roles: `super_resolution` (at strength 0, photographs and pictures of B), `cycle` (photographs, small), `restyle`
     (pictures of B, large, and back from the translation), `identity` (small photographs stay what they are),
     `content` and `luminance` (small output, small input), `strength` (an output of a strength between, and the mixture
-    of both ends it is to be).
+    of both ends it is to be), `temporal` and `temporal_sr` (at strength 1 and 0: a photograph that moves, made small
+    and enlarged again, for `CompoundRegularization`).
 
     Args:
         noise: largest deviation of the Gaussian noise on the way back; each image has its own, from 0 to this.
@@ -65,6 +67,8 @@ class StyleSuperResolution(Algorithm):
         "content": [("fake_small", "small_a")],
         "luminance": [("fake_small", "small_a")],
         "strength": [("part_b", "mixed_b")],
+        "temporal": [("again_b", "real_a", "fake_b")],
+        "temporal_sr": [("again_sr", "real_a", "sr_a")],
     }
 
     generator_ab: nn.Module
@@ -106,21 +110,26 @@ class StyleSuperResolution(Algorithm):
         strengths: dict[str, Tensor] = {}
         if self.wants_style():
             images["fake_b"], strengths["fake_b"] = values["lr_a"], ones
-        if self.wants("super_resolution") or self.wants("strength"):
+        if any(map(self.wants, ("super_resolution", "strength", "temporal_sr"))):
             images["sr_a"], strengths["sr_a"] = values["lr_a"], 0 * ones
         if self.wants("super_resolution"):
             images["sr_b"], strengths["sr_b"] = values["lr_b"], 0 * ones
         if self.wants("strength"):
             images["part_b"], strengths["part_b"] = values["lr_a"], torch.rand_like(ones)
         values.update(in_one_pass(self.generator_ab, images, strengths))
+        values["again_b"], values["again_sr"] = (partial(self.upscale_again, strength=each) for each in (1.0, 0.0))
         if self.wants("strength"):
             share = strengths["part_b"][:, None, None, None]
             values["mixed_b"] = torch.lerp(values["sr_a"].detach(), values["fake_b"].detach(), share)
 
+    def upscale_again(self, images: Tensor, strength: float) -> Tensor:
+        """Large photographs (B, C, H, W), made small, upscaled at one strength."""
+        return self.generator_ab(self.shrink(images), torch.full_like(images[:, 0, 0, 0], strength))
+
     def wants_style(self) -> bool:
         """Whether anything looks at photographs in the style."""
         judges = any(map(self.plays, ("discriminator_texture", "discriminator_style")))
-        return judges or any(map(self.wants, ("cycle", "content", "luminance", "strength")))
+        return judges or any(map(self.wants, ("cycle", "content", "luminance", "strength", "temporal")))
 
     def wants_photographs(self) -> bool:
         """Whether domain B is translated back: for its discriminator, or for the way forth again."""

@@ -14,7 +14,8 @@ class NeuralStyle(Algorithm):
     of the style are the paper's (section 3); colour statistics alone transfer colour, and a `luminance` loss keeps
     light and shade. `style` losses compare with `real_b`, crops of one picture or of many; `style_image` losses hold
     their picture themselves, and are cheaper by what would be computed of it anew each time. `smoothness` is for total
-    variation. A discriminator may judge `fake_b` besides, against `real_b`.
+    variation, `temporal` for a loss that moves the photograph and paints it again (`CompoundRegularization`). A
+    discriminator may judge `fake_b` besides, against `real_b`.
     """
 
     inputs = ("real_a", "real_b")
@@ -28,6 +29,7 @@ class NeuralStyle(Algorithm):
         "style_image": [("fake_b",)],
         "smoothness": [("fake_b",)],
         "luminance": [("fake_b", "real_a")],
+        "temporal": [("again_b", "real_a", "fake_b")],
     }
 
     generator: nn.Module
@@ -35,3 +37,4 @@ class NeuralStyle(Algorithm):
     def translate(self, values: Values) -> None:
         """Paint each photograph once."""
         values["fake_b"] = self.generator(values["real_a"])
+        values["again_b"] = self.generator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ class PaintedSuperResolution(Algorithm):
     sample in a style of its own, drawn anew from those that the losses have pictures of, from the small photograph,
     which a degradation may have damaged. What is wanted of the painting comes from losses: `style` compares it with the
     pictures of its style (`StyleImagesLoss`), `content` and `luminance` with the *large* photograph, `smoothness` is
-    for total variation and the like.
+    for total variation and the like, `temporal` for one that moves the photograph and has it painted again, in the
+    same style (`CompoundRegularization`).
 
     A dataset that gives paintings `real_b` with the number of their style, `style_b` (B,), as `StyledFolders` does, has
     each photograph painted in that style; then `example` compares it with that very painting, and discriminators judge
@@ -49,6 +51,7 @@ class PaintedSuperResolution(Algorithm):
         "content": [("fake_b", "real_a")],
         "luminance": [("fake_b", "real_a")],
         "smoothness": [("fake_b",)],
+        "temporal": [("again_b", "whole_a", "whole_b")],
     }
 
     generator: nn.Module
@@ -88,6 +91,8 @@ class PaintedSuperResolution(Algorithm):
         numbers = torch.arange(len(self.styles), device=images.device)
         shares = (values["style_b"].reshape(-1, 1) == numbers).to(images)  # one_hot would look at the numbers, and wait
         values["fake_b"] = self.generator(images, None, shares)
+        values["again_b"] = partial(self.paint_again, shares=shares)
+        values["whole_a"], values["whole_b"] = values["real_a"], values["fake_b"]
         self.move(values, "fake_b", "real_a")
         if "real_b" in values:
             self.move(values, "real_b")  # of the fakes' size
@@ -95,6 +100,10 @@ class PaintedSuperResolution(Algorithm):
             values["marked_b"], values["marked_fake"] = marked(real, shares), marked(fake, shares)
             small = (resize_bicubic(each, down=self.scale) for each in (real, fake))
             values["marked_small_b"], values["marked_small_fake"] = (marked(each, shares) for each in small)
+
+    def paint_again(self, images: Tensor, shares: Tensor) -> Tensor:
+        """Large photographs (B, 3, H, W), made small, painted in the styles of these shares (B, styles)."""
+        return self.generator(resize_bicubic(images, down=self.scale), None, shares)
 
     def move(self, values: Values, *names: str) -> None:
         """Cut images of one size at the same random place, so that they lose `shift` pixels of each side."""

@@ -137,19 +137,29 @@ class StyleSPAN(GradedGenerator):
 
     def paint(self, images: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
         """Strength 1."""
-        features = self.sketch(images, shares, statistics)
+        return self.finish(self.sketch(images, shares, statistics), shares, statistics)
+
+    def finish(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
+        """What was sketched (B, width, H, W), enlarged and painted out (B, 3, scale*H, scale*W) in [0, 1]."""
         for convolution, norm in zip(self.finer, self.finer_norms, strict=True):
             features = relu(norm(convolution(interpolate(features, scale_factor=2)), shares, statistics))
         return torch.sigmoid(self.last(features))
 
-    def sketch(self, images: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
-        """What is painted at low resolution (B, width, H, W): all that looks at the whole picture."""
+    def sketch(
+        self, images: Tensor, shares: Tensor, statistics: Statistics, remembered: Tensor | None = None
+    ) -> Tensor:
+        """What is painted at low resolution (B, width, H, W): all that looks at the whole picture.
+
+        What is `remembered` of frames before, (B, width, H, W), is added to what is seen.
+        """
         seen = [images * 2 - 1]
         if self.tap:
             with torch.no_grad():
                 features = self.upscaler.features_until(images, self.tap)
             seen.append((statistics.normalise(features) if self.normed else features / 255).to(images))
-        features = relu(self.first_norm(self.first(torch.cat(seen, 1)), shares, statistics))
+        found = self.first(torch.cat(seen, 1))
+        found = found if remembered is None else found + remembered
+        features = relu(self.first_norm(found, shares, statistics))
         for block in self.blocks:
             features = block(features, shares, statistics)
         return features

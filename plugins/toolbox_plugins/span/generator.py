@@ -55,14 +55,17 @@ class SPAN(Generator):
 
     def forward(self, images: Tensor) -> Tensor:
         """Enlarge images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W); the output may leave [0, 1]."""
-        first = features = self.conv_1(self.as_learned(images))  # (B, width, H, W)
-        kept, inner = [first], first
+        first = self.conv_1(self.as_learned(images))  # (B, width, H, W)
+        return pixel_shuffle(self.upsampler(self.fused(first)), self.scale)
+
+    def fused(self, first: Tensor) -> Tensor:
+        """The features that are enlarged (B, width, H, W), of what the first convolution found."""
+        features, kept, inner = first, [first], first
         for number in range(1, BLOCKS + 1):
             features, inner = self.get_submodule(f"block_{number}")(features)
             if number == 1:
                 kept.append(features)
-        fused = self.conv_cat(torch.cat([first, self.conv_2(features), kept[1], inner], 1))
-        return pixel_shuffle(self.upsampler(fused), self.scale)
+        return self.conv_cat(torch.cat([first, self.conv_2(features), kept[1], inner], 1))
 
     def features_until(self, images: Tensor, block: int) -> Tensor:
         """What the blocks up to one of them, 1 to 6, make of images (B, C, H, W) in [0, 1]: (B, width, H, W)."""

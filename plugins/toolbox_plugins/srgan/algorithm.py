@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
-from toolbox import Algorithm, Output, Values
+from toolbox import Algorithm, Output, Values, resize_bicubic
 
 
 class SRGAN(Algorithm):
     """`lr` (B, C, H, W) to `sr` (B, C, scale*H, scale*W), judged against `hr`.
 
     The dataset gives `hr`, and `lr` too where pairs exist; else `model.degradation` makes `lr` from `hr`. Without a
-    discriminator it is the PSNR-oriented training of the generator alone.
+    discriminator it is the PSNR-oriented training of the generator alone. The role `temporal`, for
+    `CompoundRegularization`, moves `hr` and shrinks it anew, bicubically: by steps finer than a pixel of `lr`.
     """
 
     inputs = ("lr", "hr")
@@ -20,10 +21,15 @@ class SRGAN(Algorithm):
     outputs = {"sr": Output("lr", "generator", keeps_colors=True)}
     adversaries = {"discriminator": ("hr", "sr")}
     optional = ("discriminator",)
-    roles = {"pixel": [("sr", "hr")], "perceptual": [("sr", "hr")]}
+    roles = {"pixel": [("sr", "hr")], "perceptual": [("sr", "hr")], "temporal": [("again", "hr", "sr")]}
 
     generator: nn.Module
 
     def translate(self, values: Values) -> None:
         """Upscale."""
         values["sr"] = self.generator(values["lr"])
+        values["again"] = self.enlarge_again
+
+    def enlarge_again(self, images: Tensor) -> Tensor:
+        """Large images (B, C, H, W), made small, enlarged."""
+        return self.generator(resize_bicubic(images, down=self.scale_of("sr")))
