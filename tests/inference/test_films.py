@@ -169,12 +169,7 @@ def test_a_killed_run_goes_on_and_equals_an_undisturbed_one(tmp_path: Path) -> N
         assert not (tmp_path / f"killed_{codec}.mkv").exists() and parts.exists()
         assert b"done" in begun(f"killed_{codec}", codec).communicate()[0]
         one, other = tmp_path / f"whole_{codec}.mkv", tmp_path / f"killed_{codec}.mkv"
-        assert [frame.pts for frame in frames_of(one)] == [frame.pts for frame in frames_of(other)]
-        assert len(packets(one)) == len(packets(other)) == 40
-        if codec == "ffv1":
-            assert packets(one) == packets(other)
-        for first, second in zip(frames_of(one), frames_of(other), strict=True):  # x264 itself varies now and then
-            assert np.abs(first.array.astype(int) - second.array).mean() < 0.5
+        assert len(packets(one)) == 40 and packets(one) == packets(other)
         assert not parts.exists()
 
 

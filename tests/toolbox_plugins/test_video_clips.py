@@ -141,7 +141,7 @@ def test_blur_stays_or_drifts_over_a_clip() -> None:
     assert spread[0] == pytest.approx(0, abs=1e-6) and spread[1] > 0.003
 
 
-@pytest.mark.parametrize("codec", ["mpeg4", "mpeg2video"])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "mpeg2video"])
 def test_a_codec_of_few_bits_damages_more_and_every_frame_of_odd_sizes_comes_back(codec: str) -> None:
     pytest.importorskip("av")
     clip = np.random.default_rng(0).random((5, 33, 47, 3), np.float32) * 0.3 + clip_of()[:1, :1, :1] * 0.5

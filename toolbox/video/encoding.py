@@ -137,7 +137,7 @@ def options_of(writing: Writing) -> dict[str, str]:
     if kind.crf:
         made["crf"] = f"{kind.crf[0] if writing.crf is None else writing.crf:g}"
     for name, value in writing.hdr.items():
-        made[name] = value
+        made[name] = f"{made[name]}:{value}" if name in made else value
     if kind.name == "hevc":
         made["x265-params"] = ":".join(["log-level=none", *([made["x265-params"]] if "x265-params" in made else [])])
     return made

@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 
 from toolbox import Images, Sizes, Transform, UserError
+from toolbox.video.codecs import X264_ALIKE
 
 from .naming import named, painted
 
 CODECS = ("libx264", "libx265", "mpeg4", "mpeg2video")
+ALIKE = {
+    "libx264": {"x264-params": f"threads=1:lookahead-threads=1:sync-lookahead=0:{X264_ALIKE}"},
+    "libx265": {"x265-params": "log-level=error:pools=1:frame-threads=1"},
+}
+"""What has encoders give the same bytes for the same frames, beside FFmpeg's own count of threads."""
 
 
 class VideoCompression(Transform):
@@ -81,8 +87,7 @@ class VideoCompression(Transform):
             stream.height, stream.width = clip[0].shape[:2]
             stream.pix_fmt, stream.bit_rate = "yuv420p", max(bit_rate, 1000)
             stream.codec_context.thread_count = 1  # loaders run side by side, and the result depends on the count
-            if codec == "libx265":
-                stream.options = {"x265-params": "log-level=error:pools=1"}
+            stream.options = ALIKE.get(codec, {})
             for array in clip:
                 out.mux(stream.encode(self.av.VideoFrame.from_ndarray(array, format="rgb24")))
             out.mux(stream.encode(None))

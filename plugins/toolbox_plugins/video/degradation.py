@@ -13,15 +13,10 @@ from torch import Tensor
 from toolbox import Degradation, UserError, resize_bicubic
 from toolbox.video.opening import pyav
 from toolbox_plugins.degradations.stage import check_bounds, check_probability
-from toolbox_plugins.transforms.video import CODECS
+from toolbox_plugins.transforms.video import ALIKE, CODECS
 
 SIDE = 16
 """Pixels of an encoder's blocks: sides are continued to multiples of it, so that nothing else is read there."""
-ONE_THREAD = {
-    "libx264": {"x264-params": "threads=1:lookahead-threads=1:sync-lookahead=0"},
-    "libx265": {"x265-params": "log-level=error:pools=1:frame-threads=1"},
-}
-"""What keeps encoders to one thread, beside FFmpeg's own count: what several make may depend on how they are timed."""
 
 
 class VideoDegradation(Degradation):
@@ -37,8 +32,7 @@ class VideoDegradation(Degradation):
         noise_sigma: lowest and highest deviation of the noise, in levels of 255.
         drift: how far blur and noise may move over a clip, as a share of their range: 0 keeps them.
         compression: the probability that a clip is encoded; 0 needs no PyAV.
-        codecs: one is drawn for each clip. `libx264` and `libx265` may be named too; the former was seen to write
-            other bytes of the same frames now and then, so that a resumed run need not see the same damage.
+        codecs: one is drawn for each clip.
         bits_per_pixel: lowest and highest bit rate over the small pixels per second, drawn on a logarithmic scale.
 
     Raises:
@@ -53,7 +47,7 @@ class VideoDegradation(Degradation):
         noise_sigma: tuple[float, float] = (0.0, 8.0),
         drift: float = 0.3,
         compression: float = 0.8,
-        codecs: tuple[str, ...] = ("mpeg4", "mpeg2video"),
+        codecs: tuple[str, ...] = ("libx264", "mpeg4"),
         bits_per_pixel: tuple[float, float] = (0.1, 1.0),
     ) -> None:
         super().__init__()
@@ -128,7 +122,7 @@ def through_a_codec(clip: np.ndarray, codec: str, rate: float) -> np.ndarray:
         stream.height, stream.width = padded.shape[1:3]
         stream.pix_fmt, stream.bit_rate = "yuv420p", max(int(rate * padded.shape[1] * padded.shape[2] * 25), 1000)
         stream.codec_context.thread_count = 1  # loaders run side by side, and the result depends on the count
-        stream.options = ONE_THREAD.get(codec, {})
+        stream.options = ALIKE.get(codec, {})
         for frame in padded:
             made = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
             out.mux(stream.encode(made.reformat(format="yuv420p", threads=1)))
