@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Any
 
 COMMANDS = {
+    "new": "look at your own pictures, and write a config that learns from them",
     "train": "train a model from a YAML config",
     "test": "measure a checkpoint on the config's test data",
     "repeat": "train a config with several seeds; mean and spread of the final checkpoints",
