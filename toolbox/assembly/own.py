@@ -216,7 +216,7 @@ def write(file: Path, text: str) -> None:
     except FileExistsError:
         raise UserError(f"{file}: is there already and is not overwritten") from None
     except OSError as error:
-        raise NotWritten(f"{file}: cannot be written: {error.strerror}") from None
+        raise NotWritten(file, error) from None
     try:
         check(load_config(file))
     except ConfigError:
