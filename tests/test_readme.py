@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from runs import command, pictures
-from toolbox.io.images import read_image
-
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
@@ -62,19 +59,15 @@ def test_the_readmes_generator_keeps_to_the_contract() -> None:
     check_generator(names["Doubler"]())
 
 
-def test_the_readmes_config_trains_on_somebodys_own_photographs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (config,) = re.findall(r"```yaml\n(model:.*?)```", README, re.DOTALL)
-    pictures(tmp_path / "photos" / "train" / "nested", size=104)
-    pictures(tmp_path / "photos" / "test", 2, size=56)
+def test_the_readmes_config_is_what_new_writes(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from toolbox.assembly.own import Wish, new_config
+    from toolbox.assembly.own_fit import Machine
+
+    (shown,) = re.findall(r"```yaml\n(.*?_base_.*?)```", README, re.DOTALL)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)
-    Path("mine.yaml").write_text(config)
-    small = ["model.generator.width=8", "model.generator.blocks=1", "train_dataloader.batch_size=2"]
-    assert command("train", "mine.yaml", "--cfg-options", *SHORT.split(), *small) == 0
-    arguments = ["--config", "mine.yaml", "--checkpoint", "work_dirs/mine/iter_2.pth", "--cfg-options", *small]
-    assert command("infer", "photos/test", "-o", "out", *arguments) == 0
-    assert read_image("out/00.png").shape == (112, 112, 3)
+    wish = Wish("mine", Path("configs/demo/photos/train"), "restore")
+    assert new_config(wish, machine=Machine(2, bfloat16=True)).file.read_text() == shown
 
 
 def test_the_table_of_what_there_is_names_every_component() -> None:
