@@ -109,6 +109,26 @@ def test_pictures_side_by_side_are_known_by_their_outlines() -> None:
     assert dataset["transforms"][0]["size"] == 96
 
 
+@pytest.mark.parametrize(("alike", "kind"), [(True, "PairedFolders"), (False, "UnpairedFolders")])
+def test_two_kinds_of_equal_names_are_pairs_where_they_show_the_same(alike: bool, kind: str) -> None:
+    for number in range(4):
+        odd_folders.save(Path(f"map/{number}.png"), odd_folders.scene(number))
+        odd_folders.save(Path(f"photo/{number}.png"), 255 - odd_folders.scene(number if alike else 9 + number) // 2)
+    made = new("--task", "translate", "--data", "map", "--style", "photo")
+    assert made["train_dataloader"]["dataset"]["type"] == kind
+
+
+def test_a_recipe_for_gpus_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    new("--like", "super_resolution/srresnet", "--data", odd_folders.three(Path("photos")))
+    assert "iterations are for a GPU" in told(capsys)
+
+
+def test_a_single_picture_is_learned_from_and_nothing_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    made = new("--task", "enlarge", "--data", pictures(Path("photos"), 1, size=96))
+    assert made["val_dataloader"] is None and made["val_evaluator"] is None
+    assert "learns from 1 and measures on 0" in told(capsys)
+
+
 def test_wide_pictures_of_other_halves_are_no_pairs(capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(6):
         halves = [odd_folders.scene(number), odd_folders.scene(9 + number)]

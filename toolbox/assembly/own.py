@@ -29,6 +29,8 @@ TASKS = {
 """What own pictures can be used for."""
 SHOWN = ("train_dataloader.batch_size", "train_dataloader.dataset.transforms", "train_cfg")
 """What the YAML has for who wants to change it, though it be the recipe's own."""
+LONG = 20_000
+"""Iterations that no CPU does in a day."""
 _PAIRED = {"restore": "pairs", "enlarge": "pairs", "translate": "translate_pairs"}
 """The recipes of tasks that real pairs can teach."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)
@@ -73,12 +75,14 @@ def new_config(wish: Wish, *, machine: Machine | None = None) -> Made:
     if wish.style and wish.style.resolve() == wish.data.resolve():
         raise UserError(f"--style {wish.style}: is the folder of --data itself; name pictures of another kind")
     pairs = pairs_in(seen, style if wish.task == "translate" else None) if wish.task in (*_PAIRED, None) else None
-    base, config = recipe_of(wish, seen, pairs)
+    sizes = {**(style.sizes if style else {}), **seen.sizes}
+    if pairs and wish.style and scale_of(pairs, sizes) != 1:
+        pairs = None
+    base, config = recipe_of(wish, sizes, pairs)
     roles, held = placed(wish, config, seen, pairs)
     data, pairs = roles.filled(), roles.own.pairs
-    other = style if "root_b" in data["train_dataloader"]["dataset"] else None
+    other = style if pairs or "root_b" in data["train_dataloader"]["dataset"] else None
     fitted = fit(data, short_sides(seen, other, pairs, held), machine, own=wish.like is None)
-    sizes = {**(style.sizes if style else {}), **seen.sizes}
     measured(fitted, [sizes[path] for path in held], halves=bool(pairs and pairs.beside))
     if left_out := fitted.left_out + len(seen.unusable):
         loader = {**fitted.data["train_dataloader"], "skip_damaged": True}
@@ -92,6 +96,8 @@ def new_config(wish: Wish, *, machine: Machine | None = None) -> Made:
     write(file, text + written(changes(config.data, fitted.data, shown), fitted.why))
     told = [*seen.told(), *(style.told() if style else []), *([pairs.told()] if pairs else [])]
     told += [f"machine: {machine.told()}", *missing(fitted.data)]
+    if not machine.gpu and (length := fitted.data["train_cfg"]["max_iters"]) > LONG:
+        told.append(f"{length:,} iterations are for a GPU; many recipes have a twin for CPUs, *_small.yaml")
     told.append(learns(fitted, base, len(pairs.names) if pairs else len(seen.paths), len(held)))
     return Made(file, told, commands(wish, file, fitted.data, roles.own))
 
@@ -118,7 +124,7 @@ def named(name: str) -> Path:
     return file
 
 
-def recipe_of(wish: Wish, seen: Look, pairs: Pairs | None) -> tuple[str, Config]:
+def recipe_of(wish: Wish, sizes: Mapping[Path, tuple[int, int]], pairs: Pairs | None) -> tuple[str, Config]:
     """What to stand on, as `_base_` names it, and the recipe.
 
     Raises:
@@ -132,11 +138,11 @@ def recipe_of(wish: Wish, seen: Look, pairs: Pairs | None) -> tuple[str, Config]
     kind = _PAIRED[task] if pairs else task
     scale = wish.scale
     if pairs:
-        there = scale_of(pairs, seen.sizes) if pairs.inputs == pairs.targets or seen.root in pairs.inputs.parents else 1
+        there = scale_of(pairs, sizes)
         if scale is not None and scale != there:
-            raise UserError(f"--scale {scale}: the pairs in {seen.root} have a scale of {there}; leave it out")
+            raise UserError(f"--scale {scale}: the pairs in {wish.data} have a scale of {there}; leave it out")
         if task == "translate" and there != 1:
-            raise UserError(f"{seen.root}: pairs of two sizes (x{there}) are for --task restore or enlarge")
+            raise UserError(f"{wish.data}: pairs of two sizes (x{there}) are for --task restore or enlarge")
         scale = there
     names = {1 if kind in ("style", "translate", "translate_pairs") else 4: f"own/{kind}.yaml"}
     for name in shipped_configs():

@@ -18,7 +18,7 @@ class Asked(Exception):
 class Parser(argparse.ArgumentParser):
     """argparse's, which gives itself to who asks."""
 
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Parse the command line, or raise `Asked`."""
         if args == ASKING:
             raise Asked(self)

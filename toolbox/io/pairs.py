@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -69,7 +69,7 @@ def pairs_in(seen: Look, style: Look | None = None) -> Pairs | None:
     return found or _side_by_side(seen)
 
 
-def scale_of(pairs: Pairs, sizes: dict[Path, tuple[int, int]]) -> int:
+def scale_of(pairs: Pairs, sizes: Mapping[Path, tuple[int, int]]) -> int:
     """By how much the targets are larger than the inputs.
 
     Raises:
