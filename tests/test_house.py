@@ -24,7 +24,7 @@ def entries() -> list[Path]:
 
 
 def test_the_core_opens_on_few_entries_and_every_folder_is_a_room_of_the_order() -> None:
-    assert len(entries()) <= 16
+    assert len(entries()) <= 17  # fourteen rooms, __init__, __main__ and py.typed
     assert {each.name for each in entries() if each.is_dir()} == set(order())
 
 

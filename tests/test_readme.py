@@ -84,6 +84,17 @@ def test_the_config_of_the_page_on_training_trains_on_somebodys_own_photographs(
     assert read_image("out/00.png").shape == (112, 112, 3)
 
 
+def test_the_page_on_training_shows_what_new_writes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from toolbox.assembly.own import Wish, new_config
+    from toolbox.assembly.own_fit import Machine
+
+    (shown,) = re.findall(r"```yaml\n(.*?_base_.*?)```", TRAINING, re.DOTALL)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    wish = Wish("mine", Path("configs/demo/photos/train"), "restore")
+    assert new_config(wish, machine=Machine(2, bfloat16=True)).file.read_text() == shown
+
+
 def test_the_table_of_what_there_is_names_every_component() -> None:
     from toolbox.plugins.registry import KINDS
 

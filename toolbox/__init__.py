@@ -153,11 +153,17 @@ if TYPE_CHECKING:
     from toolbox.training.parts import Parts as Parts
 
 
+_ROOMS = ("inference", "testing")
+"""Rooms that are used by their name, `toolbox.inference.load("x4.pth")`, and imported when they first are."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"toolbox.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'toolbox' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted([*globals(), *_HOME, *_ROOMS])

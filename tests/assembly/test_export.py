@@ -187,6 +187,18 @@ def test_what_is_missing_damaged_or_not_described_is_refused(
     assert ".safetensors .pth" in refused(capsys, *export, tmp_path / "x.onnx")
 
 
+def test_options_that_changed_the_networks_lead_to_the_config_that_the_run_left(
+    sr: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = ["--cfg-options", "model.generator.blocks=2"]
+    told = f"with its --cfg-options, the config is {sr / 'run/config.yaml'}"
+    checkpoint = sr / "run/iter_6.pth"
+    assert told in refused(capsys, "export", sr / "run.yaml", checkpoint, "-o", tmp_path / "x.pth", *other)
+    infer = ["infer", sr / "in", "-o", tmp_path / "out", "--config", sr / "run.yaml", "--checkpoint", checkpoint]
+    assert told in refused(capsys, *infer, *other)
+    assert command("export", sr / "run/config.yaml", checkpoint, "-o", tmp_path / "x.pth") == 0
+
+
 def test_half_as_many_bytes_give_what_float16_holds(sr: Path) -> None:
     checkpoint = sr / "run" / "iter_6.pth"
     for name, more in (("whole", ()), ("half", ("--half",))):

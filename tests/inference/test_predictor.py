@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -228,3 +231,8 @@ def test_a_picture_too_small_for_a_network_is_continued_and_cut_back(size: tuple
     assert made.shape == (*size, 3)
     whole = predictor(np.full((max(24, size[0]), max(24, size[1]), 3), 99, np.uint8))
     assert np.abs(made.astype(int) - whole[: size[0], : size[1]]).max() <= 1
+
+
+def test_inference_is_there_after_the_toolbox_alone_is_imported() -> None:
+    code = "import toolbox; assert callable(toolbox.inference.load)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

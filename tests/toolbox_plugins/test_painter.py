@@ -224,6 +224,7 @@ def test_styles_without_pictures_are_not_drawn(tmp_path: Path) -> None:
     values = {"real_a": torch.rand(8, 3, 32, 32), "lr_a": torch.rand(8, 3, 8, 8)}
     made.translate(values)
     assert values["style_b"].tolist() == [1] * 8
+    assert made.outputs["fake_b"].chosen({})["style"].tolist() == [[0.0, 1.0]], "what is taught is measured and shown"
     assert made.losses["style"][0](values["fake_b"], values["style_b"]).isfinite()
     with pytest.raises(UserError, match="'hokusai' is none of the styles monet"):
         build_algorithm({**MODEL, "losses": {"style": loss | {"styles": ["monet"]}}})

@@ -99,7 +99,7 @@ def _fill(algorithm: Algorithm, config: Config, checkpoint: Path | None) -> dict
     for slot in (slot for slot in algorithm.networks if _predicts(algorithm, slot)):
         prefix = f"{slot}_ema." if any(key.startswith(f"{slot}_ema.") for key in state) else f"{slot}."
         own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        load_portable_state(getattr(algorithm, slot), own, f"{checkpoint} ({prefix[:-1]})")
+        load_portable_state(getattr(algorithm, slot), own, f"{checkpoint} ({prefix[:-1]})", checkpoint=checkpoint)
     return content
 
 

@@ -155,7 +155,7 @@ def load_algorithm(
         algorithm = build_generators(config.data["model"], averaged=averaged)
         heads = {key.partition(".")[0] for key in portable_state(algorithm)}
         kept = {key: value for key, value in state.items() if key.partition(".")[0] in heads}
-        load_portable_state(algorithm, kept, str(source))
+        load_portable_state(algorithm, kept, str(source), checkpoint=Path(source))
     algorithm.to(device)
     return algorithm.eval()
 

@@ -15,20 +15,33 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-COMMANDS = {
-    "train": "train a model from a YAML config",
-    "test": "measure a checkpoint on the config's test data",
-    "repeat": "train a config with several seeds; mean and spread of the final checkpoints",
-    "benchmark": "train every combination of a grid, and compare them on one page",
-    "infer": "apply a trained network to images",
-    "preview": "show what a config's degradation does to images",
-    "evaluate": "price a folder of images, from any program, against references",
-    "studio": "a local page to use networks, to watch trainings, and to compare",
-    "export": "write the trained generators alone, with a description",
-    "models": "list, download and verify official weights",
-    "plugins": "list plugins, show what they register, check one, begin one",
-    "doctor": "look at the installation, the devices and what a config needs",
+TASKS = {
+    "use": {
+        "infer": "apply a trained network to pictures and films",
+        "studio": "a local page to use networks, to watch trainings, and to compare",
+        "models": "list, download and verify official weights",
+        "export": "write the trained generators alone, with a description",
+    },
+    "train": {
+        "new": "look at your own pictures, and write a config that learns from them",
+        "train": "train a model from a YAML config",
+        "test": "measure a checkpoint on the config's test data",
+        "preview": "show what a config's degradation does to images",
+    },
+    "compare": {
+        "benchmark": "train every combination of a grid, and compare them on one page",
+        "repeat": "train a config with several seeds; mean and spread of the final checkpoints",
+        "evaluate": "price a folder of images, from any program, against references",
+    },
+    "extend": {
+        "plugins": "list plugins, show what they register, check one, begin one",
+        "schema": "write a JSON Schema of configs, for editors",
+        "completion": "print a script that completes commands and options: bash, zsh or fish",
+        "doctor": "look at the installation, the devices and what a config needs",
+    },
 }
+"""Every command, by what one wants to do."""
+COMMANDS = {name: text for commands in TASKS.values() for name, text in commands.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         return run("help") if arguments else run("help") or 2
+    if arguments[0] in ("-V", "--version"):
+        return run("version")
     return run(arguments[0], arguments[1:])
 
 
@@ -72,6 +87,11 @@ def _run(command: str, arguments: Sequence[str] | None) -> int:
         if command == "help":
             _help()
             return 0
+        if command == "version":
+            from toolbox import __version__
+
+            print(f"gan-toolbox {__version__}")
+            return 0
         if command not in COMMANDS:
             raise UserError(f"gan-toolbox: there is no command '{command}'{did_you_mean(command, COMMANDS)}")
         with _stoppable(), limits_told(command), warnings.catch_warnings():  # puts showwarning back
@@ -95,8 +115,10 @@ def _run(command: str, arguments: Sequence[str] | None) -> int:
 
 
 def _help() -> None:
-    lines = [f"  {name:9} {text}" for name, text in COMMANDS.items()]
-    print("usage: gan-toolbox COMMAND [options]   (gan-toolbox COMMAND -h says more)\n\n" + "\n".join(lines))
+    lines = ["usage: gan-toolbox COMMAND [options]   (gan-toolbox COMMAND -h says more; --version)"]
+    for task, commands in TASKS.items():
+        lines += ["", f"{task}:", *(f"  {name:10} {text}" for name, text in commands.items())]
+    print("\n".join(lines))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from toolbox.cli.parsers import Parser
 from toolbox.config import Config, check_structure, find_config, load_config, parse_option
 from toolbox.io.errors import UserError
 from toolbox.plugins.manager import PluginManager, use
@@ -14,7 +15,7 @@ from toolbox.plugins.manager import PluginManager, use
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
     """A parser that knows `-p`."""
-    made = argparse.ArgumentParser(prog=f"gan-toolbox {command}", description=description)
+    made = Parser(prog=f"gan-toolbox {command}", description=description)
     made.add_argument(
         "-p", dest="plugins", action="append", default=[], metavar="NAME",
         help="use a plugin: its name, a module or a .py file; -p no:NAME leaves one out",

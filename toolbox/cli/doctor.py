@@ -9,12 +9,13 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from toolbox.assembly.doctor import Finding, examine_installation, isolated
+from toolbox.cli.parsers import Parser
 from toolbox.io.visible import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Examine and print; returns 0, or 1 if anything is bad."""
-    made = argparse.ArgumentParser(prog="gan-toolbox doctor", description=(__doc__ or "").splitlines()[0])
+    made = Parser(prog="gan-toolbox doctor", description=(__doc__ or "").splitlines()[0])
     made.add_argument("config", nargs="?", metavar="CONFIG", help="a YAML file whose data and weights are looked at")
     made.add_argument(
         "-p", dest="plugins", action="append", default=[], metavar="NAME",

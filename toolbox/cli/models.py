@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolbox.cli.parsers import Parser
 from toolbox.io.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """List, download or verify; returns 0, or 1 if `verify` finds something wrong."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="gan-toolbox models",
         description="Official weights: `models download NAME`, then `infer IMAGE -o DIR --weights NAME`.",
         epilog="They are kept in $TOOLBOX_CACHE, by default ~/.cache/gan-toolbox.",

@@ -13,7 +13,7 @@ COMPONENT_BASES = frozenset(
 )
 """Classes of `toolbox.*`: an argument annotated with one, or a subclass, is written as `{type: Name, …}`."""
 
-_LISTS = (
+LISTS = (
     list,
     tuple,
     set,
@@ -24,7 +24,8 @@ _LISTS = (
     collections.abc.Iterable,
     collections.abc.Set,
 )
-_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+"""What annotations call lists and mappings; YAML has one kind of each."""
 _SCALARS = {bool: "true or false", int: "an int", float: "a number", str: "text", type(None): "null"}
 
 
@@ -53,9 +54,9 @@ def misfit(value: Any, annotation: Any) -> Misfit | None:
         fits = any(value == choice and type(value) is type(choice) for choice in arguments)
         return None if fits else Misfit("", describe(annotation), value)
     container = origin or annotation
-    if container in _LISTS:
+    if container in LISTS:
         return _misfit_items(value, container, arguments, annotation)
-    if container in _MAPPINGS:
+    if container in MAPPINGS:
         if not isinstance(value, collections.abc.Mapping):
             return Misfit("", describe(annotation), value)
         wanted = arguments[1] if len(arguments) == 2 else Any
@@ -70,7 +71,7 @@ def misfit(value: Any, annotation: Any) -> Misfit | None:
         fits = isinstance(value, (int, float)) and not isinstance(value, bool)
     elif annotation is str:
         fits = isinstance(value, str)
-    elif _unwritable(annotation):
+    elif unwritable(annotation):
         fits = isinstance(value, annotation)
     elif is_component(annotation):
         fits = isinstance(value, annotation) or (isinstance(value, collections.abc.Mapping) and "type" in value)
@@ -98,12 +99,12 @@ def describe(annotation: Any) -> str:
     if origin is Literal:
         return _either([show(choice) for choice in arguments])
     if origin in (Union, types.UnionType):
-        return _either([describe(each) for each in arguments if not _unwritable(each)])
+        return _either([describe(each) for each in arguments if not unwritable(each)])
     if container is tuple and arguments and arguments[-1] is not Ellipsis:
         return f"a list of {len(arguments)}"
-    if container in _LISTS:
+    if container in LISTS:
         return f"a list, each {describe(arguments[0])}" if arguments and _understood(arguments[0]) else "a list"
-    if container in _MAPPINGS:
+    if container in MAPPINGS:
         return "a mapping"
     if is_component(annotation):
         return f"a {annotation.__name__}, written as {{type: …}}"
@@ -148,7 +149,7 @@ def _first(items: collections.abc.Iterable[tuple[str, Any, Any]]) -> Misfit | No
     return None
 
 
-def _unwritable(annotation: Any) -> bool:
+def unwritable(annotation: Any) -> bool:
     """Whether no YAML value can be one of these: torch's optimizers take `lr: float | Tensor`."""
     return isinstance(annotation, type) and (annotation.__module__, annotation.__name__) in (
         ("torch", "Tensor"),

@@ -17,6 +17,9 @@ Sizes = dict[str, tuple[int, int]]
 class Transform(ABC):
     """Changes the named images of one sample together, so that aligned images stay aligned."""
 
+    stands_in = False
+    """Whether it makes what real data would bring, as a filter that stands for a painter; own data do without it."""
+
     @abstractmethod
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         """Return the sample's images, each of the type that it came in; what is random comes from `rng`.

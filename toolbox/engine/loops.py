@@ -61,9 +61,11 @@ class TrainLoop(BaseLoop):
             self.validate()
         runner.model.train()
         while self._iter < self.last and not self.stop_training:
-            self.run_iter(next(batches))
+            batch = next(batches)
+            self.run_iter(batch)
             if self.validates_after(self._iter):
                 self.validate()
+                self.show(batch)
                 runner.model.train()
         runner.call_hook("after_train_epoch")
         runner.call_hook("after_train")
@@ -80,6 +82,13 @@ class TrainLoop(BaseLoop):
             average_buffers(self.runner.algorithm)
             with undisturbed():
                 self.runner.val_loop.run()
+
+    def show(self, batch: Any) -> None:
+        """Where there is nothing to measure on, hooks may show what becomes of a batch of the training."""
+        if self.runner._val_loop is None:
+            with undisturbed():
+                self.runner.model.eval()
+                self.runner.call_hook("instead_of_val", data_batch=batch)
 
     def run_iter(self, batch: Any) -> None:
         """One iteration on one batch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from toolbox.training.network_call import call_padded
 
 class SamplesHook(Hook):
     """After each evaluation, writes `samples/iter_N.png` in the run's folder with the first `count` images.
+
+    Without validation data it is the training batch of that iteration.
 
     `columns` names the values to show; by default the first output's input, the baseline where it differs in size,
     the output, and the references that the metrics compare with. `detail` shows a window of so many pixels of the
@@ -101,6 +104,12 @@ class SamplesHook(Hook):
 
     def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
         """Write the sheet of this iteration."""
+        self._write(runner, f"iter_{runner.iter}.png")
+
+    def instead_of_val(self, runner: Any, data_batch: Any) -> None:
+        """Without validation data, write a sheet of a training batch, whose crops the networks have just seen."""
+        outputs = [each for each in runner.model.val_step(data_batch) if runner.algorithm.available(each)]
+        self._collect(runner, outputs, SimpleNamespace(metrics=()))
         self._write(runner, f"iter_{runner.iter}.png")
 
     def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,17 @@ def portable_state(model: nn.Module) -> dict[str, Any]:
     return state
 
 
-def load_portable_state(model: nn.Module, state: Mapping[str, Any], source: str, *, partly: bool = False) -> list[str]:
+def load_portable_state(
+    model: nn.Module,
+    state: Mapping[str, Any],
+    source: str,
+    *,
+    partly: bool = False,
+    checkpoint: Path | None = None,
+) -> list[str]:
     """Load a portable state dict; missing, unexpected and misshapen keys are an error that lists them.
+
+    It names the config that the run of `checkpoint` left beside it: `--cfg-options` may have changed the networks.
 
     With `partly`, children of which the state holds no key at all stay as they are (a second stage adds a
     discriminator to a first stage's generator); their names are returned. So may a second stage normalise spectrally
@@ -77,7 +87,9 @@ def load_portable_state(model: nn.Module, state: Mapping[str, Any], source: str,
     ]
     if problems:
         more = f", and {len(problems) - 6} more" if len(problems) > 6 else ""
-        raise UserError(f"{source}: does not fit the config's model: {'; '.join(problems[:6])}{more}")
+        left = checkpoint.parent / "config.yaml" if checkpoint else None
+        way = f"; as it was trained, with its --cfg-options, the config is {left}" if left and left.is_file() else ""
+        raise UserError(f"{source}: does not fit the config's model: {'; '.join(problems[:6])}{more}{way}")
     wrapped = [name for name, child in model.named_children() if isinstance(child, DistributedDataParallel)]
     renamed = {}
     for key, value in state.items():

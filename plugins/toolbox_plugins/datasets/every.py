@@ -12,6 +12,7 @@ import numpy as np
 from toolbox import ImageDataset, Sizes, Transform, UserError
 
 from .folders import Folder, sizes_after, transformed
+from .parts import wanted_part
 
 
 class EveryImage(ImageDataset):
@@ -20,8 +21,8 @@ class EveryImage(ImageDataset):
     Unpaired sets of unequal length are evaluated so, without repeating an image; metrics of sets collect their parts
     from different samples, and metrics of an image skip the samples that lack it. `transforms` apply to every image,
     then `transforms_of` to those of one name: a style oracle, say, by which photographs become the other domain. A
-    root may be one image. Samples of two names make no batch: evaluate with `batch_size: 1`. `cache` is as in
-    `ImageFolder`.
+    root may be one image. Samples of two names make no batch: evaluate with `batch_size: 1`. `cache`, `hold_out` and
+    `held_out` are as in `ImageFolder`, of the first root.
     """
 
     def __init__(
@@ -31,13 +32,16 @@ class EveryImage(ImageDataset):
         transforms: list[Transform] | None = None,
         transforms_of: dict[str, list[Transform]] | None = None,
         cache: bool = False,
+        hold_out: int | None = None,
+        held_out: bool = False,
     ) -> None:
         if not roots:
             raise UserError("roots must name at least one folder, such as real_a: data/photos")
         if unknown := sorted(set(transforms_of or {}) - set(roots)):
             raise UserError(f"transforms_of names {unknown[0]!r}, but roots has only {', '.join(roots)}")
-        self.folders = {key: Folder(root, cache) for key, root in roots.items()}
-        self.keys = list(roots)
+        self.keys, first = list(roots), wanted_part(hold_out, held_out)
+        parts = {self.keys[0]: first}
+        self.folders = {key: Folder(root, cache, parts.get(key)) for key, root in roots.items()}
         self.transforms = {key: [*(transforms or []), *(transforms_of or {}).get(key, [])] for key in roots}
         self.starts = list(accumulate((len(folder) for folder in self.folders.values()), initial=0))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,19 @@ import numpy as np
 from toolbox import ImageDataset, Images, Sizes, Transform, UserError, image_size, images_at, read_image
 from toolbox.io.raw_cache import RawCache
 
+from .parts import part, wanted_part
+
 
 class Folder:
     """The images below a folder, in the order of their paths; with `cache` each is decoded once for all runs.
 
-    `root` may be an image itself, a folder of one, or a list of folders whose images follow each other.
+    `root` may be an image itself, a folder of one, or a list of folders whose images follow each other. `only` chooses
+    some of the images, by their numbers; a cache holds all of them, so that the parts of a folder share it.
     """
 
-    def __init__(self, root: str | Sequence[str], cache: bool) -> None:
+    def __init__(
+        self, root: str | Sequence[str], cache: bool, only: Callable[[list[Path]], list[int]] | None = None
+    ) -> None:
         self.roots = [Path(each).expanduser() for each in ([root] if isinstance(root, str) else root)]
         if not self.roots:
             raise UserError("a list of folders must name one at least")
@@ -26,6 +31,9 @@ class Folder:
         self.paths = [path for paths in found for path in paths]
         self._places = [(number, index) for number, paths in enumerate(found) for index in range(len(paths))]
         self._caches = [RawCache(paths, root) for paths, root in zip(found, self.roots, strict=True)] if cache else None
+        if only is not None:
+            chosen = only(self.paths)
+            self.paths, self._places = [self.paths[each] for each in chosen], [self._places[each] for each in chosen]
         for each in self._caches or ():
             each.prepare()  # here, so that a damaged image stops the run before it begins
 
@@ -67,12 +75,24 @@ class ImageFolder(ImageDataset):
 
     Args:
         root: a folder, or a list of folders; then names begin with a folder's number, `2/photo.png`.
+        hold_out: keep every so many-th image apart, 10 the tenth, the twentieth and so on, to measure on.
+        held_out: take the images that are kept apart, and no others.
+
+    Raises:
+        UserError: there is no such folder, it holds no image, or `hold_out` leaves none on one side.
     """
 
     def __init__(
-        self, *, root: str | list[str], key: str, transforms: list[Transform] | None = None, cache: bool = False
+        self,
+        *,
+        root: str | list[str],
+        key: str,
+        transforms: list[Transform] | None = None,
+        cache: bool = False,
+        hold_out: int | None = None,
+        held_out: bool = False,
     ) -> None:
-        self.folder = Folder(root, cache)
+        self.folder = Folder(root, cache, wanted_part(hold_out, held_out))
         self.key, self.transforms = key, transforms or []
 
     def __len__(self) -> int:
@@ -96,8 +116,9 @@ class PairedFolders(ImageDataset):
     """Aligned images of the same scene, one folder for each name: `roots: {lr: data/lr, hr: data/hr}`.
 
     Files belong together when their paths below the roots agree up to the file type. Where a collection marks its
-    files, `suffixes` says how: `{lr: x4}` pairs DIV2K's `0801x4.png` with `0801.png`. The images of a sample may differ
-    in size by a whole factor. `cache` is as in `ImageFolder`.
+    files, `suffixes` says how: `{lr: x4}` pairs DIV2K's `0801x4.png` with `0801.png`. Roots that are one folder share
+    it by their suffixes: `{lr: _LR, hr: _HR}`. The images of a sample may differ in size by a whole factor. `cache`,
+    `hold_out` and `held_out` (of pairs) are as in `ImageFolder`.
     """
 
     def __init__(
@@ -107,13 +128,15 @@ class PairedFolders(ImageDataset):
         suffixes: dict[str, str] | None = None,
         transforms: list[Transform] | None = None,
         cache: bool = False,
+        hold_out: int | None = None,
+        held_out: bool = False,
     ) -> None:
         suffixes = suffixes or {}
         if len(roots) < 2:
             raise UserError(f"roots must name two folders or more, got {', '.join(roots) or 'none'}")
         if unknown := sorted(set(suffixes) - set(roots)):
             raise UserError(f"suffixes names {unknown[0]!r}, but roots has only {', '.join(roots)}")
-        self.folders = {key: Folder(root, cache) for key, root in roots.items()}
+        self.folders = {key: Folder(root, cache, shared_by(roots, suffixes, key)) for key, root in roots.items()}
         self.transforms = transforms or []
         stems = {key: _stems(folder, suffixes.get(key, "")) for key, folder in self.folders.items()}
         for key, others in stems.items():
@@ -125,6 +148,8 @@ class PairedFolders(ImageDataset):
                     )
         first = next(iter(stems.values()))
         self.samples = [{key: stems[key][stem] for key in roots} for stem in first]
+        if hold_out is not None or held_out:
+            self.samples = [self.samples[each] for each in part(len(self.samples), hold_out, held_out)]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -167,7 +192,7 @@ class UnpairedFolders(ImageDataset):
 
     An epoch shows each image of the larger folder once; the other folder's is drawn at random. `transforms` apply to
     either image by itself, then `transforms_a` and `transforms_b` to their own. `name` is the larger folder's file.
-    `cache` and lists of folders are as in `ImageFolder`.
+    `cache` and lists of folders are as in `ImageFolder`; so are `hold_out` and `held_out`, of the images of `root_a`.
     """
 
     def __init__(
@@ -181,11 +206,14 @@ class UnpairedFolders(ImageDataset):
         transforms_a: list[Transform] | None = None,
         transforms_b: list[Transform] | None = None,
         cache: bool = False,
+        hold_out: int | None = None,
+        held_out: bool = False,
     ) -> None:
         if key_a == key_b:
             raise UserError(f"key_a and key_b are both {key_a!r}; give them different names")
         self.key_a, self.key_b = key_a, key_b
-        self.folder_a, self.folder_b = Folder(root_a, cache), Folder(root_b, cache)
+        self.folder_a = Folder(root_a, cache, wanted_part(hold_out, held_out))
+        self.folder_b = Folder(root_b, cache)
         self.transforms_a = [*(transforms or []), *(transforms_a or [])]
         self.transforms_b = [*(transforms or []), *(transforms_b or [])]
 
@@ -240,6 +268,20 @@ def sizes_after(sizes: Sizes, transforms: Sequence[Transform], file: Path) -> Si
     except UserError as error:
         raise UserError(f"{file}: {error}") from error
     return sizes
+
+
+def shared_by(roots: dict[str, str], suffixes: dict[str, str], key: str) -> Callable[[list[Path]], list[int]] | None:
+    """Which images of a folder are those of `key`, where it shares the folder with others; None where it does not."""
+    alike = [other for other in roots if other != key and Path(roots[other]).resolve() == Path(roots[key]).resolve()]
+    own = suffixes.get(key, "")
+    longer = tuple(suffix for suffix in (suffixes.get(other, "") for other in alike) if len(suffix) > len(own))
+    if not alike:
+        return None
+
+    def chosen(paths: list[Path]) -> list[int]:
+        return [i for i, path in enumerate(paths) if path.stem.endswith(own) and not path.stem.endswith(longer)]
+
+    return chosen
 
 
 def _stems(folder: Folder, suffix: str) -> dict[str, int]:

@@ -10,13 +10,14 @@ import numpy as np
 from toolbox import ImageDataset, Sizes, Transform, UserError
 
 from .folders import Folder, sizes_after, transformed
+from .parts import wanted_part
 
 
 class SideBySide(ImageDataset):
     """Files of two or more aligned images of one size in a row: `keys: [real_a, real_b]` names them from the left.
 
     The other direction (BtoA) is the other order of the keys. `transforms` apply to the images of a sample together.
-    `cache` is as in `ImageFolder`.
+    `cache`, `hold_out` and `held_out` are as in `ImageFolder`.
     """
 
     def __init__(
@@ -26,11 +27,14 @@ class SideBySide(ImageDataset):
         keys: list[str] | None = None,
         transforms: list[Transform] | None = None,
         cache: bool = False,
+        hold_out: int | None = None,
+        held_out: bool = False,
     ) -> None:
         self.keys = ["real_a", "real_b"] if keys is None else list(keys)
         if len(self.keys) < 2 or len(set(self.keys)) < len(self.keys):
             raise UserError(f"keys must be two names or more, each once, got {', '.join(self.keys) or 'none'}")
-        self.folder, self.transforms = Folder(root, cache), transforms or []
+        self.folder = Folder(root, cache, wanted_part(hold_out, held_out))
+        self.transforms = transforms or []
 
     def __len__(self) -> int:
         return len(self.folder)

@@ -10,6 +10,7 @@ import numpy as np
 from toolbox import ImageDataset, Sizes, Transform, UserError
 
 from .folders import Folder, sizes_after, transformed
+from .parts import wanted_part
 
 
 class StyledFolders(ImageDataset):
@@ -17,7 +18,8 @@ class StyledFolders(ImageDataset):
 
     What `PaintedSuperResolution` trains on where discriminators judge its paintings. An epoch shows each photograph
     once; every style is drawn as often as every other, and each of its paintings too. `transforms` apply to either
-    image by itself, then `transforms_a` and `transforms_b`. `cache` and lists of folders are as in `ImageFolder`.
+    image by itself, then `transforms_a` and `transforms_b`. `cache` and lists of folders are as in `ImageFolder`;
+    so are `hold_out` and `held_out`, of the photographs.
 
     Args:
         root_a: the photographs.
@@ -33,10 +35,12 @@ class StyledFolders(ImageDataset):
         transforms_a: list[Transform] | None = None,
         transforms_b: list[Transform] | None = None,
         cache: bool = False,
+        hold_out: int | None = None,
+        held_out: bool = False,
     ) -> None:
         if not styles:
             raise UserError("styles must name at least one style with its folder")
-        self.photographs = Folder(root_a, cache)
+        self.photographs = Folder(root_a, cache, wanted_part(hold_out, held_out))
         self.styles = {name: Folder(root, cache) for name, root in styles.items()}
         self.transforms_a = [*(transforms or []), *(transforms_a or [])]
         self.transforms_b = [*(transforms or []), *(transforms_b or [])]

@@ -13,7 +13,7 @@ from toolbox import FeatureNetwork, Loss, UserError, resize_to
 
 from .perceptual import check_layers, in_precision
 from .statistics import STATISTICS
-from .style_files import mean_statistics
+from .style_files import check_size, mean_statistics
 
 
 class StyleImagesLoss(Loss):
@@ -30,6 +30,7 @@ class StyleImagesLoss(Loss):
         layers: the weight of each layer.
         styles: the names of all styles in the order of their numbers, where `images` has some of them alone.
         enlarge: what the pictures are resized by first, for all styles or by name.
+        size: pixels that their shorter side is resized to before that; without it they stay as they are.
         sizes: what both are shrunk by before they are compared.
         amp: compute the features of the images in the run's precision; the pictures' always are in float32.
 
@@ -45,6 +46,7 @@ class StyleImagesLoss(Loss):
         layers: dict[str, float],
         styles: Sequence[str] | None = None,
         enlarge: float | dict[str, float] = 1.0,
+        size: int | None = None,
         sizes: Sequence[int] = (1, 2),
         criterion: str = "gram",
         amp: bool = True,
@@ -62,6 +64,8 @@ class StyleImagesLoss(Loss):
             raise UserError(f"enlarge must be above 0, of styles that images names, got {enlarge}")
         self.features, self.layers, self.sizes, self.amp = features, check_layers(features, layers), list(sizes), amp
         self.images, self.enlarge, self.criterion = dict(images), enlarge, criterion
+        check_size(size)
+        self.size = size
         self.styles = list(images if styles is None else styles)
         if strangers := [name for name in images if name not in self.styles]:
             raise UserError(f"images: {strangers[0]!r} is none of the styles {', '.join(self.styles)}")
@@ -69,7 +73,7 @@ class StyleImagesLoss(Loss):
         places = [list(images).index(name) if name in images else 0 for name in self.styles]
         self.register_buffer("places", torch.tensor(places), persistent=False)
         targets = [
-            mean_statistics(file, None, partial(self.measured, factor=factors.get(name, 1.0)))
+            mean_statistics(file, size, partial(self.measured, factor=factors.get(name, 1.0)))
             for name, file in images.items()
         ]
         for number, each in enumerate(zip(*targets, strict=True)):
@@ -115,7 +119,7 @@ class StyleImagesLoss(Loss):
         return (
             f"StyleImagesLoss(features={self.features!r}, images={self.images}, layers={self.layers}, "
             f"styles={self.styles}, enlarge={self.enlarge}, sizes={self.sizes}, criterion={self.criterion!r}"
-            f"{'' if self.amp else ', amp=False'})"
+            f"{'' if self.size is None else f', size={self.size}'}{'' if self.amp else ', amp=False'})"
         )
 
 

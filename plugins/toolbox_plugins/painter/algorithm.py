@@ -78,7 +78,8 @@ class PaintedSuperResolution(Algorithm):
         self.register_buffer("drawn", drawn[0] if drawn else torch.arange(len(styles)), persistent=False)
         self.styles = list(styles)
         self.scale = self.scale_of("fake_b")
-        style = Condition("style", "mixture", source="style_b", labels=self.styles)
+        taught = int(drawn[0][0]) if drawn else 0  # measured and shown, where a run teaches one of several
+        style = Condition("style", "mixture", source="style_b", labels=self.styles, default=taught or None)
         painted = Output("lr_a", "generator", keeps_colors=False, conditions=(style, STRENGTH))
         self.outputs = {"fake_b": painted, "sr_a": self.outputs["sr_a"]}
 

@@ -20,6 +20,8 @@ class PaletteOracle(Transform):
     Reads `source` and writes `target`, by default in place; deterministic.
     """
 
+    stands_in = True
+
     def __init__(self, *, source: str, target: str | None = None) -> None:
         self.source, self.target = source, target or source
 
@@ -35,6 +37,8 @@ class InkOracle(Transform):
 
     Reads `source` and writes `target`, by default in place; deterministic.
     """
+
+    stands_in = True
 
     def __init__(self, *, source: str, target: str | None = None) -> None:
         self.source, self.target = source, target or source

@@ -1,0 +1,333 @@
+"""`new`: own folders of every odd kind become a config that trains, or one line that says why not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import odd_folders
+from runs import command, pictures, refused
+from toolbox.assembly.own_fit import Machine, apart, fit
+from toolbox.assembly.own_yaml import changes, flow, written
+from toolbox.config import load_config
+from toolbox.config.merge import Layer, lay_over
+from toolbox.config.yaml_loader import parse_yaml
+from toolbox.io.errors import UserError
+
+TINY = ["train_cfg.max_iters=2", "train_cfg.val_interval=2", "train_dataloader.batch_size=1", "env_cfg.amp=null"]
+CPU = Machine(cores=2)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOOLBOX_CACHE", str(tmp_path / "cache"))
+
+
+def new(*arguments: object) -> dict[str, Any]:
+    """Run `new mine …`; the config that it wrote, merged."""
+    assert command("new", "mine", *arguments) == 0
+    return load_config("mine.yaml").data
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+# ------------------------------------------------------------------ ten odd folders
+
+
+def test_three_pictures_are_enough_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    made = new("--task", "enlarge", "--data", odd_folders.three(Path("photos")))
+    assert made["train_dataloader"]["dataset"]["hold_out"] == 3
+    assert made["val_dataloader"]["dataset"]["held_out"] is True
+    assert made["train_dataloader"]["dataset"]["transforms"][0] == {"type": "RandomCrop", "size": 96}
+    assert made["train_cfg"]["max_iters"] == 500  # half: they are soon known by heart
+    out = told(capsys)
+    assert "photos: 3 pictures (3 png), 96x96" in out and "learns from 2 and measures on 1" in out
+    assert "gan-toolbox train mine.yaml" in out and "work_dirs/mine/iter_500.pth -o mine.safetensors" in out
+
+
+def test_five_thousand_small_ones_take_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = odd_folders.thousands(Path("photos"))
+    began = time.monotonic()
+    made = new("--task", "enlarge", "--data", folder)
+    assert time.monotonic() - began < 60  # about 3 s on an idle core
+    assert made["train_dataloader"]["dataset"]["transforms"][0]["size"] == 48
+    assert 5000 // made["train_dataloader"]["dataset"]["hold_out"] == 32  # a validation stays short
+    out = told(capsys)
+    assert "5,000 pictures" in out and "4,980 exact copies of others" in out
+
+
+def test_mixed_sizes_are_cut_to_what_most_have(capsys: pytest.CaptureFixture[str]) -> None:
+    made = new("--task", "restore", "--data", odd_folders.mixed(Path("photos")))
+    assert made["train_dataloader"]["dataset"]["transforms"][0]["size"] == 64
+    assert made["train_dataloader"]["skip_damaged"] is True
+    assert "1 smaller than a crop are left out" in told(capsys)
+
+
+def test_gray_ones_are_told_and_used(capsys: pytest.CaptureFixture[str]) -> None:
+    new("--task", "enlarge", "--data", odd_folders.gray(Path("photos")))
+    assert "5 gray, 1 with transparency, which is dropped" in told(capsys)
+
+
+def test_sixteen_bits_are_refused_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(capsys, "new", "mine", "--task", "enlarge", "--data", odd_folders.deep(Path("photos")))
+    assert "none of 4 pictures can be used: 0.png: more than 8 bits per channel is not supported; convert it" in line
+    assert not Path("mine.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "base", "roots", "suffixes"),
+    [
+        (odd_folders.marked, "pairs", ("", ""), {"lr": "_LR", "hr": "_HR"}),
+        (lambda f: odd_folders.marked(f, "x2", "", 2), "pairs_x2", ("", ""), {"lr": "x2"}),
+        (odd_folders.two_folders, "pairs_x2", ("/lr", "/hr"), None),
+        (lambda f: odd_folders.two_folders(f, "noisy", "clean", 1), "pairs_x1", ("/noisy", "/clean"), None),
+        (lambda f: odd_folders.two_folders(f, "one", "another", 4), "pairs", ("/one", "/another"), None),
+    ],
+)
+def test_pairs_are_known_by_their_names_and_sizes(
+    make: Callable[[Path], Path], base: str, roots: tuple[str, str], suffixes: dict[str, str] | None
+) -> None:
+    made = new("--task", "restore", "--data", make(Path("pairs")))
+    dataset = made["train_dataloader"]["dataset"]
+    assert dataset["roots"] == {"lr": f"pairs{roots[0]}", "hr": f"pairs{roots[1]}"}
+    assert dataset.get("suffixes") == suffixes
+    assert f"_base_: toolbox:own/{base}.yaml" in Path("mine.yaml").read_text()
+
+
+def test_pictures_side_by_side_are_known_by_their_outlines() -> None:
+    made = new("--task", "translate", "--data", odd_folders.beside(Path("pairs")))
+    dataset = made["train_dataloader"]["dataset"]
+    assert (dataset["type"], dataset["keys"]) == ("SideBySide", ["real_a", "real_b"])
+    assert dataset["transforms"][0]["size"] == 96
+
+
+@pytest.mark.parametrize(("alike", "kind"), [(True, "PairedFolders"), (False, "UnpairedFolders")])
+def test_two_kinds_of_equal_names_are_pairs_where_they_show_the_same(alike: bool, kind: str) -> None:
+    for number in range(4):
+        odd_folders.save(Path(f"map/{number}.png"), odd_folders.scene(number))
+        odd_folders.save(Path(f"photo/{number}.png"), 255 - odd_folders.scene(number if alike else 9 + number) // 2)
+    made = new("--task", "translate", "--data", "map", "--style", "photo")
+    assert made["train_dataloader"]["dataset"]["type"] == kind
+
+
+def test_a_recipe_for_gpus_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    new("--like", "super_resolution/srresnet", "--data", odd_folders.three(Path("photos")))
+    assert "iterations are for a GPU" in told(capsys)
+
+
+def test_a_single_picture_is_learned_from_and_nothing_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    made = new("--task", "enlarge", "--data", pictures(Path("photos"), 1, size=96))
+    assert made["val_dataloader"] is None and made["val_evaluator"] is None
+    assert "learns from 1 and measures on 0" in told(capsys)
+
+
+def test_wide_pictures_of_other_halves_are_no_pairs(capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(6):
+        halves = [odd_folders.scene(number), odd_folders.scene(9 + number)]
+        odd_folders.save(Path(f"photos/{number}.png"), np.hstack(halves))
+    assert new("--task", "restore", "--data", "photos")["train_dataloader"]["dataset"]["type"] == "ImageFolder"
+    Path("mine.yaml").unlink()
+    line = refused(capsys, "new", "mine", "--task", "translate", "--data", "photos")
+    assert line.startswith("error: --style FILE|FOLDER: ")
+
+
+def test_a_picture_without_a_partner_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = odd_folders.marked(Path("pairs"))
+    (folder / "5_LR.png").unlink()
+    line = refused(capsys, "new", "mine", "--task", "restore", "--data", folder)
+    assert "5_HR.png: has no partner, and the others are pairs (_LR, _HR); remove it" in line
+
+
+def test_paintings_alone_are_a_kind_of_picture_and_no_style(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = pictures(Path("paintings"), 4, size=96)
+    line = refused(capsys, "new", "mine", "--task", "style", "--data", folder)
+    assert line.startswith("error: --style FILE|FOLDER: ")
+    line = refused(capsys, "new", "mine", "--task", "style", "--data", folder, "--style", folder)
+    assert "is the folder of --data itself" in line
+    assert new("--task", "enlarge", "--data", folder)["model"]["type"] == "SRGAN"
+
+
+def test_damaged_files_are_left_out_and_none_is_measured_on(capsys: pytest.CaptureFixture[str]) -> None:
+    made = new("--task", "enlarge", "--data", odd_folders.damaged(Path("photos")))
+    assert made["train_dataloader"]["skip_damaged"] is True
+    every = made["val_dataloader"]["dataset"]["hold_out"]
+    held = sorted(path.name for path in Path("photos").glob("*.[pj]*g"))[every - 1 :: every]
+    assert held and not {"cut.png", "no.jpg"} & set(held)
+    assert "2 cannot be used: " in told(capsys)
+    assert command("train", "mine.yaml", "--cfg-options", *TINY) == 0
+
+
+def test_an_empty_folder_and_none_at_all_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "photos: holds no image" in refused(
+        capsys, "new", "mine", "--task", "enlarge", "--data", odd_folders.empty(Path("photos"))
+    )
+    assert "no such folder" in refused(capsys, "new", "mine", "--task", "enlarge", "--data", "nowhere")
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--task", "enlarge", "--scale", "3"],
+            "--scale 3: there is no recipe to enlarge by it; there is one by 2 and",
+        ),
+        (["--task", "joint", "--style", "style", "--scale", "2"], "there is one by 4"),
+        (["--task", "enlarge", "--style", "style"], "--style style: this recipe has no place for it"),
+        (["--like", "demo/style", "--scale", "2"], "demo/style has its own"),
+        (["--like", "nothing"], "there is no such config"),
+        (["--like", "style/pix2pix"], "learns from pairs, and none are seen"),
+        ([], "give --task"),
+    ],
+)
+def test_what_cannot_be_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures(Path("photos"), 4, size=96), pictures(Path("style"), 1, size=96)
+    assert message in refused(capsys, "new", "mine", "--data", "photos", *arguments)
+    assert not Path("mine.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["../mine", "a/b", "", ".hidden", "a b", "x" * 90])
+def test_a_name_is_one_of_a_file_in_this_folder(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is no name for a config" in refused(capsys, "new", name, "--task", "enlarge", "--data", "photos")
+
+
+def test_a_config_is_never_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.yaml").write_text("mine")
+    photos = pictures(Path("photos"))
+    assert "is not overwritten" in refused(capsys, "new", "mine", "--task", "enlarge", "--data", photos)
+    assert Path("mine.yaml").read_text() == "mine"
+
+
+def test_pictures_too_small_for_any_network_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(capsys, "new", "mine", "--task", "enlarge", "--data", pictures(Path("photos"), size=24))
+    assert "the pictures are too small: a tenth of them below 24 pixels" in line
+
+
+# ------------------------------------------------------------------ what is fitted
+
+
+def recipe(**model: Any) -> dict[str, Any]:
+    return {
+        "model": {"type": "SRGAN", "generator": {"type": "SRResNet", "width": 8}, **model},
+        "train_dataloader": {"batch_size": 2, "dataset": {"transforms": [{"type": "RandomCrop", "size": 192}]}},
+        "train_cfg": {"max_iters": 100, "val_interval": 50},
+        "env_cfg": {"amp": "bfloat16"},
+    }
+
+
+def test_a_processor_without_bfloat16_computes_in_float32() -> None:
+    assert fit(recipe(), [[256] * 9], CPU, own=True).data["env_cfg"]["amp"] is None
+    assert fit(recipe(), [[256] * 9], Machine(2, bfloat16=True), own=True).data["env_cfg"]["amp"] == "bfloat16"
+
+
+def test_a_gpu_gets_larger_batches_wider_networks_and_a_longer_run() -> None:
+    made = fit(recipe(), [[256] * 9], Machine(16, "GPU", 80.0, True), own=True).data
+    assert (made["train_dataloader"]["batch_size"], made["train_dataloader"]["num_workers"]) == (8, 8)
+    assert made["model"]["generator"]["width"] == 16 and made["train_cfg"]["max_iters"] == 500
+    begun = {**recipe(), "load_from": {"generator": "x.safetensors"}}
+    assert fit(begun, [[256] * 9], Machine(16, "GPU", 80.0, True), own=True).data["model"]["generator"]["width"] == 8
+
+
+def test_a_recipe_that_is_not_for_own_pictures_keeps_its_length() -> None:
+    made = fit(recipe(), [[100] * 9], Machine(16, "GPU", 80.0, True), own=False)
+    assert made.data["train_cfg"]["max_iters"] == 100 and made.data["train_dataloader"]["batch_size"] == 2
+    assert made.data["train_dataloader"]["dataset"]["transforms"] == [{"type": "RandomCrop", "size": 96}]
+
+
+@pytest.mark.parametrize(("count", "every", "held"), [(2, 2, 1), (3, 3, 1), (19, 19, 1), (20, 10, 2), (5000, 156, 32)])
+def test_about_a_tenth_is_kept_apart_and_no_more_than_32(
+    count: int, every: int, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolbox.assembly.own_fit._reads", lambda path: True)
+    paths = [Path(f"{number}.png") for number in range(count)]
+    kept, those = apart(paths, {})
+    assert (kept, len(those)) == (every, held)
+    assert apart(paths[:1], {}) == (None, [])
+    kept, those = apart(paths, {paths[every - 1]: "damaged"}) if count > 3 else (0, [])
+    assert paths[every - 1] not in those
+    with pytest.raises(UserError, match=r"1\.png: damaged; too many"):
+        apart(paths, dict.fromkeys(paths[1:], "damaged"))
+
+
+def test_what_is_written_over_a_recipe_gives_the_config() -> None:
+    old = {"a": {"b": 1, "c": [1, 2]}, "d": {"type": "X", "y": 1}, "e": 1}
+    new = {"a": {"b": 2, "c": [1, 2]}, "d": {"type": "Z"}, "e": 1, "f": None}
+    difference = changes(old, new)
+    assert difference == {"a": {"b": 2}, "d": {"_delete_": True, "type": "Z"}, "f": None}
+    text = written(difference, {"a.b": "why"})
+    assert "  b: 2  # why\n" in text
+    read = parse_yaml(text, "x.yaml")
+    assert read == difference
+    base, over = Layer(old, dict.fromkeys(["a", "a.b", "a.c", "d", "d.type", "d.y", "e"], "o")), Layer(read)
+    over.sources = dict.fromkeys(["a", "a.b", "d", "d.type", "f"], "n")
+    assert lay_over(base, over).data == new
+
+
+@pytest.mark.parametrize(
+    "value", ["a b", "x: y", "#1", "{a}", "ünï", "1e-4", "None", "x#", "007", "yes", "- a", "", "it's", "null"]
+)
+def test_paths_of_any_letters_come_back_as_they_were(value: str) -> None:
+    assert parse_yaml(f"a: {flow(value)}\n", "x.yaml") == {"a": value}
+
+
+# ------------------------------------------------------------------ every task trains
+
+
+def shared(folder: str, task: str) -> list[object]:
+    """The folders of a task."""
+    photos = pictures(Path(folder) / "photos", 3, size=96)
+    style = pictures(Path(folder) / "style", 1, size=96, seed=5)
+    return ["--data", photos, *(["--style", style] if task in ("style", "joint", "translate") else [])]
+
+
+@pytest.mark.parametrize("task", ["restore", "enlarge", "style", "joint", "translate"])
+def test_what_is_written_for_a_task_trains_is_applied_and_exported(
+    task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new("--task", task, *shared("data", task))
+    smaller = ["train_dataloader.dataset.transforms=[{type: RandomCrop, size: 64}]"] if task != "joint" else []
+    assert command("train", "mine.yaml", "--cfg-options", *TINY, *smaller) == 0
+    assert Path("work_dirs/mine/samples/iter_2.png").is_file()
+    choice = ["--style", "style"] if task == "joint" else []
+    made = ["--config", "mine.yaml", "--checkpoint", "work_dirs/mine/iter_2.pth"]
+    assert command("infer", "data/photos/00.png", "-o", "out", *made, *choice) == 0
+    assert command("export", "mine.yaml", "work_dirs/mine/iter_2.pth", "-o", "mine.safetensors") == 0
+    exported = "mine_generator_ab.safetensors" if task == "translate" else "mine.safetensors"
+    assert f"--weights {exported}" in told(capsys)
+    assert Path(exported).is_file()
+
+
+@pytest.mark.parametrize("task", ["restore", "translate"])
+def test_what_is_written_for_pairs_trains(task: str) -> None:
+    folder = odd_folders.marked(Path("pairs")) if task == "restore" else odd_folders.beside(Path("pairs"))
+    new("--task", task, "--data", folder)
+    assert command("train", "mine.yaml", "--cfg-options", *TINY) == 0
+    assert Path("work_dirs/mine/samples/iter_2.png").is_file()
+
+
+def test_like_a_recipe_with_an_oracle_leaves_the_oracle_out() -> None:
+    pictures(Path("a"), 4, size=96), pictures(Path("b"), 3, size=96, seed=9)
+    made = new("--like", "style/cyclegan_small", "--data", "a", "--style", "b")
+    assert "Oracle" not in Path("mine.yaml").read_text() and "Oracle" not in str(made)
+    assert made["train_dataloader"]["dataset"]["root_b"] == "b"
+    assert made["val_dataloader"]["dataset"]["roots"] == {"real_a": "a", "real_b": "b"}
+    assert all(each.get("reference") != "oracle_b" for each in made["val_evaluator"])
+    assert made["test_dataloader"] is None
+
+
+def test_like_painters_learns_the_own_style_alone() -> None:
+    pictures(Path("photos"), 4, size=256), pictures(Path("klee"), 2, size=96, seed=9)
+    model = new("--like", "joint/painters_small", "--data", "photos", "--style", "klee")["model"]
+    assert model["generator"]["styles"] == ["klee"]
+    assert model["losses"]["style"]["images"] == {"klee": "klee"}
+    assert model["losses"]["style"]["enlarge"] == 2.0

@@ -1,0 +1,49 @@
+"""`new NAME --task TASK --data FOLDER`: looks at own pictures, and writes a config that learns from them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from toolbox.cli.arguments import parser, use_plugins
+from toolbox.io.errors import UserError
+
+TASKS = ("restore", "enlarge", "style", "joint", "translate")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write NAME.yaml and print what comes next; returns 0."""
+    options = arguments_of().parse_args(arguments)
+    if (options.task is None) == (options.like is None):
+        raise UserError(f"give --task ({', '.join(TASKS)}), or --like RECIPE, and not both")
+    if options.scale is not None and options.scale < 1:
+        raise UserError(f"--scale {options.scale}: give a whole number, 1 or more")
+    use_plugins(options.plugins)
+    from toolbox.assembly.own import Wish, new_config
+    from toolbox.io.console import console
+
+    wish = Wish(options.name, options.data, options.task, options.style, options.like, options.scale)
+    made = new_config(wish)
+    for line in made.told:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    console.print()
+    console.print(f"{made.file} is written. Next:", soft_wrap=True, markup=False, highlight=False)
+    for line in made.commands:
+        console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+    return 0
+
+
+def arguments_of() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = parser("new", "Look at your own pictures and write a config, NAME.yaml, that learns from them.")
+    made.add_argument("name", metavar="NAME", help="of the config: NAME.yaml is written into this folder")
+    made.add_argument("--task", choices=TASKS, help="what is to be learned")
+    made.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the pictures, or pairs of them")
+    made.add_argument(
+        "--style", type=Path, metavar="FOLDER|FILE",
+        help="a picture of the style, or several by one hand; of translate, the pictures of the other kind",
+    )  # fmt: skip
+    made.add_argument("--like", metavar="RECIPE", help="instead of --task: any config, shipped or your own")
+    made.add_argument("--scale", type=int, metavar="N", help="how many times larger (4)")
+    return made

@@ -1,0 +1,6 @@
+"""`gan-toolbox completion` in a checkout."""
+
+from toolbox.cli import run
+
+if __name__ == "__main__":
+    raise SystemExit(run("completion"))
