@@ -34,7 +34,7 @@ class ExportedNetwork(nn.Module):
 
     def __init__(self, file: Path, session: Session, runtime: str, chosen: Mapping[str, Any]) -> None:
         super().__init__()
-        self.session, self.runtime = session, runtime
+        self.file, self.session, self.runtime = file, session, runtime
         said = _description(file, session.metadata)
         self.conditions = [_condition(file, each) for each in said.get("conditions", [])]
         known = [each.name for each in self.conditions]

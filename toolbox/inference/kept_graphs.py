@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from toolbox import __version__
 from toolbox.assembly.graph import StateGraph
+from toolbox.inference.identity import identity_of
 from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError
 from toolbox.io.files import replace_text
@@ -69,16 +68,8 @@ def _circumstance(precision: str) -> str:
 
 
 def _hash(graph: StateGraph) -> str:
-    digest = hashlib.sha256(f"{__version__} {torch.__version__} {graph} {graph.tree}".encode())
-    fixed = [(f"state {number}", each) for number, each in enumerate(graph.fixed)]
-    for name, each in (*graph.named_parameters(), *graph.named_buffers(), *fixed):
-        if isinstance(each, Tensor):
-            plain = each.detach().cpu().contiguous()
-            digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}".encode())
-            digest.update(plain.flatten().view(torch.uint8).numpy().data)
-        else:
-            digest.update(f"{name} {each!r}".encode())
-    return digest.hexdigest()[:40]
+    versions = f"{__version__} {torch.__version__} {graph.tree}"
+    return identity_of(graph, versions, *graph.fixed)[:40]
 
 
 def _prune(folder: Path) -> None:

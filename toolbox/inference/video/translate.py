@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from toolbox.inference.identity import identity_of
 from toolbox.inference.picture import Picture
 from toolbox.inference.predictor import Predictor
 from toolbox.inference.video.filtering import filter_of
@@ -20,7 +21,7 @@ from toolbox.inference.video.sequence import Sequence
 from toolbox.inference.video.settings import Settings
 from toolbox.inference.video.stepping import Step, Stepping, stepping_of
 from toolbox.inference.video.threads import Ahead, Behind, room
-from toolbox.inference.video.work import Work, identity_of
+from toolbox.inference.video.work import Work
 from toolbox.io.errors import RunFailed, UserError
 from toolbox.io.images import MAX_PIXELS
 from toolbox.video.copying import Cut

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import shutil
@@ -11,11 +10,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import torch
-from torch import nn
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import file_hash, lock, read_json, replace_text, sweep, whole
+from toolbox.io.files import lock, read_json, replace_text, sweep, whole
 from toolbox.video.packets import read_index
 
 _CLAIM = "claim"
@@ -118,19 +115,3 @@ class Work:
             return read_json(self.folder / name)
         except (UserError, OSError):
             return {}
-
-
-def identity_of(network: nn.Module) -> str:
-    """A hash of all that a network's results depend on: its form, its weights, and what was chosen."""
-    hashing = hashlib.sha256(repr(network).encode())
-    for name, value in sorted(network.state_dict().items(), key=lambda each: each[0]):
-        hashing.update(name.encode())
-        if isinstance(value, torch.Tensor):
-            hashing.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    file = getattr(network, "file", None)
-    if file is not None:
-        hashing.update(file_hash(Path(file)).encode())
-    for name, value in sorted(getattr(network, "chosen", {}).items()):
-        given = value.cpu().numpy().tobytes() if isinstance(value, torch.Tensor) else repr(value).encode()
-        hashing.update(name.encode() + given)
-    return hashing.hexdigest()
