@@ -41,7 +41,7 @@ def shortened(command: str) -> str:
     command = re.sub(r"^pip install .*? && ", "", command)  # .ci/run runs the installations
     command = re.sub(r"iter_\d+\.pth", "iter_2.pth", command)
     command = command.replace("nproc_per_node=8", "nproc_per_node=2").replace("CONFIG", "configs/demo/style.yaml")
-    if "tools/train.py" in command and "--dry-run" not in command:
+    if re.search(r"(tools/train\.py|gan-toolbox train) ", command) and "--dry-run" not in command:
         command += f" --cfg-options {SHORT}"
     return command
 
