@@ -114,9 +114,11 @@ def test_the_readme_is_read_in_minutes() -> None:
     assert len(README.splitlines()) <= 150
 
 
-def test_the_pages_lines_for_python_give_pictures_as_they_say() -> None:
-    (code,) = re.findall(r"```python\n(from toolbox.inference import load.*?)```", USING, re.DOTALL)
-    names: dict[str, Any] = {"array": np.full((24, 20, 3), 128, np.uint8)}
-    exec(code, names)
-    assert names["large"].shape == names["painted"].shape == (96, 80, 3)
+def test_the_pages_lines_for_python_give_what_they_say(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(from toolbox import evaluate, load.*?)```", USING, re.DOTALL)
+    names: dict[str, Any] = {"picture": np.full((24, 20, 3), 128, np.uint8)}
+    monkeypatch.chdir(folder)
+    exec(code.replace('max_iters": 200', 'max_iters": 2'), names)
+    assert names["large"].shape == names["painted"].shape == names["better"].shape == (96, 80, 3)
     assert names["large"].dtype == names["painted"].dtype == np.uint8
+    assert names["run"].checkpoint == Path("work_dirs/first/iter_2.pth")

@@ -75,19 +75,33 @@ _HOME = {
     "images_at": "toolbox.io.images",
     "images_to_float": "toolbox.io.images",
     "read_image": "toolbox.io.images",
+    "Config": "toolbox.config",
+    "load_config": "toolbox.config",
+    "load": "toolbox.inference.loading",
+    "Run": "toolbox.cli.functions",
+    "evaluate": "toolbox.cli.functions",
+    "run_in": "toolbox.cli.functions",
+    "train": "toolbox.cli.functions",
 }
 __all__ = [
     "__version__", "activations", "Algorithm", "Augmentation", "Backend", "CheckpointFormat", "ClipMetric",
-    "Condition", "ConfigError", "constant", "critic", "Decoder", "Degradation", "did_you_mean", "Discriminator",
-    "Encoder", "enlarge_bicubic", "Exporter", "FeatureNetwork", "Frame", "frozen", "GanVariant", "Generator",
-    "GradedGenerator", "Graph", "hookimpl", "image_size", "ImageDataset", "Images", "images_at", "images_to_float",
-    "InPlace", "Judge", "Logits", "Loss", "Memory", "MissingWeights", "Output", "PairedMetric", "Parts", "read_image",
-    "RecurrentGenerator", "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "RunFailed",
-    "SEED", "Session", "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms",
-    "Transform", "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper", "WindowGenerator",
+    "Condition", "Config", "ConfigError", "constant", "critic", "Decoder", "Degradation", "did_you_mean",
+    "Discriminator", "Encoder", "enlarge_bicubic", "evaluate", "Exporter", "FeatureNetwork", "Frame", "frozen",
+    "GanVariant", "Generator", "GradedGenerator", "Graph", "hookimpl", "image_size", "ImageDataset", "Images",
+    "images_at", "images_to_float", "InPlace", "Judge", "load", "load_config", "Logits", "Loss", "Memory",
+    "MissingWeights", "Output", "PairedMetric", "Parts", "read_image", "RecurrentGenerator", "refuse_batch_norm",
+    "Register", "Regularizer", "resize_bicubic", "resize_to", "Run", "run_in", "RunFailed", "SEED", "Session",
+    "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "train", "Transform",
+    "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper", "WindowGenerator",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
+    from toolbox.cli.functions import Run as Run
+    from toolbox.cli.functions import evaluate as evaluate
+    from toolbox.cli.functions import run_in as run_in
+    from toolbox.cli.functions import train as train
+    from toolbox.config import Config as Config
+    from toolbox.config import load_config as load_config
     from toolbox.contracts.augmentation import Augmentation as Augmentation
     from toolbox.contracts.backend import Backend as Backend
     from toolbox.contracts.backend import InPlace as InPlace
@@ -132,6 +146,7 @@ if TYPE_CHECKING:
     from toolbox.contracts.regularizer import Judge as Judge
     from toolbox.contracts.regularizer import Regularizer as Regularizer
     from toolbox.contracts.variant_wrapper import VariantWrapper as VariantWrapper
+    from toolbox.inference.loading import load as load
     from toolbox.io.errors import ConfigError as ConfigError
     from toolbox.io.errors import MissingWeights as MissingWeights
     from toolbox.io.errors import RunFailed as RunFailed

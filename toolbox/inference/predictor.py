@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
 from toolbox.assembly.loading import TrainedOutput
 from toolbox.inference.channels import as_gray, channels_of
+from toolbox.inference.given import image_through, tensor_through
 from toolbox.inference.levels import LEVELS, outscaled, typed
 from toolbox.inference.options import Options
 from toolbox.inference.passage import Passage
@@ -23,6 +25,8 @@ from toolbox.io.errors import UserError
 from toolbox.io.resize import resize_to
 from toolbox.training.finishing import channels_last
 from toolbox.training.precision import at_precision
+
+Given = TypeVar("Given", np.ndarray, Image.Image, Tensor)
 
 
 class Predictor:
@@ -88,8 +92,21 @@ class Predictor:
         """Tiles are again those of the options."""
         self._tiled.tile = self.options.tile
 
-    def __call__(self, array: np.ndarray, *, alpha: bool = False) -> np.ndarray:
-        """Pixels (H, W) or (H, W, C) of type uint8, uint16 or float32 to pixels of the same type."""
+    def __call__(self, picture: Given, *, alpha: bool = False) -> Given:
+        """A picture to a picture of the same kind.
+
+        Args:
+            picture: pixels (H, W) or (H, W, C) of uint8, uint16 or float32 in [0, 1]; a Pillow image; or a tensor of
+                images (C, H, W) or (B, C, H, W) in [0, 1].
+            alpha: whether an array's last channel is transparency.
+        """
+        if isinstance(picture, Image.Image):
+            return image_through(picture, self._pixels)
+        if isinstance(picture, Tensor):
+            return tensor_through(picture, self._pixels)
+        return self._pixels(picture, alpha)
+
+    def _pixels(self, array: np.ndarray, alpha: bool) -> np.ndarray:
         gray = array.ndim == 2
         made = self.translate([Picture(array[..., None] if gray else array, alpha=alpha)])[0].array
         return made[..., 0] if gray and made.shape[2] == 1 else made
