@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from toolbox import RecurrentGenerator, WindowGenerator
 from toolbox.assembly.export_graph import export_graph
 from toolbox.assembly.verify import Trial
 from toolbox.contracts.graph import missing
@@ -44,8 +45,10 @@ NO_IMAGES = ("PointGenerator",)
 
 
 def generators() -> list[str]:
-    """Names of all that make images of images."""
-    return [name for name in registry("generators").names() if name not in NO_IMAGES]
+    """Names of all that make images of images; those of clips are exported as outputs of their algorithms."""
+    every = registry("generators")
+    clips = (RecurrentGenerator, WindowGenerator)
+    return [name for name in every.names() if name not in NO_IMAGES and not issubclass(every.get(name), clips)]
 
 
 def formats() -> list[str]:

@@ -58,11 +58,16 @@ def model_of(algorithm: str, variant: str) -> Algorithm:
     return model
 
 
+def halved(images: torch.Tensor) -> torch.Tensor:
+    """Pictures (..., H, W), or clips of them, at half the size."""
+    return torch.nn.functional.avg_pool2d(images.flatten(0, -4), 2).unflatten(0, images.shape[:-3])
+
+
 def batch_of(model: Algorithm, step: int) -> dict[str, torch.Tensor]:
     """Four samples in float64, with every input given, so that no degradation draws noise."""
     given = batch_for(model, count=4, seed=100 * step)
     batch = {name: value.double() if value.is_floating_point() else value for name, value in given.items()}
-    return batch | {name: torch.nn.functional.avg_pool2d(batch[src], 2) for name, src in model.derived.items()}
+    return batch | {name: halved(batch[src]) for name, src in model.derived.items()}
 
 
 def weights_of(model: Algorithm) -> torch.Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from toolbox import STRENGTH, Condition, Output, Parts, Values
 from toolbox.contracts.clips import is_recurrent
-from toolbox_plugins.painter.algorithm import PaintedSuperResolution
+from toolbox_plugins.painter.algorithm import PaintedSuperResolution, marked
 
 
 class PaintedVideo(PaintedSuperResolution):
@@ -18,8 +18,8 @@ class PaintedVideo(PaintedSuperResolution):
     `PaintedSuperResolution` for generators with memory (`RecurrentStyleSPAN`); one without paints each frame by itself.
     Each clip has a style of its own, and each frame is judged by the same roles, `style`, `content`, `luminance` and
     `smoothness`. `motion` compares whole clips with the film: `WarpingLoss` asks that what is painted moves as the film
-    does, `FrameDifferenceLoss` that it changes as the film changes. Paintings to compare with, and discriminators, are
-    left to the training on pictures.
+    does, `FrameDifferenceLoss` that it changes as the film changes. Where the dataset gives paintings `real_b` (B, 3,
+    H, W) of the clips' styles, a `discriminator` judges the last frame of each clip among them.
 
     In use a film goes frame by frame: `generate` of a frame (N, 3, h, w) takes the memory of its `state`, and
     `next_state` gives the state for the frame after it. A clip (N, T, 3, h, w) is painted as a whole.
@@ -31,8 +31,8 @@ class PaintedVideo(PaintedSuperResolution):
         UserError: the generator has no styles.
     """
 
-    adversaries = {}
-    optional = ()
+    adversaries = {"discriminator": ("marked_b", "marked_fake")}
+    optional = ("discriminator",)
     outputs = {
         "fake_b": Output("lr_a", "generator", keeps_colors=False, conditions=(STRENGTH,), clip=True),
         "sr_a": Output("lr_a", "generator", keeps_colors=True, clip=True),
@@ -63,11 +63,16 @@ class PaintedVideo(PaintedSuperResolution):
         self.move(values, "fake_b", "real_a")
         values["fake_frames"], values["real_frames"] = (values[name].flatten(0, 1) for name in ("fake_b", "real_a"))
         values["style_frames"] = values["style_b"].reshape(-1).repeat_interleave(clips.shape[1])
+        if "real_b" in values:
+            self.move(values, "real_b")  # of the fakes' size
+            values["marked_b"] = marked(values["real_b"], shares)
+            values["marked_fake"] = marked(values["fake_b"][:, -1], shares)
 
     @classmethod
     def example_inputs(cls, count: int, size: int) -> dict[str, Tensor]:
-        """Clips of three frames, with the numbers of their styles."""
-        return {"real_a": torch.rand(count, 3, 3, size, size), "style_b": torch.arange(count) % 2}
+        """Clips of three frames, and paintings with the numbers of their styles."""
+        clips, paintings = torch.rand(count, 3, 3, size, size), torch.rand(count, 3, size, size)
+        return {"real_a": clips, "real_b": paintings, "style_b": torch.arange(count) % 2}
 
     def survey(self, output: str, values: Values, state: dict[str, Any]) -> dict[str, Any]:
         """The same: what was measured over one frame would not do for those after it."""
