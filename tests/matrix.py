@@ -6,6 +6,9 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
 from toolbox.contracts.gan_variant import GanVariant
 from toolbox.contracts.nested import nested_kinds
 from toolbox.plugins.registry import registry
@@ -52,6 +55,11 @@ def flow(variant: GanVariant) -> tuple[Any, ...]:
     kind = type(variant)
     own = tuple(getattr(kind, name) is not getattr(GanVariant, name) for name in METHODS)
     return variant.d_steps > 1, variant.needs_real, len(variant.regularizers), len(variant.augmentations), *own
+
+
+def halved(images: Tensor) -> Tensor:
+    """Pictures (..., H, W), or clips of them, at half the size."""
+    return avg_pool2d(images.flatten(0, -4), 2).unflatten(0, images.shape[:-3])
 
 
 METHODS = ("prepare", "augment", "regularize", "after_d_step", "accept", "show", "penalties", "observe", "finish_step")

@@ -18,7 +18,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.nn.parallel import DistributedDataParallel
 
 from matrix import CELLS as EVERY_CELL
-from matrix import VARIANTS, algorithm_class
+from matrix import VARIANTS, algorithm_class, halved
 from toolbox.contracts.gan_variant import GanVariant
 from toolbox.testing import assemble, batch_for, optimizers_for
 from toolbox.training.algorithm import Algorithm, Values
@@ -56,11 +56,6 @@ def model_of(algorithm: str, variant: str) -> Algorithm:
 
     model.translate = without_noise  # pyright: ignore[reportAttributeAccessIssue]
     return model
-
-
-def halved(images: torch.Tensor) -> torch.Tensor:
-    """Pictures (..., H, W), or clips of them, at half the size."""
-    return torch.nn.functional.avg_pool2d(images.flatten(0, -4), 2).unflatten(0, images.shape[:-3])
 
 
 def batch_of(model: Algorithm, step: int) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from matrix import CELLS, VARIANTS, algorithm_class
+from matrix import CELLS, VARIANTS, algorithm_class, halved
 from runs import command, sr_config, weights, write_config
 from toolbox.io.errors import ConfigError
 from toolbox.testing import assemble, batch_for, optimizers_for
@@ -46,7 +46,7 @@ def trained(
     for step in range(2 * cycle):
         given = batch_for(model, seed=step)
         batch = {name: value.double() if value.is_floating_point() else value for name, value in given.items()}
-        batch |= {name: nn.functional.avg_pool2d(batch[source], 2) for name, source in model.derived.items()}
+        batch |= {name: halved(batch[source]) for name, source in model.derived.items()}
         model.train_step(batch, optimizers)
     return model
 
