@@ -156,6 +156,7 @@ def test_a_page_that_is_loaded_again_has_its_pictures_and_results(opened: Open, 
     page.reload()
     page.get_by_role("link", name="Download").wait_for()
     assert states(page) == ["done"]
+    wait_for(lambda: page.evaluate("[...document.images].every((each) => each.complete)"))
     page.get_by_label("remove one.png").click()
     page.get_by_text("Drop pictures here").wait_for()
 

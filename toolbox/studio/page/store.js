@@ -5,6 +5,7 @@ import { address, ask, deafen, listen, post, upload } from "./api.js";
 export const store = { models: [], suffixes: [], cut: false, pictures: [], tasks: new Map(), chosen: null, problems: [] };
 const local = new Map(); // blob: addresses of pictures that were dropped here
 const shown = new Set();
+let dropped = 0; // files, so far
 let busy = 0; // comparisons that are computed, whose tasks are not told
 
 export const watchStore = (change) => shown.add(change);
@@ -49,16 +50,19 @@ export async function during(work) {
   }
 }
 
+// Three files are sent at a time; pictures stand in the order of the files, whichever is there first.
 export async function addFiles(files) {
   store.problems = [];
-  const queue = [...files];
+  const queue = [...files].map((file) => ({ file, place: dropped++ }));
+  let first = null; // chosen as long as nobody chooses another
   const next = async () => {
-    for (let file = queue.shift(); file; file = queue.shift()) {
+    for (let each = queue.shift(); each; each = queue.shift()) {
       try {
-        const picture = await upload(file);
-        if (picture.showable) local.set(picture.id, URL.createObjectURL(file));
+        const picture = { ...await upload(each.file), place: each.place };
+        if (picture.showable) local.set(picture.id, URL.createObjectURL(each.file));
         store.pictures.push(picture);
-        store.chosen ??= picture.id;
+        store.pictures.sort((one, other) => (one.place ?? -1) - (other.place ?? -1));
+        if (store.chosen === first) store.chosen = first = store.pictures[0].id;
       } catch (error) {
         store.problems.push(error.message);
       }
@@ -68,14 +72,15 @@ export async function addFiles(files) {
   await Promise.all([next(), next(), next()]);
 }
 
+// Away from the page first, so that nothing of it is asked for once it is gone.
 export async function removePicture(picture) {
-  await ask(`/api/pictures/${picture.id}`, { method: "DELETE" });
   URL.revokeObjectURL(local.get(picture.id));
   tasksOf(picture).forEach((task) => store.tasks.delete(task.id));
   store.pictures = store.pictures.filter((each) => each !== picture);
   if (store.chosen === picture.id) store.chosen = store.pictures[0]?.id ?? null;
-  rest();
   changed();
+  await ask(`/api/pictures/${picture.id}`, { method: "DELETE" });
+  rest();
 }
 
 export async function apply(pictures, model, settings) {
