@@ -78,8 +78,8 @@ class StyleImagesLoss(Loss):
         ]
         for number, each in enumerate(zip(*targets, strict=True)):
             self.register_buffer(f"target_{number}", torch.cat(each), persistent=False)  # (styles, ...)
-            size = torch.stack([_square(style) for style in each]).flatten().clamp(min=1e-12)
-            self.register_buffer(f"norm_{number}", size, persistent=False)
+            square = torch.stack([_square(style) for style in each]).flatten().clamp(min=1e-12)
+            self.register_buffer(f"norm_{number}", square, persistent=False)
 
     def measured(self, picture: Tensor, factor: float) -> list[Tensor]:
         """The statistics (1, ...) of a style's picture, size by size and layer by layer."""
