@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from runs import pictures
+from runs import command, pictures
+from toolbox.config import load_config
+
+TINY = ["train_cfg.max_iters=2", "train_cfg.val_interval=2", "train_dataloader.batch_size=1", "env_cfg.amp=null"]
 
 
 def picture(seed: int, height: int = 64, width: int = 64) -> np.ndarray:
@@ -115,3 +119,9 @@ def empty(folder: Path) -> Path:
     """Nothing."""
     folder.mkdir(parents=True)
     return folder
+
+
+def new(*arguments: object) -> dict[str, Any]:
+    """Run `new mine …`; the config that it wrote, merged."""
+    assert command("new", "mine", *arguments) == 0
+    return load_config("mine.yaml").data

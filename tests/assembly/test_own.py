@@ -5,34 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import odd_folders
+from odd_folders import TINY, new
 from runs import command, pictures, refused
-from toolbox.assembly.own_fit import Machine, apart, fit
-from toolbox.assembly.own_yaml import changes, flow, written
-from toolbox.config import load_config
-from toolbox.config.merge import Layer, lay_over
-from toolbox.config.yaml_loader import parse_yaml
-from toolbox.io.errors import UserError
 
-TINY = ["train_cfg.max_iters=2", "train_cfg.val_interval=2", "train_dataloader.batch_size=1", "env_cfg.amp=null"]
-CPU = Machine(cores=2)
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TOOLBOX_CACHE", str(tmp_path / "cache"))
-
-
-def new(*arguments: object) -> dict[str, Any]:
-    """Run `new mine …`; the config that it wrote, merged."""
-    assert command("new", "mine", *arguments) == 0
-    return load_config("mine.yaml").data
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> str:
@@ -211,123 +192,3 @@ def test_a_config_is_never_overwritten(capsys: pytest.CaptureFixture[str]) -> No
 def test_pictures_too_small_for_any_network_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(capsys, "new", "mine", "--task", "enlarge", "--data", pictures(Path("photos"), size=24))
     assert "the pictures are too small: a tenth of them below 24 pixels" in line
-
-
-# ------------------------------------------------------------------ what is fitted
-
-
-def recipe(**model: Any) -> dict[str, Any]:
-    return {
-        "model": {"type": "SRGAN", "generator": {"type": "SRResNet", "width": 8}, **model},
-        "train_dataloader": {"batch_size": 2, "dataset": {"transforms": [{"type": "RandomCrop", "size": 192}]}},
-        "train_cfg": {"max_iters": 100, "val_interval": 50},
-        "env_cfg": {"amp": "bfloat16"},
-    }
-
-
-def test_a_processor_without_bfloat16_computes_in_float32() -> None:
-    assert fit(recipe(), [[256] * 9], CPU, own=True).data["env_cfg"]["amp"] is None
-    assert fit(recipe(), [[256] * 9], Machine(2, bfloat16=True), own=True).data["env_cfg"]["amp"] == "bfloat16"
-
-
-def test_a_gpu_gets_larger_batches_wider_networks_and_a_longer_run() -> None:
-    made = fit(recipe(), [[256] * 9], Machine(16, "GPU", 80.0, True), own=True).data
-    assert (made["train_dataloader"]["batch_size"], made["train_dataloader"]["num_workers"]) == (8, 8)
-    assert made["model"]["generator"]["width"] == 16 and made["train_cfg"]["max_iters"] == 500
-    begun = {**recipe(), "load_from": {"generator": "x.safetensors"}}
-    assert fit(begun, [[256] * 9], Machine(16, "GPU", 80.0, True), own=True).data["model"]["generator"]["width"] == 8
-
-
-def test_a_recipe_that_is_not_for_own_pictures_keeps_its_length() -> None:
-    made = fit(recipe(), [[100] * 9], Machine(16, "GPU", 80.0, True), own=False)
-    assert made.data["train_cfg"]["max_iters"] == 100 and made.data["train_dataloader"]["batch_size"] == 2
-    assert made.data["train_dataloader"]["dataset"]["transforms"] == [{"type": "RandomCrop", "size": 96}]
-
-
-@pytest.mark.parametrize(("count", "every", "held"), [(2, 2, 1), (3, 3, 1), (19, 19, 1), (20, 10, 2), (5000, 156, 32)])
-def test_about_a_tenth_is_kept_apart_and_no_more_than_32(
-    count: int, every: int, held: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("toolbox.assembly.own_fit._reads", lambda path: True)
-    paths = [Path(f"{number}.png") for number in range(count)]
-    kept, those = apart(paths, {})
-    assert (kept, len(those)) == (every, held)
-    assert apart(paths[:1], {}) == (None, [])
-    kept, those = apart(paths, {paths[every - 1]: "damaged"}) if count > 3 else (0, [])
-    assert paths[every - 1] not in those
-    with pytest.raises(UserError, match=r"1\.png: damaged; too many"):
-        apart(paths, dict.fromkeys(paths[1:], "damaged"))
-
-
-def test_what_is_written_over_a_recipe_gives_the_config() -> None:
-    old = {"a": {"b": 1, "c": [1, 2]}, "d": {"type": "X", "y": 1}, "e": 1}
-    new = {"a": {"b": 2, "c": [1, 2]}, "d": {"type": "Z"}, "e": 1, "f": None}
-    difference = changes(old, new)
-    assert difference == {"a": {"b": 2}, "d": {"_delete_": True, "type": "Z"}, "f": None}
-    text = written(difference, {"a.b": "why"})
-    assert "  b: 2  # why\n" in text
-    read = parse_yaml(text, "x.yaml")
-    assert read == difference
-    base, over = Layer(old, dict.fromkeys(["a", "a.b", "a.c", "d", "d.type", "d.y", "e"], "o")), Layer(read)
-    over.sources = dict.fromkeys(["a", "a.b", "d", "d.type", "f"], "n")
-    assert lay_over(base, over).data == new
-
-
-@pytest.mark.parametrize(
-    "value", ["a b", "x: y", "#1", "{a}", "ünï", "1e-4", "None", "x#", "007", "yes", "- a", "", "it's", "null"]
-)
-def test_paths_of_any_letters_come_back_as_they_were(value: str) -> None:
-    assert parse_yaml(f"a: {flow(value)}\n", "x.yaml") == {"a": value}
-
-
-# ------------------------------------------------------------------ every task trains
-
-
-def shared(folder: str, task: str) -> list[object]:
-    """The folders of a task."""
-    photos = pictures(Path(folder) / "photos", 3, size=96)
-    style = pictures(Path(folder) / "style", 1, size=96, seed=5)
-    return ["--data", photos, *(["--style", style] if task in ("style", "joint", "translate") else [])]
-
-
-@pytest.mark.parametrize("task", ["restore", "enlarge", "style", "joint", "translate"])
-def test_what_is_written_for_a_task_trains_is_applied_and_exported(
-    task: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    new("--task", task, *shared("data", task))
-    smaller = ["train_dataloader.dataset.transforms=[{type: RandomCrop, size: 64}]"] if task != "joint" else []
-    assert command("train", "mine.yaml", "--cfg-options", *TINY, *smaller) == 0
-    assert Path("work_dirs/mine/samples/iter_2.png").is_file()
-    choice = ["--style", "style"] if task == "joint" else []
-    made = ["--config", "mine.yaml", "--checkpoint", "work_dirs/mine/iter_2.pth"]
-    assert command("infer", "data/photos/00.png", "-o", "out", *made, *choice) == 0
-    assert command("export", "mine.yaml", "work_dirs/mine/iter_2.pth", "-o", "mine.safetensors") == 0
-    exported = "mine_generator_ab.safetensors" if task == "translate" else "mine.safetensors"
-    assert f"--weights {exported}" in told(capsys)
-    assert Path(exported).is_file()
-
-
-@pytest.mark.parametrize("task", ["restore", "translate"])
-def test_what_is_written_for_pairs_trains(task: str) -> None:
-    folder = odd_folders.marked(Path("pairs")) if task == "restore" else odd_folders.beside(Path("pairs"))
-    new("--task", task, "--data", folder)
-    assert command("train", "mine.yaml", "--cfg-options", *TINY) == 0
-    assert Path("work_dirs/mine/samples/iter_2.png").is_file()
-
-
-def test_like_a_recipe_with_an_oracle_leaves_the_oracle_out() -> None:
-    pictures(Path("a"), 4, size=96), pictures(Path("b"), 3, size=96, seed=9)
-    made = new("--like", "style/cyclegan_small", "--data", "a", "--style", "b")
-    assert "Oracle" not in Path("mine.yaml").read_text() and "Oracle" not in str(made)
-    assert made["train_dataloader"]["dataset"]["root_b"] == "b"
-    assert made["val_dataloader"]["dataset"]["roots"] == {"real_a": "a", "real_b": "b"}
-    assert all(each.get("reference") != "oracle_b" for each in made["val_evaluator"])
-    assert made["test_dataloader"] is None
-
-
-def test_like_painters_learns_the_own_style_alone() -> None:
-    pictures(Path("photos"), 4, size=256), pictures(Path("klee"), 2, size=96, seed=9)
-    model = new("--like", "joint/painters_small", "--data", "photos", "--style", "klee")["model"]
-    assert model["generator"]["styles"] == ["klee"]
-    assert model["losses"]["style"]["images"] == {"klee": "klee"}
-    assert model["losses"]["style"]["enlarge"] == 2.0

@@ -1,4 +1,4 @@
-"""A small enlarger for tests of films, and a run of it over a clip that others kill: `small_films.py SOURCE TARGET`."""
+"""Small networks for tests of films, and a run over a clip that others kill: `small_films.py SOURCE TARGET …`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from toolbox.inference.predictor import Predictor
 from toolbox.inference.video import translate
 from toolbox.inference.video.job import film_of
 from toolbox.inference.video.settings import Settings
+from toolbox.video.reading import VideoFrame, open_video
+from video_clips import clip
 
 
 class Twice(nn.Module):
@@ -42,6 +44,51 @@ class Trails:
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         self.before = state.get("before")
+
+
+class Remembers(nn.Module):
+    """Half of the memory shines through: `step`."""
+
+    scale, multiple, keeps_colors = 1, 1, True
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images
+
+    def step(self, images: Tensor, memory: dict[str, Tensor] | None) -> tuple[Tensor, dict[str, Tensor]]:
+        made = images if memory is None else (images + memory["before"]) / 2
+        return made, {"before": made}
+
+
+class Middle(nn.Module):
+    """The mean of five frames."""
+
+    scale, multiple, keeps_colors, frames = 1, 1, True, 5
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean(1)
+
+
+class Clip(nn.Module):
+    """Frames (T, C, H, W): each with half of the one before."""
+
+    scale, multiple, keeps_colors, clip = 1, 1, True, True
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return torch.cat([frames[:1], (frames[1:] + frames[:-1]) / 2])
+
+
+def frames_of(path: Path) -> list[VideoFrame]:
+    with open_video(path) as video:
+        return list(video)
+
+
+def twice(array: np.ndarray) -> np.ndarray:
+    return array.repeat(2, 0).repeat(2, 1)
+
+
+def lossless(folder: Path, **options: object) -> Path:
+    """A clip whose pixels come back as they were written."""
+    return clip(folder / "a.mkv", codec="ffv1", pixel_format="bgr0", tags=None, **options)  # pyright: ignore
 
 
 def translated(
