@@ -81,3 +81,12 @@ def test_wrong_clips_are_refused() -> None:
         WarpingLoss()(torch.rand(1, 1, 3, 8, 8), torch.rand(1, 1, 3, 8, 8))
     with pytest.raises(UserError, match="of must be prediction or error, got 'flow'"):
         WarpingLoss(of="flow")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_rounds_pixels_and_not_places(dtype: torch.dtype) -> None:
+    images = torch.rand(1, 3, 8, 240).to(dtype)
+    flow = torch.full((1, 2, 8, 240), 3.0)
+    moved = warp(images, flow)
+    assert moved.dtype == dtype
+    assert torch.allclose(moved[..., :5, :237].float(), images[..., 3:, 3:].float(), atol=4e-3)

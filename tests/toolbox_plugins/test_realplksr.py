@@ -190,3 +190,12 @@ def test_layer_norm_looks_at_a_part_of_the_image_and_group_norm_at_all_of_it() -
 def test_what_it_cannot_be_is_refused(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         RealPLKSR(**arguments)
+
+
+def test_dysample_in_half_precision_rounds_values_and_not_places() -> None:
+    torch.manual_seed(0)
+    sampler, features = DySample(8, scale=2), torch.rand(1, 32, 8, 256)
+    exact = sampler(features.bfloat16().float())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        near = sampler(features.bfloat16())
+    assert (near.float() - exact).abs().mean() < 5e-3

@@ -139,3 +139,11 @@ def test_wrong_arguments_are_refused() -> None:
         ForwardVSR(reach=0)
     with pytest.raises(UserError, match="warmup must be 0 or more frames, got -1"):
         assemble(VideoSuperResolution, LeastSquares, warmup=-1)
+
+
+def test_only_the_memory_of_a_painter_may_be_missing_in_a_file() -> None:
+    small, large = (RecurrentStyleSPAN(styles=["a"], width=8, blocks=n, upscaler_width=8) for n in (1, 2))
+    pictures = StyleSPAN(styles=["a"], width=8, blocks=1, upscaler_width=8).state_dict()
+    small.load_state_dict(small.fitted(pictures))
+    with pytest.raises(RuntimeError, match=r"Missing key.*blocks\.1"):
+        large.load_state_dict(large.fitted(pictures))

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
+from toolbox import constant
+
 from .warping import warp
 
 SHARPNESS = 0.02
@@ -58,7 +60,7 @@ def displacement(frame: Tensor, before: Tensor, radius: int, block: int) -> Tens
     costs = blurred(costs, block)
     least, mean = costs.amin(1, keepdim=True), costs.mean(1, keepdim=True)
     shares = torch.softmax((least - costs) / (SHARPNESS * (mean - least) + FLAT), 1)
-    moves = torch.tensor([[x, y] for y, x in offsets], device=frame.device, dtype=frame.dtype)
+    moves = constant(tuple((float(x), float(y)) for y, x in offsets), frame)
     return blurred(torch.einsum("bnhw,nc->bchw", shares, moves), 5)
 
 

@@ -15,7 +15,9 @@ def warp(images: Tensor, flow: Tensor, *, mode: str = "bilinear", padding: str =
         mode: `bilinear`, or `bicubic`, which keeps fine patterns and may overshoot.
         padding: what lies outside: `border`, `zeros` or `reflection`.
     """
-    return grid_sample(images, places(flow).to(images.dtype), mode=mode, padding_mode=padding, align_corners=False)
+    # in float32 whatever the images are in: bfloat16 knows places to two pixels of 240
+    made = grid_sample(images.float(), places(flow), mode=mode, padding_mode=padding, align_corners=False)
+    return made.to(images.dtype)
 
 
 def places(flow: Tensor) -> Tensor:
@@ -30,10 +32,9 @@ def places(flow: Tensor) -> Tensor:
 
 def inside(flow: Tensor) -> Tensor:
     """Where a flow (B, 2, H, W) fetches from within the image: (B, 1, H, W), 1 or 0."""
-    there = places(flow)
     height, width = flow.shape[-2:]
-    edge = 1 - torch.stack([there.new_tensor(1 / width), there.new_tensor(1 / height)]) * 0.999
-    return (there.abs() <= edge).all(-1)[:, None].float()
+    x, y = places(flow).abs().unbind(-1)
+    return ((x <= 1 - 0.999 / width) & (y <= 1 - 0.999 / height))[:, None].float()
 
 
 def enlarged(flow: Tensor, scale: int) -> Tensor:

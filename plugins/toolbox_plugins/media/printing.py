@@ -7,6 +7,7 @@ from math import pi
 import torch
 from torch import Tensor
 
+from toolbox import constant
 from toolbox_plugins.degradations.noise import luminance
 from toolbox_plugins.degradations.stage import (
     Draws,
@@ -109,8 +110,8 @@ class Screentone(Stage):
         x = torch.arange(width, device=images.device, dtype=images.dtype)
         color = per_sample(draws["color"], images)
         tones = torch.lerp(luminance(images).expand_as(images), images, color)
-        degrees = torch.tensor([ANGLES[i % len(ANGLES)] for i in range(images.shape[1])], dtype=images.dtype)
-        apart = (degrees * pi / 180).to(images.device).view(1, -1, 1, 1) * color
+        angles = constant(tuple(ANGLES[i % len(ANGLES)] * pi / 180 for i in range(images.shape[1])), images)
+        apart = angles.view(1, -1, 1, 1) * color
         theta = per_sample(draws["theta"], images) + apart  # (B, C, 1, 1)
         turn = 2 * pi / per_sample(draws["period"], images)
         along = ((x * theta.cos() + y * theta.sin()) * turn).cos()

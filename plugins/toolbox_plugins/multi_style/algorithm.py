@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolbox import Algorithm, Condition, Output, Parts, UserError, Values
+from toolbox import Algorithm, Output, Parts, Values
+from toolbox_plugins.painter.styles import shares_of, styles_of, taught_by
 
 
 class MultiStyle(Algorithm):
@@ -41,32 +42,15 @@ class MultiStyle(Algorithm):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        network = parts.networks["generator"]
-        styles = getattr(network, "styles", None)
-        if not styles:
-            raise UserError(f"generator: {type(network).__name__} has no styles; MultiStyleNet has")
-        losses: list[Any] = [loss.module for role in parts.losses.values() for loss in role]
-        for loss in losses:
-            theirs = getattr(loss, "styles", styles)
-            if list(theirs) != list(styles):
-                raise UserError(
-                    f"losses: {type(loss).__name__} has the styles {', '.join(theirs)}, and the generator "
-                    f"{', '.join(styles)}: they must be the same, in the same order"
-                )
-        drawn = [loss.drawn for loss in losses if hasattr(loss, "drawn")]
-        self.register_buffer("drawn", drawn[0] if drawn else torch.arange(len(styles)), persistent=False)
-        self.styles = list(styles)
-        style = Condition("style", "mixture", source="style_b", labels=self.styles)
+        self.styles = styles_of(parts, "MultiStyleNet")
+        drawn, style = taught_by(parts, self.styles)
+        self.register_buffer("drawn", drawn, persistent=False)
         self.outputs = {"fake_b": Output("real_a", "generator", keeps_colors=False, conditions=(style,))}
 
     def translate(self, values: Values) -> None:
         """Paint each photograph in a style."""
         images = values["real_a"]
-        if "style_b" not in values:
-            drawn: Tensor = self.get_buffer("drawn")
-            values["style_b"] = drawn[torch.randint(len(drawn), (len(images),), device=images.device)]
-        numbers = torch.arange(len(self.styles), device=images.device)
-        shares = (values["style_b"].reshape(-1, 1) == numbers).to(images)  # one_hot would look at the numbers, and wait
+        shares = shares_of(values, self.get_buffer("drawn"), len(self.styles), images)
         values["fake_b"] = self.generator(images, style=shares)
 
     @classmethod

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolbox import STRENGTH, Algorithm, Condition, Output, Parts, UserError, Values, resize_bicubic
+from toolbox import STRENGTH, Algorithm, Output, Parts, UserError, Values, resize_bicubic
+
+from .styles import shares_of, styles_of, taught_by
 
 
 class PaintedSuperResolution(Algorithm):
@@ -61,36 +63,17 @@ class PaintedSuperResolution(Algorithm):
         if shift < 0:
             raise UserError(f"shift must be 0 or more pixels, got {shift}")
         self.shift = shift
-        network = parts.networks["generator"]
-        styles = getattr(network, "styles", None)
-        if not styles:
-            raise UserError(f"generator: {type(network).__name__} has no styles; StyleSPAN has")
-        for role in parts.losses.values():
-            for loss in role:
-                theirs = getattr(loss.module, "styles", styles)
-                if list(theirs) != list(styles):
-                    raise UserError(
-                        f"losses: {type(loss.module).__name__} has the styles {', '.join(theirs)}, and the generator "
-                        f"{', '.join(styles)}: they must be the same, in the same order"
-                    )
-        losses: list[Any] = [each.module for each in parts.losses.get("style", ())]
-        drawn = [loss.drawn for loss in losses if hasattr(loss, "drawn")]
-        self.register_buffer("drawn", drawn[0] if drawn else torch.arange(len(styles)), persistent=False)
-        self.styles = list(styles)
+        self.styles = styles_of(parts, "StyleSPAN")
+        drawn, style = taught_by(parts, self.styles)
+        self.register_buffer("drawn", drawn, persistent=False)
         self.scale = self.scale_of("fake_b")
-        taught = int(drawn[0][0]) if drawn else 0  # measured and shown, where a run teaches one of several
-        style = Condition("style", "mixture", source="style_b", labels=self.styles, default=taught or None)
         painted = Output("lr_a", "generator", keeps_colors=False, conditions=(style, STRENGTH))
         self.outputs = {"fake_b": painted, "sr_a": self.outputs["sr_a"]}
 
     def translate(self, values: Values) -> None:
         """Paint each small photograph in a style; mark what discriminators are going to see with it."""
         images = values["lr_a"]
-        if "style_b" not in values:
-            drawn: Tensor = self.get_buffer("drawn")
-            values["style_b"] = drawn[torch.randint(len(drawn), (len(images),), device=images.device)]
-        numbers = torch.arange(len(self.styles), device=images.device)
-        shares = (values["style_b"].reshape(-1, 1) == numbers).to(images)  # one_hot would look at the numbers, and wait
+        shares = shares_of(values, self.get_buffer("drawn"), len(self.styles), images)
         values["fake_b"] = self.generator(images, None, shares)
         values["again_b"] = partial(self.paint_again, shares=shares)
         values["whole_a"], values["whole_b"] = values["real_a"], values["fake_b"]

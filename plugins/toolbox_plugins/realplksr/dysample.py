@@ -41,6 +41,7 @@ class DySample(nn.Module):
         """Sample features (B, channels * scale², H, W) to (B, channels, scale*H, scale*W)."""
         height, width = features.shape[-2:]
         moved = self.offset(features) * torch.sigmoid(self.scope(features)) / 2  # (B, 2 * groups * scale², H, W)
+        moved = moved.float()  # in bfloat16 places are known to a pixel or two
         moved = F.pixel_shuffle(moved, self.scale).unflatten(1, (2, self.groups))  # (B, 2, groups, sH, sW)
         columns, rows = self._places(width, moved), self._places(height, moved)
         x = (moved[:, 0] + columns) * 2 / width - 1  # (B, groups, sH, sW), of [-1, 1] across the image
@@ -48,7 +49,7 @@ class DySample(nn.Module):
         grid = torch.stack([x, y], -1).flatten(0, 1)  # (B * groups, sH, sW, 2)
         parts = features.unflatten(1, (self.groups, -1)).flatten(0, 1)  # (B * groups, C', H, W)
         found = F.grid_sample(parts.to(grid.dtype), grid, padding_mode="border", align_corners=False)
-        return self.project(found.unflatten(0, (-1, self.groups)).flatten(1, 2))
+        return self.project(found.to(features.dtype).unflatten(0, (-1, self.groups)).flatten(1, 2))
 
     def _places(self, length: int, like: Tensor) -> Tensor:
         """The middles of the new pixels along a side, in old pixels from the border."""

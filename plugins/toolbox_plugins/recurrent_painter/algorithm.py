@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolbox import STRENGTH, Condition, Output, Parts, Values
+from toolbox import STRENGTH, Output, Parts, Values
 from toolbox.contracts.clips import is_recurrent
 from toolbox_plugins.painter.algorithm import PaintedSuperResolution, marked
+from toolbox_plugins.painter.styles import shares_of
 
 
 class PaintedVideo(PaintedSuperResolution):
@@ -47,18 +48,14 @@ class PaintedVideo(PaintedSuperResolution):
 
     def __init__(self, parts: Parts, *, shift: int = 0) -> None:
         super().__init__(parts, shift=shift)
-        style = Condition("style", "mixture", source="style_b", labels=self.styles)
-        painted = Output("lr_a", "generator", keeps_colors=False, conditions=(style, STRENGTH), clip=True)
+        conditions = self.outputs["fake_b"].conditions
+        painted = Output("lr_a", "generator", keeps_colors=False, conditions=conditions, clip=True)
         self.outputs = {"fake_b": painted, "sr_a": type(self).outputs["sr_a"]}
 
     def translate(self, values: Values) -> None:
         """Paint each small clip in a style, frame by frame."""
         clips = values["lr_a"]
-        if "style_b" not in values:
-            drawn: Tensor = self.get_buffer("drawn")
-            values["style_b"] = drawn[torch.randint(len(drawn), (len(clips),), device=clips.device)]
-        numbers = torch.arange(len(self.styles), device=clips.device)
-        shares = (values["style_b"].reshape(-1, 1) == numbers).to(clips)
+        shares = shares_of(values, self.get_buffer("drawn"), len(self.styles), clips)
         values["fake_b"] = over_frames(self.generator, clips, None, shares)
         self.move(values, "fake_b", "real_a")
         values["fake_frames"], values["real_frames"] = (values[name].flatten(0, 1) for name in ("fake_b", "real_a"))

@@ -15,6 +15,8 @@ from toolbox_plugins.matching.warping import enlarged, inside, warp
 from toolbox_plugins.painter.generator import StyleSPAN
 from toolbox_plugins.painter.norm import Statistics
 
+MEMORY = ("look", "recall", "stay")
+"""The modules that a painter of pictures does not have."""
 KEPT = 1.0
 """The first bias of the share of the old picture that stays: sigmoid(1) is 0.73."""
 
@@ -28,7 +30,7 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
     chooses from both and which is 0 where the frames do not agree. Motion is found by comparing blocks of the small
     frames (`block_flow`), so nothing is asked of any flow network or library.
 
-    It begins with the weights of a `StyleSPAN` (`load_from: {generator: {file: FILE, partial: true}}`): what is
+    It begins with the weights of a `StyleSPAN` (`load_from: {generator: FILE}`): what is
     remembered starts at zero, and the share that stays at three quarters.
 
     Args:
@@ -64,8 +66,8 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
 
     def fitted(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Weights of a painter of pictures are this one's; its memory begins empty."""
-        made = super().fitted(state)
-        return made if "stay.weight" in made else {**{n: p for n, p in self.state_dict().items()}, **made}
+        own = {name: each for name, each in self.state_dict().items() if name.partition(".")[0] in MEMORY}
+        return {**own, **super().fitted(state)}
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, clips: Tensor, strength: Tensor | float | None = None, style: Tensor | None = None

@@ -5,22 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolbox import Loss, UserError, constant
+from toolbox import Loss, UserError
 from toolbox_plugins.losses.pixel import check_shapes
+from toolbox_plugins.metrics.msssim import WEIGHTS
+from toolbox_plugins.metrics.ssim import MARGIN, similarity
 
-WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Exponents of the scales, the finest first (Wang et al. 2003, section 3.2)."""
-WINDOW, SIGMA = 11, 1.5
-LUMINANCE, CONTRAST = 0.01**2, 0.03**2
-"""What keeps quotients of dark and of flat places finite, for images in [0, 1] (Wang et al. 2004)."""
+WINDOW = 2 * MARGIN + 1
 LEAST = 0.05
 """Below such a mean its logarithm goes on as its tangent: negative means have no power and should rise."""
-BELL = tuple(math.exp(-(((i - WINDOW // 2) / SIGMA) ** 2) / 2) for i in range(WINDOW))
-KERNEL = tuple(each / sum(BELL) for each in BELL)
 
 
 class MSSSIMLoss(Loss):
@@ -58,10 +53,10 @@ class MSSSIMLoss(Loss):
                 f"{len(self.weights)} scales want images of {smallest}x{smallest} at least, got {width}x{height}; "
                 f"write scales: {fit}, or take larger crops"
             )
-        first, second = prediction.float(), target.float()
+        first, second = 255 * prediction.float(), 255 * target.float()
         power = first.new_zeros(len(first))
         for number, weight in enumerate(self.weights, 1):
-            light, structure = similarities(first, second)  # (B, C, h, w)
+            light, structure = similarity(first, second)  # (B, C, h, w)
             last = number == len(self.weights)
             found = (light * structure if last else structure).flatten(1).mean(1)  # (B,)
             power = power + weight * (found.clamp(min=LEAST).log() + (found - LEAST).clamp(max=0) / LEAST)
@@ -72,20 +67,3 @@ class MSSSIMLoss(Loss):
     def extra_repr(self) -> str:
         """As in the config."""
         return f"scales={len(self.weights)}"
-
-
-def similarities(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Luminance, and contrast with structure, of each window inside images (B, C, H, W): (B, C, H - 10, W - 10)."""
-    stacked = torch.cat([first, second, first * first, second * second, first * second])
-    mean1, mean2, square1, square2, both = smoothed(stacked).chunk(5)
-    light = (2 * mean1 * mean2 + LUMINANCE) / (mean1 * mean1 + mean2 * mean2 + LUMINANCE)
-    spread = (square1 - mean1 * mean1) + (square2 - mean2 * mean2)
-    return light, (2 * (both - mean1 * mean2) + CONTRAST) / (spread + CONTRAST)
-
-
-def smoothed(images: Tensor) -> Tensor:
-    """Means of images (B, C, H, W) under a Gaussian window, where it lies inside: (B, C, H - 10, W - 10)."""
-    channels = images.shape[1]
-    kernel = constant(KERNEL, images)
-    across = kernel.expand(channels, 1, 1, WINDOW)
-    return F.conv2d(F.conv2d(images, across, groups=channels), across.transpose(2, 3).contiguous(), groups=channels)
