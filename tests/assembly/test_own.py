@@ -146,6 +146,13 @@ def test_damaged_files_are_left_out_and_none_is_measured_on(capsys: pytest.Captu
     assert command("train", "mine.yaml", "--cfg-options", *TINY) == 0
 
 
+def test_a_damaged_input_of_a_pair_is_not_measured_on() -> None:
+    folder = odd_folders.marked(Path("pairs"))
+    (folder / "5_LR.png").write_bytes((folder / "5_LR.png").read_bytes()[:200])
+    every = new("--task", "restore", "--data", folder)["val_dataloader"]["dataset"]["hold_out"]
+    assert "5" not in [str(number) for number in range(6)][every - 1 :: every]
+
+
 def test_an_empty_folder_and_none_at_all_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "photos: holds no image" in refused(
         capsys, "new", "mine", "--task", "enlarge", "--data", odd_folders.empty(Path("photos"))

@@ -71,6 +71,9 @@ def test_a_result_is_of_the_kind_that_was_given() -> None:
     assert torch.equal(network(torch.stack([images, images])), torch.stack([made, made]))
     with pytest.raises(UserError, match=r"a tensor of images is \(C, H, W\)"):
         network(torch.zeros(4, 4))
+    for deep in (np.uint16(array[..., 0]) * 257, array[..., 0] / np.float32(255)):
+        with pytest.raises(UserError, match="would be cut to 8 bits; give its array"):
+            network(Image.fromarray(deep))
     with pytest.raises(UserError, match="uint8"):
         network(torch.zeros(3, 4, 4, dtype=torch.uint8))
 
@@ -82,6 +85,8 @@ def test_evaluate_gives_what_the_command_writes(tmp_path: Path) -> None:
     assert command("evaluate", *arguments, "-o", tmp_path / "x.json") == 0
     written = json.loads((tmp_path / "x.json").read_text())
     assert evaluate(tmp_path / "made", tmp_path / "right", ["PSNR", "SSIM"], crop=2) == written["mean"]
+    with pytest.raises(UserError, match="LPIPS"):
+        evaluate(tmp_path / "made", tmp_path / "right", ["PSNR", {"type": "LPIPS", "network": "vgg"}])
     (tmp_path / "made" / "other.png").write_bytes((tmp_path / "made" / "00.png").read_bytes())
     with pytest.raises(UserError, match="without a partner"):
         evaluate(tmp_path / "made", tmp_path / "right")

@@ -93,14 +93,14 @@ def lossless(folder: Path, **options: object) -> Path:
 
 def translated(
     source: Path, target: Path, network: nn.Module | None = None, *, piece: int = 5, batch: int | None = None,
-    notes: list[str] | None = None, delay: float = 0.0, **settings: object,
+    notes: list[str] | None = None, delay: float = 0.0, predictor: Predictor | None = None, **settings: object,
 ) -> Path:  # fmt: skip
     """The film of `source` through a network, as `target` with the ending that it gets."""
     torch.manual_seed(0)
     settings.setdefault("temporal", 0.0)  # pixels are compared
     chosen = Settings(**settings)  # pyright: ignore[reportArgumentType]
     film = film_of(source, chosen, keeps_alpha=True)
-    predictor = Predictor(network or Twice(), options=Options(backend="torch"))
+    predictor = predictor or Predictor(network or Twice(), options=Options(backend="torch"))
     told: list[str] = [] if notes is None else notes
     told += film.notes
     made = target.with_name(target.name + film.ending)

@@ -103,6 +103,7 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Doubling]:
     monkeypatch.setattr(registry("backends"), "names", lambda: sorted(kinds))
     monkeypatch.setattr(registry("backends"), "get", lambda name: kinds[name])
     monkeypatch.setattr(serving, "WORTH", 0.0)
+    monkeypatch.setattr(serving, "KNOWN", 0.0)
     times = iter([1.0, 0.5] * 9)
     monkeypatch.setattr(serving, "_seconds", lambda call: next(times))
     return Doubling
@@ -135,6 +136,19 @@ def test_auto_remembers_the_fastest_and_goes_on_with_it_after_a_tile(
     for _ in range(2):  # of another network nothing is known; then it is known that PyTorch is as fast
         Predictor(other, options=options, note=said.append)(SMOOTH[..., :3])
     assert len(only.calls) == 1 and len(said) == 2 and "torch computes this network" in said[1]
+
+
+def test_a_runtime_that_was_the_fastest_and_fails_now_is_tried_once(
+    network: SRResNet, only: type[Doubling], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Options(tile=32, overlap=8)
+    Predictor(network, options=options, note=lambda line: None)(SMOOTH[..., :3])
+    only.calls.clear()
+    only.wrong = 0.02
+    monkeypatch.setattr(serving, "WORTH", 1e9)
+    said: list[str] = []
+    Predictor(network, options=options, note=said.append)(SMOOTH[..., :3])
+    assert len(said) == len(only.calls) == 1 and "is left out" in said[0]
 
 
 def test_auto_leaves_out_what_computes_something_else(network: SRResNet, only: type[Doubling]) -> None:

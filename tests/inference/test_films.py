@@ -7,18 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from small_films import Clip, Middle, Remembers, frames_of, lossless, translated, twice
 
+from toolbox.contracts.clips import window_places
+from toolbox.inference.options import Options
 from toolbox.inference.picture import Picture, read_picture
 from toolbox.inference.picture_write import write_picture
+from toolbox.inference.predictor import Predictor
 from toolbox.inference.video.job import film_of
 from toolbox.inference.video.settings import Settings
+from toolbox.inference.video.stepping import stepping_of
 from toolbox.io.errors import RunFailed, UserError
 from toolbox.video.reading import open_video
+from toolbox_plugins.basicvsr.generator import ForwardVSR
 from video_clips import bars, clip, moving
 
 pytest.importorskip("av")
-SCRIPT = Path(__file__).with_name("small_films.py")
 
 
 def test_every_frame_is_enlarged_and_keeps_its_time(tmp_path: Path) -> None:
@@ -119,10 +124,40 @@ def test_windows_and_clips_slide_over_a_film(tmp_path: Path) -> None:
     given = [moving(number).astype(np.float64) for number in range(13)]
     made = frames_of(translated(source, tmp_path / "middle", Middle()))
     for number in range(13):
-        window = [given[min(max(number + offset, 0), 12)] for offset in range(-2, 3)]
+        window = [given[place] for place in window_places(number, 13, 5)]
         assert np.abs(made[number].array - np.mean(window, 0)).max() <= 0.5
     made = frames_of(translated(source, tmp_path / "clip", Clip(), batch=4))
     for number in range(1, 13):
         assert np.abs(made[number].array - (given[number] + given[number - 1]) / 2).max() <= 0.5
     made = frames_of(translated(source, tmp_path / "memory", Remembers()))
     assert np.abs(made[2].array - (given[2] / 2 + given[1] / 4 + given[0] / 4)).max() <= 0.5
+
+
+def test_networks_with_memory_keep_size_and_transparency_and_refuse_tiles(tmp_path: Path) -> None:
+    pixels = np.dstack([moving(0, 24, 16), np.full((16, 24), 128, np.uint8)])
+    for number in (1, 2):
+        write_picture(tmp_path / f"p{number}.png", Picture(pixels, alpha=True))
+    remembers = Predictor(Remembers(), options=Options(backend="torch", outscale=2))
+    made = translated(tmp_path / "p%d.png", tmp_path / "out", predictor=remembers)
+    result = read_picture(made / "p2.png")
+    assert result.array.shape == (32, 48, 4) and (result.array[..., 3] == 128).all()
+    with pytest.raises(UserError, match="--tile: is not for networks that remember the frames before"):
+        stepping_of(Predictor(Remembers(), options=Options(tile=32)), None, alpha=False)
+    with pytest.raises(UserError, match=r"--batch 6: .* must be a multiple of 4"):
+        stepping_of(Predictor(Clip()), 6, alpha=False)
+
+
+def test_the_toolboxs_own_network_with_memory_goes_over_a_film(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = ForwardVSR(width=8, scale=2).eval()
+    made = frames_of(translated(lossless(tmp_path, frames=3), tmp_path / "out", network))
+    clip_of = torch.stack([torch.from_numpy(moving(number)).permute(2, 0, 1) / 255 for number in range(3)])
+    with torch.inference_mode():
+        wanted = (network(clip_of[None])[0].clamp(0, 1) * 255).round().permute(0, 2, 3, 1)
+    assert max(np.abs(each.array - other.numpy()).max() for each, other in zip(made, wanted, strict=True)) <= 1
+
+
+@pytest.mark.parametrize("asked", ["MP4", "m4v", ".mp4"])
+def test_containers_are_known_by_every_name_they_have(asked: str, tmp_path: Path) -> None:
+    film = film_of(lossless(tmp_path, frames=2), Settings(container=asked), keeps_alpha=False)
+    assert (film.codec, film.ending.lower()) == ("h264", f".{asked.lower().removeprefix('.')}")

@@ -28,6 +28,15 @@ def test_layers_weights_and_what_is_chosen_make_a_network_another_one() -> None:
     assert identity_of(network(0), torch.zeros(2)) != identity_of(network(0), torch.zeros(1, 2))
 
 
+def test_a_style_is_the_picture_that_its_file_holds(tmp_path: Path) -> None:
+    network, found = SRResNet(width=8, blocks=1, scale=2), set[str]()
+    for content in (b"one", b"other"):
+        (tmp_path / "style.jpg").write_bytes(content)
+        network.chosen = {"style": tmp_path / "style.jpg"}  # pyright: ignore[reportAttributeAccessIssue]
+        found.add(identity_of(network))
+    assert len(found) == 2
+
+
 def test_a_file_of_another_runtime_is_known_by_what_it_holds(tmp_path: Path) -> None:
     class Doubled:
         names: Sequence[str] = ("images",)
@@ -42,3 +51,8 @@ def test_a_file_of_another_runtime_is_known_by_what_it_holds(tmp_path: Path) -> 
         file.with_suffix(".bin").write_bytes(weights)
         found.add(identity_of(ExportedNetwork(file, Doubled(), "openvino", {})))
     assert len(found) == 3
+    network = ExportedNetwork(file, Doubled(), "openvino", {})
+    for strength in (0.2, 0.9):
+        network.values = {"strength": torch.tensor([strength])}
+        found.add(identity_of(network))
+    assert len(found) == 5

@@ -152,3 +152,10 @@ def test_a_password_file_is_long_enough_and_nobody_elses_to_read(tmp_path: Path)
         read_password(file)
     with pytest.raises(UserError, match="cannot be read"):
         read_password(tmp_path / "none")
+
+
+def test_a_port_that_browsers_leave_out_is_ours() -> None:
+    made = guard()
+    assert not made.is_ours("127.0.0.1")
+    made.port = 80
+    assert made.is_ours("127.0.0.1") and made.is_ours("127.0.0.1:80")

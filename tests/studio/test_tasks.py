@@ -134,6 +134,26 @@ def test_a_killed_worker_is_told_and_the_next_picture_is_made(studio: Served, sm
     assert studio.until(after, "done")["state"] == "done" and studio.studio.worker.pid not in (None, process)
 
 
+def test_what_the_machine_refuses_fails_one_picture_and_not_the_queue(
+    studio: Served, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = studio.studio.tasks.worker
+    original, calls = worker.do, []
+
+    async def do(*values: object, **named: object) -> object:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError(12, "Cannot allocate memory")
+        return await original(*values, **named)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(worker, "do", do)
+    found = studio.upload(small)
+    first, second = (studio.begin(found, "enlarge-x2") for _ in range(2))
+    failed = studio.until(first, "done", "failed")
+    assert failed["state"] == "failed" and "Cannot allocate memory" in failed["problem"]
+    assert studio.until(second, "done", "failed")["state"] == "done"
+
+
 def listening(studio: Served, tab: str) -> http.client.HTTPConnection:
     connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=10)
     connection.request("GET", f"/api/events?tab={tab}", headers={"cookie": studio.cookie})

@@ -13,6 +13,7 @@ from toolbox.assembly.own_fit import LEAST, Fit, Machine, apart, fit, measured, 
 from toolbox.assembly.own_roles import Own, Roles
 from toolbox.assembly.own_yaml import changes, flow, written
 from toolbox.config import Config, find_config, load_config
+from toolbox.config.load import SHIPPED
 from toolbox.config.shipped import shipped_configs
 from toolbox.io.errors import ConfigError, MissingWeights, UserError
 from toolbox.io.files import NotWritten
@@ -92,7 +93,7 @@ def new_config(wish: Wish, *, machine: Machine | None = None) -> Made:
         fitted.why["train_dataloader.skip_damaged"] = f"{left_out:,} are damaged or too small, and left out"
     explain(fitted, roles.own.hold_out, len(held))
     shown = SHOWN if wish.like is None else ()
-    text = heading(wish, seen, pairs) + f"_base_: {base}\n\n"
+    text = heading(wish, seen, pairs) + f"_base_: {base if base.startswith(SHIPPED) else flow(base)}\n\n"
     write(file, text + written(changes(config.data, fitted.data, shown), fitted.why))
     told = [*seen.told(), *(style.told() if style else []), *([pairs.told()] if pairs else [])]
     told += [f"machine: {machine.told()}", *missing(fitted.data)]
@@ -106,7 +107,8 @@ def placed(wish: Wish, config: Config, seen: Look, pairs: Pairs | None) -> tuple
     """The own folders in the places of a recipe, and the pictures that are kept apart."""
     tiny = {path: f"is smaller than {LEAST} pixels" for path, size in seen.sizes.items() if min(size) < LEAST}
     unfit = {**tiny, **seen.unusable} if len(tiny) < len(seen.sizes) else seen.unusable
-    kept, held = apart([target for _, target in pairs.names] if pairs else seen.paths, unfit)
+    inputs = {target: source for source, target in pairs.names} if pairs else {}
+    kept, held = apart([*inputs] or seen.paths, unfit, inputs)
     roles = Roles(config.data, Own(wish.data, wish.style, pairs, style_name(wish), kept))
     if pairs is not None and not roles.wants_pairs():  # --like a recipe of pictures that stand alone
         return placed(wish, config, seen, None)
@@ -273,7 +275,8 @@ def commands(wish: Wish, file: Path, data: Mapping[str, Any], own: Own) -> list[
     algorithm: Any = registry("algorithms").get(data["model"]["type"])
     networks = dict.fromkeys(slot for output in algorithm.outputs.values() for slot in _networks(output))
     suffix = f"_{next(iter(networks))}" if len(networks) > 1 else ""
-    checkpoint = f"work_dirs/{file.stem}/iter_{data['train_cfg']['max_iters']}.pth"
+    work_dir = data.get("work_dir") or f"work_dirs/{file.stem}"
+    checkpoint = f"{work_dir}/iter_{data['train_cfg']['max_iters']}.pth"
     folder = shlex.quote(str(own.pairs.inputs if own.pairs and not own.pairs.beside else wish.data))
     styles = (data["model"].get("generator") or {}).get("styles")
     choice = f" --style {own.name}" if styles else ""

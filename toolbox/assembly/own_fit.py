@@ -51,11 +51,13 @@ def this_machine() -> Machine:
     return Machine(cores, bfloat16=any(getattr(torch.cpu, name, lambda: False)() for name in names))
 
 
-def apart(paths: Sequence[Path], unusable: Mapping[Path, str]) -> tuple[int | None, list[Path]]:
+def apart(
+    paths: Sequence[Path], unusable: Mapping[Path, str], inputs: Mapping[Path, Path] | None = None
+) -> tuple[int | None, list[Path]]:
     """Every how many-th picture is kept apart to measure on, and which those are; None of a single picture.
 
     About a tenth, one at least, and so that all of them can be read: a run leaves out what is damaged from training,
-    and from no measurement.
+    and from no measurement. Of pairs `paths` are the targets, and `inputs` has the input of each.
 
     Raises:
         UserError: too many are damaged for that.
@@ -67,7 +69,8 @@ def apart(paths: Sequence[Path], unusable: Mapping[Path, str]) -> tuple[int | No
     near = sorted(range(2, min(count, 3 * wanted) + 1), key=lambda every: (abs(every - wanted), every))
     for every in near:
         held = list(paths[every - 1 :: every])
-        if len(held) <= 2 * _HELD and not any(path in unusable or not _reads(path) for path in held):
+        beside = [inputs[path] for path in held] if inputs else []
+        if len(held) <= 2 * _HELD and not any(path in unusable or not _reads(path) for path in (*held, *beside)):
             return every, held
     path, reason = next(iter(unusable.items()), (paths[0], "cannot be decoded"))
     raise UserError(f"{path}: {reason}; too many of {count:,} pictures are so: move them out of the folder")

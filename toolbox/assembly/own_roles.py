@@ -66,7 +66,8 @@ class Roles:
         own = self.own
         if self.wants_style and own.style is None:
             raise UserError("--style FILE|FOLDER: this recipe wants pictures of a style, or of the other kind, too")
-        if own.style is not None and not self.wants_style and own.pairs is None:
+        is_half = own.pairs is not None and own.style == own.pairs.targets  # of pairs in two folders
+        if own.style is not None and not self.wants_style and not is_half:
             raise UserError(f"--style {own.style}: this recipe has no place for it; leave it out")
         return data
 
@@ -96,6 +97,8 @@ class Roles:
             if "hold_out" not in known:
                 raise UserError(f"{dataset['type']} keeps no pictures apart (no hold_out); choose another recipe")
             made |= {"hold_out": own.hold_out} | ({"held_out": True} if held_out else {})
+        else:
+            made.pop("hold_out", None)
         return made
 
     def _paired(self, dataset: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from toolbox.cli.arguments import use_plugins
 from toolbox.config import Config, check_structure, find_config, load_config
 from toolbox.io.errors import UserError
@@ -112,7 +110,8 @@ def run_in(work_dir: str | Path) -> Run:
     if not found:
         raise UserError(f"{folder}: holds no checkpoint")
     report = read_json(folder / "report.json") if (folder / "report.json").is_file() else {}
-    sheets = sorted((folder / "samples").glob("iter_*.png"), key=lambda path: int(path.stem.rpartition("_")[2]))
+    sheets = [path for path in (folder / "samples").glob("iter_*.png") if path.stem.removeprefix("iter_").isdecimal()]
+    sheets.sort(key=lambda path: int(path.stem.removeprefix("iter_")))
     return Run(folder, Path(found[0]), report.get("rows", {}), report.get("protocols", {}), sheets)
 
 
@@ -143,7 +142,9 @@ def evaluate(
     from toolbox.benchmark.prices import named
     from toolbox.contracts.metric import SetMetric
 
-    built, _ = build_metrics(list(metrics), crop=crop, channel=channel)
+    built, notes = build_metrics(list(metrics), crop=crop, channel=channel)
+    if metrics and notes:  # a metric that was asked for
+        raise UserError(notes[0].removeprefix("left out: "))
     first, second, where = Path(predictions), Path(references), usable_device(device)
     prices = None
     if not all(isinstance(metric, SetMetric) and not metric.paired for metric in built):
@@ -162,10 +163,12 @@ def _read(config: str | Path | Mapping[str, Any], changes: Mapping[str, Any]) ->
         raise UserError("train: a mapping has no name to call a folder by; give work_dir")
     from tempfile import TemporaryDirectory
 
+    from toolbox.assembly.own_yaml import written
+
     with TemporaryDirectory() as folder:
         file = Path(folder) / "config.yaml"
         try:
-            file.write_text(yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False), encoding="utf-8")
+            file.write_text(written(json.loads(json.dumps(config)), {}), encoding="utf-8")
         except (TypeError, ValueError) as error:
             raise UserError(f"train: a config holds text, numbers, lists and mappings alone ({error})") from None
         return load_config(file, changes)

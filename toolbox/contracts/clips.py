@@ -10,8 +10,8 @@ Which of them a network is says how a film goes through it, frame by frame and w
 
 An algorithm with networks that remember takes a film's next frame (N, C, H, W) in `generate`, with `state["memory"]`,
 and its `next_state` gives the state with the memory after it: so a trained output has `step` too. Deriving from the
-bases is a convenience; `step` and `frames` are what is looked for. A cut begins anew: with no memory, and windows end
-there. Where a window has no neighbour, `window_places` says which frame stands in.
+bases is a convenience; `step` and `frames` are what is looked for. Where a window has no neighbour, `window_places`
+says which frame stands in.
 """
 
 from __future__ import annotations

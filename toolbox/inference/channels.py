@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from toolbox.contracts.clips import is_recurrent
 from toolbox.inference.failures import cause, speaks_of_shapes
 from toolbox.inference.picture import Picture
 from toolbox.io.errors import UserError
@@ -27,7 +28,11 @@ def channels_of(network: nn.Module, device: torch.device, multiple: int, beside:
     for channels in dict.fromkeys([3 + beside, 1 + beside, 4 + beside, *convolutions[:1]]):
         try:
             with torch.inference_mode():
-                call_padded(network, torch.zeros(1, channels, side, side, device=device))
+                images = torch.zeros(1, channels, side, side, device=device)
+                if is_recurrent(network):  # its forward takes clips
+                    network.step(images, None)  # pyright: ignore[reportCallIssue]
+                else:
+                    call_padded(network, images)
         except (RuntimeError, ValueError) as error:
             if not speaks_of_shapes(error):
                 raise UserError(cause(error, device)) from error

@@ -17,7 +17,14 @@ _MODES = ("L", "LA", "RGB", "RGBA")
 
 
 def image_through(image: Image.Image, translate: Translate) -> Image.Image:
-    """A Pillow image; one of another mode than L, LA, RGB and RGBA becomes RGB, or RGBA where it may be transparent."""
+    """A Pillow image; one of another mode than L, LA, RGB and RGBA becomes RGB, or RGBA where it may be transparent.
+
+    Raises:
+        UserError: it has more than 8 bits, which Pillow would cut off.
+    """
+    if image.mode.startswith("I") or image.mode == "F":
+        raise UserError(f"a Pillow image of mode {image.mode} would be cut to 8 bits; give its array, of uint16, or of "
+                        "float32 in [0, 1]")  # fmt: skip
     if image.mode not in _MODES:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     return Image.fromarray(translate(np.asarray(image), image.mode.endswith("A")))

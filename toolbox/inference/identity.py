@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +20,14 @@ def identity_of(network: nn.Module, *beside: object) -> str:
     """
     digest = hashlib.sha256(repr(network).encode())
     tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    chosen = getattr(network, "chosen", {})
+    chosen = network.values if isinstance(network, ExportedNetwork) else getattr(network, "chosen", {})
     for name, value in (*sorted(tensors.items()), *sorted(chosen.items()), *enumerate(beside), *files_of(network)):
         if isinstance(value, Tensor):
             plain = value.detach().cpu().contiguous()
             digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}".encode())
             digest.update(plain.flatten().view(torch.uint8).numpy().data)
+        elif isinstance(value, (str, Path)) and Path(value).is_file():  # a picture of a style, whatever it is called
+            digest.update(f"{name} {file_hash(Path(value))}".encode())
         else:
             digest.update(f"{name} {value!r}".encode())
     return digest.hexdigest()

@@ -28,7 +28,7 @@ def kept_folder(graph: StateGraph) -> Path | None:
     change of code does is not in it: who reads from the folder compares an image with PyTorch's.
     """
     try:
-        folder = cache_folder() / "graphs" / _hash(graph)
+        folder = _place(graph)
         folder.mkdir(parents=True, exist_ok=True)
         folder.touch()  # the least recently used goes first
         _prune(folder.parent)
@@ -44,9 +44,8 @@ def files_in(folder: Path) -> list[Path]:
 
 def fastest(graph: StateGraph, precision: str) -> str | None:
     """The backend that was the fastest for a graph with as many threads; None where none was tried."""
-    folder = kept_folder(graph)
-    with suppress(OSError, ValueError, AttributeError):
-        found = json.loads((folder / _FASTEST).read_text()).get(_circumstance(precision)) if folder else None
+    with suppress(UserError, OSError, ValueError, AttributeError):
+        found = json.loads((_place(graph) / _FASTEST).read_text()).get(_circumstance(precision))
         return found if isinstance(found, str) else None
     return None
 
@@ -67,9 +66,10 @@ def _circumstance(precision: str) -> str:
     return f"{precision}, {torch.get_num_threads()} threads"
 
 
-def _hash(graph: StateGraph) -> str:
+def _place(graph: StateGraph) -> Path:
+    """Where a graph's folder is, or would be. Raises UserError for an account without a home."""
     versions = f"{__version__} {torch.__version__} {graph.tree}"
-    return identity_of(graph, versions, *graph.fixed)[:40]
+    return cache_folder() / "graphs" / identity_of(graph, versions, *graph.fixed)[:40]
 
 
 def _prune(folder: Path) -> None:

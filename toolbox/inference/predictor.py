@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from toolbox.assembly.loading import TrainedOutput
+from toolbox.contracts.clips import window_of
 from toolbox.inference.channels import as_gray, channels_of
 from toolbox.inference.given import image_through, tensor_through
 from toolbox.inference.levels import LEVELS, outscaled, typed
@@ -50,7 +51,7 @@ class Predictor:
         self.options, self.device, self.note = options or Options(), torch.device(device), note
         if self.options.precision == "fp16" and self.device.type == "cpu":
             raise UserError("--precision fp16: is for GPUs; bf16 is the CPU's short float")
-        self.window = int(getattr(network, "frames", 1))
+        self.window = window_of(network)
         """Frames of a film that the network takes at once, on each other as channels, to give the middle one."""
         if self.window > 1:
             network = Stacked(network, self.window)

@@ -40,7 +40,7 @@ class Server:
         self.network, self.precision, self.device, self.note = network, options.precision, device, note
         name, _, option = options.backend.partition(":")
         self._compute: Callable[[Tensor], Tensor] = network
-        self._undecided = False
+        self._undecided = self._asked = False
         self._left = 0
         if getattr(network, "runtime", None):  # a file of another runtime, which is what computes it
             if name not in (AUTO, network.runtime):
@@ -76,15 +76,13 @@ class Server:
         seconds = perf_counter() - start
         self._left -= images.numel()
         left = seconds * self._left / images.numel()
-        if left > min(KNOWN, WORTH):
+        if left > KNOWN and not self._asked:
+            self._asked = True
             known = fastest(graph_of(self.network, images), self.precision)
-            if known == TORCH:
-                self._undecided = False
-            elif known in self._installed():
-                self._undecided = not self._goes_on(known, images, made)
-            elif left > WORTH:
-                self._undecided = False
-                self._choose(images, made)
+            self._undecided = known != TORCH and not (known in self._installed() and self._goes_on(known, images, made))
+        if left > WORTH and self._undecided:
+            self._undecided = False
+            self._choose(images, made)
         return made
 
     def _goes_on(self, name: str, images: Tensor, made: Tensor) -> bool:
@@ -142,6 +140,7 @@ class Server:
         found = {name: self._agreeing(name, images, made) for name in self._installed()}
         agreeing = {name: sessions for name, sessions in found.items() if sessions}
         if not agreeing:
+            remember_fastest(graph_of(self.network, images), self.precision, TORCH)
             return
         here = _seconds(lambda: self.network(images))
         times = {name: _seconds(lambda each=sessions: each(images)) for name, sessions in agreeing.items()}

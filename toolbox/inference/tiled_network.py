@@ -124,7 +124,7 @@ class TiledNetwork:
         else:
             reduced = halving(work, tile, whole=max(images.shape[-2:]))
             if reduced != tile:
-                self.tile = reduced
+                self.tile = self.last_side = reduced
                 self.note(f"memory ran out; going on in tiles of {reduced}")
         return list(result[0])
 

@@ -106,7 +106,7 @@ class Compare:
 
     async def report(self, request: Request) -> Response:
         """A benchmark's report as it stands now."""
-        folder = self.finder.grid(request.path_params["grid"])
+        folder = await asyncio.to_thread(self.finder.grid, request.path_params["grid"])
         if folder is None:
             raise UserError("there is no such report any more")
         headers = {"content-security-policy": REPORT}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,13 +36,15 @@ class Finder:
         self.root = root
         self._found = Findings()
         self._at = -FRESH
+        self._one = threading.Lock()
 
     def find(self) -> Findings:
         """What lies there now."""
-        if time.monotonic() - self._at >= FRESH:
-            self._found = search(self.root)
-            self._at = time.monotonic()
-        return self._found
+        with self._one:  # several threads ask
+            if time.monotonic() - self._at >= FRESH:
+                self._found = search(self.root)
+                self._at = time.monotonic()
+            return self._found
 
     def run(self, name: str) -> Path | None:
         """The run of an id."""

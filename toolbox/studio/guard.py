@@ -112,7 +112,7 @@ class Guard:
             name, port = parts.hostname or "", parts.port
         except ValueError:
             return False
-        if port != self.port or "@" in host or "/" in host:
+        if (port or 80) != self.port or "@" in host or "/" in host:
             return False
         return name in self.hosts or (self.by_address and _is_address(name))
 

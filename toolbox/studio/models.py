@@ -61,7 +61,7 @@ class Models:
         """The shipped ones first, then those below the folder, then downloads."""
         made = [*_shipped(), *self._exports(), *self._runs(), *_downloads()]
         for model in made:
-            if model.id in self.told:
+            if model.id in self.told and (model.scale is None or model.conditions is None):
                 model.scale, model.conditions = self.told[model.id]
         return made
 
@@ -92,7 +92,7 @@ class Models:
                 continue
             flags = {"config": str(folder / "config.yaml"), "checkpoint": str(newest)}
             title = f"as trained, at iteration {newest.stem.removeprefix('iter_')}"
-            yield Model(id_of(newest), self.finder.shown(folder), "run", flags, title=title)
+            yield Model(id_of(folder), self.finder.shown(folder), "run", flags, title=title)
 
 
 def _shipped() -> Iterator[Model]:

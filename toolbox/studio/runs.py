@@ -109,7 +109,7 @@ class Run:
         return {
             "id": self.id, "name": self.name, "state": self.state(holder, planned), "iteration": curves.last,
             "planned": planned, "seconds": seconds, "left": left if holder else None, "batch": batch,
-            "algorithm": str((config.get("model") or {}).get("type", "")), "seed": config.get("seed", 0),
+            "algorithm": str(_section(config, "model").get("type", "")), "seed": config.get("seed", 0),
             "curves": sorted(curves.curves), "samples": samples(self.folder), "health": health(self.folder),
             "rows": _rows(self.folder), "can_stop": bool(holder and holder.can_stop),
             "cannot": holder.cannot if holder else "", "resume": self.resume(),
@@ -177,8 +177,14 @@ def _config(folder: Path) -> dict[str, Any]:
         return {}
 
 
+def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of a config that anybody may have written; empty where it is none."""
+    found = config.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
 def _number(config: Mapping[str, Any], section: str, key: str) -> int | None:
-    value = (config.get(section) or {}).get(key) if isinstance(config.get(section) or {}, Mapping) else None
+    value = _section(config, section).get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

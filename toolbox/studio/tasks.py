@@ -14,6 +14,7 @@ from typing import Any
 from toolbox.inference.planning import plan
 from toolbox.inference.sizes import problem_of_size
 from toolbox.io.errors import UserError
+from toolbox.io.files import full_disk
 from toolbox.studio.models import Model, Models
 from toolbox.studio.pictures import MOST_PIXELS, Upload
 from toolbox.studio.settings import Settings
@@ -180,7 +181,6 @@ class Tasks:
     async def _do(self, task: Task) -> None:
         task.state = "running"
         self.tell(task)
-        task.target.parent.mkdir(exist_ok=True)
         previews = {name: str(task.target.parent / f"{name}.preview.png") for name in ("source", "target")}
         order = {
             "id": task.id, "kind": "translate", **task.model.order(), **task.settings.order(),
@@ -188,11 +188,13 @@ class Tasks:
             "source_preview": previews["source"], "target_preview": previews["target"],
         }  # fmt: skip
         try:
+            task.target.parent.mkdir(exist_ok=True)
             made = await self.worker.do(
                 order, lambda message: self._hear(task, message), seconds=SECONDS, wanted=lambda: not task.stopping
             )
-        except WorkerDied as death:
-            self._end(task, "failed", str(death))
+        except (WorkerDied, OSError, ValueError) as error:  # no disk or memory for it; the queue goes on
+            full = full_disk(error) if isinstance(error, OSError) else None
+            self._end(task, "failed", full or str(error))
             return
         if made["event"] == "done":
             task.result, task.part = made, 1.0

@@ -120,8 +120,8 @@ class Use:
     async def command(self, request: Request) -> Response:
         """The command line that is equal to what a page has set, or what is wrong with that."""
         tab, content = tab_of(request), await json_of(request)
-        upload = self.pictures.get(content.get("picture"), tab)
         try:
+            upload = self.pictures.get(content.get("picture"), tab)
             model, settings = await self.asked(content, tab)
         except UserError as error:
             return JSONResponse({"command": "", "problem": str(error)})
@@ -129,7 +129,7 @@ class Use:
 
     async def asked(self, content: dict[str, Any], tab: str) -> tuple[Model, Settings]:
         """The model and the settings that a request names."""
-        model = self.models.get(content.get("model"))
+        model = await asyncio.to_thread(self.models.get, content.get("model"))
         given = content.get("settings") or {}
         if model.conditions is None and isinstance(given, dict) and given.get("chosen"):
             await describe(model, self.models, self.tasks)
@@ -152,9 +152,9 @@ class Use:
     async def events(self, request: Request) -> Response:
         """A stream of a tab's tasks as they change. When it breaks off, the tab is gone, and its work stops."""
         tab = tab_of(request)
-        heard = self.tasks.listen(tab)
 
         async def stream() -> AsyncIterator[str]:
+            heard = self.tasks.listen(tab)  # here, or a request that is never answered would be listening for ever
             try:
                 yield "retry: 200\n\n"
                 for task in self.tasks.of(tab):
@@ -206,7 +206,11 @@ class Use:
         if not done:
             raise UserError("nothing is done yet")
         file = self.tasks.folder / f"{secrets.token_hex(8)}.zip"
-        await asyncio.to_thread(write_zip, file, done)
+        try:
+            await asyncio.to_thread(write_zip, file, done)
+        except OSError:  # a full disk, which what is half done would keep full
+            file.unlink(missing_ok=True)
+            raise
         return FileResponse(
             file,
             media_type="application/zip",
@@ -220,8 +224,8 @@ async def describe(model: Model, models: Models, tasks: Tasks) -> None:
     order = {"id": f"describe-{secrets.token_hex(4)}", "kind": "describe", **model.order()}
     try:
         made = await tasks.worker.do(order, lambda _: None, seconds=DESCRIBING)
-    except WorkerDied as death:
-        raise UserError(f"{model.name}: {death}") from None
+    except (WorkerDied, OSError) as error:
+        raise UserError(f"{model.name}: {error}") from None
     if made["event"] != "done":
         raise UserError(f"{model.name}: {made.get('problem') or 'was stopped'}")
     scale, conditions = int(made["scale"]), tuple(made["conditions"])

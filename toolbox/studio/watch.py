@@ -48,28 +48,28 @@ class Watch:
     async def show(self, request: Request) -> Response:
         """How a run does."""
         async with self._one:
-            run = self._run(request)
+            run = await self._run(request)
             shown = await asyncio.to_thread(run.shown)
         return JSONResponse(shown)
 
     async def curve(self, request: Request) -> Response:
         """The points of one curve of a run: pairs of an iteration and a value."""
         async with self._one:
-            run = self._run(request)
+            run = await self._run(request)
             curves = await asyncio.to_thread(run.curves.refresh)
         return JSONResponse({"points": curves.points(request.query_params.get("name", ""))})
 
     async def samples(self, request: Request) -> Response:
         """A sheet of samples of an iteration."""
-        return picture(self._run(request).folder / "samples" / f"iter_{request.path_params['iteration']}.png")
+        return picture((await self._run(request)).folder / "samples" / f"iter_{request.path_params['iteration']}.png")
 
     async def stop(self, request: Request) -> Response:
         """Ask a training to save and stop."""
-        stop(self._run(request).folder)
+        stop((await self._run(request)).folder)
         return JSONResponse({})
 
-    def _run(self, request: Request) -> Run:
-        folder = self.finder.run(request.path_params["run"])
+    async def _run(self, request: Request) -> Run:
+        folder = await asyncio.to_thread(self.finder.run, request.path_params["run"])
         if folder is None:
             raise UserError("there is no such run any more")
         run = self._made(folder)

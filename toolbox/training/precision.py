@@ -35,18 +35,20 @@ def network_precision() -> torch.dtype | None:
 
 
 def at_precision(network: nn.Module) -> nn.Module:
-    """Have a network's forward enter the run's precision and return float32, in place; returns the network.
+    """Have a network's forward, and its `step`, enter the run's precision and return float32, in place; returns it.
 
     A network that says `supports_half = False` always computes in its weights' own type. State keys and the signature
     of `forward` stay what they were; doing this twice does no harm.
     """
-    if getattr(network, "supports_half", True) and not isinstance(network.forward, _AtPrecision):
-        network.forward = _AtPrecision(network.forward)
+    for name in ("forward", "step") if getattr(network, "supports_half", True) else ():
+        call = getattr(network, name, None)
+        if callable(call) and not isinstance(call, _AtPrecision):
+            setattr(network, name, _AtPrecision(call))
     return network
 
 
 class _AtPrecision:
-    """A forward within autocast. An object, not a closure: a copy of the network calls the copy's own forward."""
+    """A call within autocast. An object, not a closure: a copy of the network calls the copy's own forward."""
 
     def __init__(self, forward: Callable[..., Any]) -> None:
         self.__wrapped__ = forward

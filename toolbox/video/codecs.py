@@ -102,6 +102,12 @@ def codec_for(source: str, *, bits: int, alpha: bool, ending: str) -> Codec:
     return CODECS["hevc" if bits > 8 else "h264"]
 
 
+def plain_ending(text: str) -> str:
+    """`.mp4` of `MP4`, of `.m4v` and the like: the first of the endings that a container has."""
+    ending = f".{text.lower().removeprefix('.')}"
+    return _ALIKE.get(ending, ending)
+
+
 def ending_for(codec: Codec, source: Path, asked: str | None) -> str:
     """The ending of a result: what is asked for, the film's own, or the codec's first.
 
@@ -109,7 +115,7 @@ def ending_for(codec: Codec, source: Path, asked: str | None) -> str:
         UserError: the container is not written, or does not hold the codec.
     """
     if asked is None:
-        own = _ALIKE.get(source.suffix.lower(), source.suffix.lower())
+        own = plain_ending(source.suffix)
         if own in codec.containers:
             return source.suffix
         return ".mov" if own == ".mp4" and ".mov" in codec.containers else codec.containers[0]  # of equal time stamps
@@ -117,7 +123,7 @@ def ending_for(codec: Codec, source: Path, asked: str | None) -> str:
     if ending not in CONTAINERS:
         known = ", ".join(each.removeprefix(".") for each in dict.fromkeys(CONTAINERS))
         raise UserError(f"--container {asked}: is not written; known: {known}")
-    if _ALIKE.get(ending, ending) not in codec.containers:
+    if plain_ending(ending) not in codec.containers:
         fit = ", ".join(each.removeprefix(".") for each in codec.containers)
         raise UserError(f"--container {asked}: does not hold {codec.name}, which goes into {fit}; or choose --codec")
     return ending

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,9 @@ _OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "du
 """What a muxer or an encoder says of itself, which is not true of the result."""
 _OWN_PREFIXES = ("_statistics", "bps", "number_of_", "duration", "hw_", "sw_")
 """Matroska's statistics of a track: of our pictures others."""
+
+AROUND = 10
+"""Seconds before and after a part that are looked through, since streams lie beside each other only about."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,10 @@ def copied_packets(source: Any, copies: Copies, cut: Cut) -> Iterator[tuple[Frac
     if not wanted:
         return
     wrong = pyav().error.FFmpegError
-    packets, at = source.demux(wanted), Fraction(0)
+    if cut.first is not None and cut.first > AROUND:
+        with suppress(wrong):  # a file that cannot be searched is read from its beginning
+            source.seek(int((cut.first - AROUND + cut.start) * 1_000_000), backward=True)
+    packets, at, past = source.demux(wanted), Fraction(0), set[int]()
     while True:
         try:
             packet = next(packets, None)
@@ -99,6 +106,11 @@ def copied_packets(source: Any, copies: Copies, cut: Cut) -> Iterator[tuple[Frac
         base = packet.time_base or packet.stream.time_base
         stamp = packet.dts if packet.dts is not None else packet.pts
         if stamp is None:
+            continue
+        if cut.last is not None and stamp * base - cut.start > cut.last + AROUND:
+            past.add(packet.stream.index)
+            if len(past) == len(wanted):  # files need not be interleaved: each stream has its own end
+                return
             continue
         shown = (packet.pts if packet.pts is not None else stamp) * base
         if not cut.holds(shown):

@@ -22,6 +22,8 @@ _FASTEST = 240
 """Frames a second beyond which a file's guess is taken for a mistake."""
 _FRAME_BYTES = 8
 """A frame in which nothing moves takes more in any file."""
+_HELD = 64
+"""Damaged frames at the beginning that wait for a sound one."""
 _MARGIN = 2
 """Seconds before a beginning that decoding starts at, so that the frames from there do not lean on missing ones."""
 
@@ -133,12 +135,19 @@ class Video:
                     neighbour, waiting = decoded.frame, []
                 else:
                     waiting.append((number, decoded))
+                    if len(waiting) >= _HELD:  # so many are damaged that they are taken as they are
+                        yield from self._as_they_are(waiting, start)
+                        neighbour, waiting = decoded.frame, []
                     continue
             if neighbour is None:
                 waiting.append((number, decoded))
             elif number >= start:
                 yield self._made(neighbour, number, decoded)
-        for earlier, each in waiting:  # none of all is sound: what could be decoded is better than nothing
+        yield from self._as_they_are(waiting, start)
+
+    def _as_they_are(self, waiting: list[tuple[int, Decoded]], start: int) -> Iterator[VideoFrame]:
+        """Frames of which none is sound: what could be decoded is better than nothing."""
+        for earlier, each in waiting:
             frame = each.frame or next((other.frame for _, other in waiting if other.frame is not None), None)
             if frame is not None and earlier >= start:
                 yield self._made(frame, earlier, each)

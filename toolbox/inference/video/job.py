@@ -15,7 +15,7 @@ from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
 from toolbox.io.search import SUFFIXES as PICTURES
 from toolbox.video import hdr
-from toolbox.video.codecs import CODECS, Codec, codec_for, ending_for, pixel_format_for
+from toolbox.video.codecs import CODECS, Codec, codec_for, ending_for, pixel_format_for, plain_ending
 from toolbox.video.encoding import Writing, check_choice
 from toolbox.video.opening import SUFFIXES as FILMS
 from toolbox.video.opening import pyav
@@ -115,14 +115,14 @@ def stem_of(path: Path) -> str:
 
 def numbered_name(path: Path) -> str:
     """What the pictures of a result are called."""
-    return path.name if is_pattern(path) else FIRST_NAME
+    return Path(path.name).with_suffix(".png").name if is_pattern(path) else FIRST_NAME
 
 
 def _codec(video: Video | Sequence, settings: Settings, alpha: bool) -> Codec:
     if settings.codec:
         codec = CODECS[settings.codec]
     else:
-        asked = f".{settings.container.removeprefix('.')}" if settings.container else video.path.suffix.lower()
+        asked = plain_ending(settings.container or video.path.suffix)
         source = video.stream.codec_context.name if isinstance(video, Video) else ""
         codec = codec_for(source, bits=video.bits, alpha=alpha, ending=asked)
         if settings.container and asked not in codec.containers and not alpha:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from toolbox.inference.picture import Picture
@@ -98,8 +99,7 @@ class PieceWriter:
         if self.preview:
             return side_by_side(source[..., :3], made)
         if self.alpha:
-            white = np.iinfo(made.dtype).max
-            plane = alpha if alpha is not None else np.full((*made.shape[:2], 1), white, made.dtype)
+            plane = alpha if alpha is not None else _resized(source[..., 3:], made)
             made = np.concatenate([made, plane], axis=2)
         return made
 
@@ -123,3 +123,9 @@ class PieceWriter:
                 f"{folder.parent}: the rest of the film needs {rest / 1e9:.2f} GB, and {max(0, free) / 1e9:.2f} GB are "
                 "free there; make room, and the same command goes on"
             )
+
+
+def _resized(plane: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """The transparency of a source (H, W, 1) at a result's size, where the network was not given it."""
+    height, width = like.shape[:2]
+    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from toolbox.inference.levels import LEVELS, typed
-from toolbox.inference.options import PRECISIONS
+from toolbox.contracts.clips import is_recurrent, window_places
+from toolbox.inference.levels import LEVELS, outscaled, typed
+from toolbox.inference.options import PRECISIONS, Options
 from toolbox.inference.picture import Picture
 from toolbox.inference.predictor import Predictor
+from toolbox.io.errors import UserError
 from toolbox.training.network_call import padded
 from toolbox.training.precision import networks_in
 from toolbox.video.reading import VideoFrame
@@ -54,13 +56,34 @@ class Stepping(Protocol):
 def stepping_of(predictor: Predictor, batch: int | None, alpha: bool) -> Stepping:
     """How this network goes over a film, by what it has: `step`, `frames`, clips, or nothing of these."""
     network = predictor.network
-    if callable(getattr(network, "step", None)):
+    if is_recurrent(network):
+        refuse_for_memory(predictor.options)
         return Remembering(predictor)
     if predictor.window > 1:
         return Windows(predictor, predictor.window, alpha)
     if predictor.clip:
+        if batch and batch % 4:
+            raise UserError(f"--batch {batch}: of a network that takes clips, must be a multiple of 4")
         return Clips(predictor, batch or CLIP, alpha)
     return Batches(predictor, batch or 1, alpha)
+
+
+def refuse_for_memory(options: Options) -> None:
+    """Refuse what a network with memory cannot do: it sees frames whole, as their memory is of the whole.
+
+    Raises:
+        UserError: naming the option.
+    """
+    given = {
+        "--tile": bool(options.tile), "--tileable": options.tileable, "--grid": bool(options.grid),
+        "--nodata": options.nodata is not None, "--normals": options.normals,
+        "--backend": options.backend not in ("auto", "torch"),
+    }  # fmt: skip
+    wrong = next((name for name, is_given in given.items() if is_given), None)
+    if wrong:
+        raise UserError(
+            f"{wrong}: is not for networks that remember the frames before, which see each whole; leave it out"
+        )
 
 
 class Batches:
@@ -120,7 +143,7 @@ class Clips:
 
 
 class Windows:
-    """A network that gives the middle of `size` frames, which lie on each other as channels; ends are repeated."""
+    """A network that gives the middle of `size` frames, laid on each other; beyond its ends a film runs backwards."""
 
     def __init__(self, predictor: Predictor, size: int, alpha: bool) -> None:
         self.predictor, self.size, self.alpha = predictor, size, alpha
@@ -142,7 +165,7 @@ class Windows:
         while held[0].number < wanted - self.context:
             held.popleft()
         first, last = held[0].number, held[-1].number
-        numbers = [min(max(wanted - self.context + place, first), last) - first for place in range(self.size)]
+        numbers = window_places(wanted - first, last - first + 1, self.size)
         stacked = np.concatenate([held[number].array[..., :3] for number in numbers], axis=2)  # (H, W, 3 * size)
         (made,) = self.predictor.translate([Picture(stacked)])
         return Step(held[wanted - first], made.array)
@@ -163,16 +186,19 @@ class Remembering:
     @torch.inference_mode()
     def _stepped(self, array: np.ndarray, memory: Any) -> tuple[np.ndarray, Any]:
         network: Any = self.predictor.network
-        white = LEVELS[array.dtype]
+        options, white = self.predictor.options, self.predictor.options.white or LEVELS[array.dtype]
         images = torch.from_numpy(array[..., :3].astype(np.float32) / white).permute(2, 0, 1)[None]
         height, width = (side * self.predictor.scale for side in array.shape[:2])
-        name = PRECISIONS[self.predictor.options.precision]
+        name = PRECISIONS[options.precision]
         with networks_in(getattr(torch, name) if name else None):
             made, memory = network.step(padded(images, self.predictor.multiple).to(self.predictor.device), memory)
         if bool(made.isnan().any()):
             raise ValueError("the result holds NaN: half precision overflowed (try fp32), or the weights diverged")
         pixels = made.float()[0, :, :height, :width].permute(1, 2, 0).cpu().numpy()
-        return typed(pixels, white, array.dtype), memory
+        if options.outscale in (None, self.predictor.scale):
+            return typed(pixels, white, array.dtype), memory
+        size = (max(1, round(array.shape[0] * options.outscale)), max(1, round(array.shape[1] * options.outscale)))
+        return outscaled(pixels.clip(0, 1), size, 1.0, array.dtype, white), memory
 
 
 def saved(memory: Any) -> State:

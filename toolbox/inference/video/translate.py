@@ -6,10 +6,11 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from toolbox.contracts.clips import is_recurrent
 from toolbox.inference.identity import identity_of
 from toolbox.inference.picture import Picture
 from toolbox.inference.predictor import Predictor
@@ -85,7 +86,7 @@ class FilmTranslator:
                 cut = Cut(*self.settings.part, start=video.start)
             pieces = work.done()
             if writing:
-                self._room_to_join(work, source, target)
+                self._room_to_join(work, target)
                 join(target, writing, pieces, source if isinstance(video, Video) else None, cut, self.note)
             work.clear()
 
@@ -111,7 +112,8 @@ class FilmTranslator:
         reading = Ahead(self._checked(video.frames(first), start), room(frame_bytes, _READ_AHEAD), video.stop)
         with reading as frames, Behind(writer, room(result_bytes, _WRITE_BEHIND)) as behind:
             for step in self._steps(stepping, frames, start, states, work, video):
-                behind.put(step)
+                ends = (step.frame.number + 1) % length == 0  # whose memory is kept; others would fill the queue
+                behind.put(step if ends else replace(step, memory=None))
         if video.corrected:
             self.note(f"{video.path}: {video.corrected} time stamps ran backwards, and were put after the one before")
         if not writer.made and not done:
@@ -130,7 +132,7 @@ class FilmTranslator:
         if chosen is None:
             pixels = first.array.shape[0] * first.array.shape[1]
             self.predictor.server.plan(pixels * self.predictor.channels * (video.frame_count_estimate or 1000))
-            if self.predictor.window == 1 and not callable(getattr(self.predictor.network, "step", None)):
+            if self.predictor.window == 1 and not is_recurrent(self.predictor.network):
                 count = stepping.stride + 2 * stepping.context
                 self.predictor.translate([Picture(first.array, alpha=video.alpha)] * count)
             chosen = self.predictor.fix()
@@ -171,12 +173,11 @@ class FilmTranslator:
         if need > free:
             self.note(f"{target}: may take {need / 1e9:,.1f} GB while it is made, and {free / 1e9:,.1f} GB are free")
 
-    def _room_to_join(self, work: Work, source: Path, target: Path) -> None:
-        beside = source.stat().st_size if source.is_file() else 0
+    def _room_to_join(self, work: Work, target: Path) -> None:
         free = shutil.disk_usage(target.parent).free - RESERVE
-        if work.size + beside > free:
+        if work.size > free:
             raise RunFailed(
-                f"{target}: needs {(work.size + beside) / 1e9:.2f} GB, and {max(0, free) / 1e9:.2f} GB are free there; "
+                f"{target}: needs {work.size / 1e9:.2f} GB more, and {max(0, free) / 1e9:.2f} GB are free there; "
                 "make room, and the same command goes on"
             )
 

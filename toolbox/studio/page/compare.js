@@ -77,9 +77,11 @@ export function makeCompare() {
         setup.hidden = true;
         stage.hidden = false;
         show();
-        while (duel && duel.rounds.some((round) => round.state === "waiting")) {
+        const mine = duel.id; // an answer that comes when another is shown, or none, is not for the page
+        while (duel?.id === mine && duel.rounds.some((round) => round.state === "waiting")) {
           await new Promise((done) => setTimeout(done, EVERY));
-          if (duel) update(await ask(`/api/duels/${duel.id}`));
+          const next = duel?.id === mine ? await ask(`/api/duels/${mine}`) : null;
+          if (next && duel?.id === mine) update(next);
         }
       });
     } catch (error) {
@@ -125,6 +127,7 @@ export function makeCompare() {
     voting = true;
     try {
       const next = await post(`/api/duels/${duel.id}/${at}`, { choice });
+      if (duel?.id !== next.id) return;
       at += 1;
       duel = next;
       show();
