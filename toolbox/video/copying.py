@@ -130,7 +130,7 @@ def _problem_of(stream: Any, container: str) -> str | None:
         with av.open(io.BytesIO(), "w", format=container) as trial:
             _added(trial, stream)
             trial.start_encoding()
-    except (OSError, AttributeError, NotImplementedError, *failures()):
+    except (OSError, AttributeError, NotImplementedError, *failures()):  # all of PyAV's ways to say that
         return "does not hold it"
     return None
 

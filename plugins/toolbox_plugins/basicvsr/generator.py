@@ -56,10 +56,13 @@ class ForwardVSR(RecurrentGenerator):
         The memory is the frame and its features, (B, 3, H, W) and (B, width, H, W).
         """
         first = self.trunk.conv_1(self.trunk.as_learned(frame))  # (B, width, H, W)
-        before, features = (frame, torch.zeros_like(first)) if memory is None else memory
-        flow = block_flow(frame, before, levels=self.reach)
-        trust = agreement(frame, before, flow).to(first)
-        moved = warp(features, flow) * trust
+        if memory is None:
+            trust, moved = torch.ones_like(first[:, :1]), torch.zeros_like(first)
+        else:
+            before, features = memory
+            flow = block_flow(frame, before, levels=self.reach)
+            trust = agreement(frame, before, flow).to(first)
+            moved = warp(features, flow) * trust
         seen = leaky_relu(self.look(torch.cat([first / RANGE, moved / RANGE, trust], 1)), 0.1)
         features = self.trunk.fused(first + RANGE * self.recall(seen))
         return pixel_shuffle(self.trunk.upsampler(features), self.scale), (frame, features)

@@ -29,8 +29,8 @@ class CompoundRegularization(Loss):
 
     Args:
         shift: largest step along either axis, in whole pixels of the picture.
-        bend: deviation of a smooth field of further steps, in pixels; it is interpolated (bicubically), which wears
-            fine patterns a little; 0 for none.
+        bend: deviation of further steps at the points of a coarse grid, in pixels; between them it is two thirds. They
+            are interpolated (bicubically), which wears fine patterns a little; 0 for none.
         noise: largest deviation of Gaussian noise, images in [0, 1]; each picture has its own.
         light: largest change of a smooth field of brightness, images in [0, 1]. What is asked for is a result that does
             not follow it: for painters. An enlarger should follow: leave it at 0 there.

@@ -63,10 +63,7 @@ class EDSR(Generator):
         self.conv_first = nn.Conv2d(in_channels, width, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(width, residual_scale) for _ in range(blocks)))
         self.conv_after_body = nn.Conv2d(width, width, 3, padding=1)
-        upsample: list[nn.Module] = []
-        for factor in UPSAMPLING[scale]:  # (B, width, h, w) to (B, width, factor*h, factor*w)
-            upsample += [nn.Conv2d(width, width * factor**2, 3, padding=1), nn.PixelShuffle(factor)]
-        self.upsample = nn.Sequential(*upsample)
+        self.upsample = upsampling(width, scale)
         self.conv_last = nn.Conv2d(width, out_channels, 3, padding=1)
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
 
@@ -90,3 +87,11 @@ class ResidualBlock(nn.Module):
         """Refine features (B, width, H, W)."""
         residual = self.conv2(F.relu(self.conv1(features)))
         return torch.add(features, residual, alpha=self.residual_scale)
+
+
+def upsampling(width: int, scale: int) -> nn.Sequential:
+    """Features (B, width, H, W) to (B, width, scale*H, scale*W), by convolutions and pixel shuffles in turn."""
+    steps: list[nn.Module] = []
+    for factor in UPSAMPLING[scale]:
+        steps += [nn.Conv2d(width, width * factor**2, 3, padding=1), nn.PixelShuffle(factor)]
+    return nn.Sequential(*steps)

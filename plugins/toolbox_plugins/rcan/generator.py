@@ -7,12 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox import Generator, UserError
+from toolbox_plugins.edsr.edsr import DIV2K_MEAN, RANGE, UPSAMPLING, upsampling
 
-DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
-RANGE = 255.0
-"""The published networks work on [0, 255], around the mean of DIV2K."""
-UPSAMPLING = {1: [], 2: [2], 3: [3], 4: [2, 2], 8: [2, 2, 2]}
-"""The pixel shuffles that make up each scale."""
 FOLDED = 4
 """What a network on folded pixels enlarges by: it folds by 4 at x1, and by 2 at x2."""
 
@@ -74,10 +70,7 @@ class RCAN(Generator):
         self.first = nn.Conv2d(in_channels * self.folding**2, width, 3, padding=1)
         self.groups = nn.Sequential(*(Group(width, blocks, reduction) for _ in range(groups)))
         self.after = nn.Conv2d(width, width, 3, padding=1)
-        upsample: list[nn.Module] = []
-        for factor in UPSAMPLING[FOLDED if fold else scale]:  # (B, width, h, w) to (B, width, factor*h, factor*w)
-            upsample += [nn.Conv2d(width, width * factor**2, 3, padding=1), nn.PixelShuffle(factor)]
-        self.upsample = nn.Sequential(*upsample)
+        self.upsample = upsampling(width, FOLDED if fold else scale)
         self.last = nn.Conv2d(width, out_channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:

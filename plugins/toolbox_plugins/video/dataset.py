@@ -26,7 +26,7 @@ class VideoClips(ImageDataset):
     lies within its film is drawn anew, unless `anywhere` is false, which an evaluation wants. `transforms` change all
     frames of a clip alike: `RandomCrop`, `RandomFlip`.
 
-    A clip does not cross a cut: from the longer side of one it goes on backwards.
+    A clip from anywhere does not cross a cut: from the longer side of one it goes on backwards.
 
     Args:
         root: a film, a folder, or a list of them.
