@@ -71,6 +71,7 @@ SECTIONS: dict[str, Any] = {
     "default_hooks": {  # their settings are checked against the hooks' constructors; null does without one
         "logger": dict[str, Any] | None,
         "checkpoint": dict[str, Any] | None,
+        "early_stop": dict[str, Any] | None,
         "samples": dict[str, Any] | None,
         "report": dict[str, Any] | None,
         "guard": dict[str, Any] | None,

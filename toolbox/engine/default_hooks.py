@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from toolbox.engine.early_stop import EarlyStopHook
 from toolbox.engine.guard import GuardHook
 from toolbox.engine.progress import ProgressHook
 from toolbox.engine.reporting import ReportHook
@@ -11,6 +12,7 @@ from toolbox.engine.saving import CheckpointHook
 DEFAULT_HOOKS: dict[str, type] = {
     "logger": ProgressHook,
     "checkpoint": CheckpointHook,
+    "early_stop": EarlyStopHook,
     "samples": SamplesHook,
     "report": ReportHook,
     "guard": GuardHook,

@@ -34,6 +34,10 @@ class TrainLoop(BaseLoop):
         self.max_epochs = 1
         self._epoch, self._iter = 0, 0  # mmengine's Runner sets them on resume
         self.stop_training = False
+        self.stopped_because: str | None = None
+        """Why a hook ended the run early, in words."""
+        self.owes_validation = False
+        """Whether a hook wants to know what is measured before the first step; it may set this in `before_train`."""
         self.resumed_random_state: dict[str, Any] | None = None
 
     @property
@@ -57,7 +61,7 @@ class TrainLoop(BaseLoop):
         batches = iter(self.dataloader) if self._iter < self.last else iter(())
         if self.resumed_random_state is not None:  # only now: starting the workers draws random numbers
             restore_random_state(self.resumed_random_state)
-        if self._iter == self.last:  # it was stopped between its last checkpoint and its last validation
+        if self._iter == self.last or self.owes_validation:  # it was stopped between its checkpoint and its validation
             self.validate()
         runner.model.train()
         while self._iter < self.last and not self.stop_training:

@@ -10,11 +10,14 @@ from mmengine.hooks import Hook
 
 from toolbox.engine.costs import StepClock
 from toolbox.engine.report import Report
+from toolbox.engine.saving import CheckpointHook
 from toolbox.io.files import read_json, replace_text
 from toolbox.weights.checkpoint import checkpoints
 
 COSTS = "costs.json"
 """What a training cost, in its work folder."""
+BEGINNING = "before the first step"
+"""The row of what a run began with."""
 
 
 class ReportHook(Hook):
@@ -65,12 +68,20 @@ class ReportHook(Hook):
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Record the evaluation under the phase that has just run."""
-        name = runner.algorithm.phase_of(runner.iter - 1).name
         self._protocols(runner.val_evaluator)
-        row = f"{name} ({runner.iter} iterations)"
-        for earlier in [r for r in self.report.rows if r.startswith(f"{name} (")]:
+        if runner.iter == 0:
+            self.report.add(BEGINNING, metrics or {})
+            return
+        self._replace(runner.algorithm.phase_of(runner.iter - 1).name, runner.iter, metrics or {})
+        best = next((hook for hook in runner.hooks if isinstance(hook, CheckpointHook) and hook.save_best), None)
+        if BEGINNING in self.report.rows and best is not None and best.best_at == runner.iter:
+            self._replace(f"best by {best.save_best}", runner.iter, metrics or {})
+
+    def _replace(self, name: str, iteration: int, metrics: dict[str, float]) -> None:
+        """Write a row in the place of an earlier one of that name."""
+        for earlier in [row for row in self.report.rows if row.startswith(f"{name} (")]:
             del self.report.rows[earlier]
-        self.report.add(row, metrics or {})
+        self.report.add(f"{name} ({iteration} iterations)", metrics)
 
     def after_test_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Record the test."""
@@ -89,6 +100,9 @@ class ReportHook(Hook):
             self.report.facts |= {"iterations": runner.iter, "seed": runner.seed, "weights": weights}
             if self.facts:
                 self.name_checkpoint()
+            elif reason := runner.train_loop.stopped_because:
+                self.report.facts["stopped"] = reason
+                self.report.notes.append(reason)
             self.report.print()
             self.report.write(Path(runner.work_dir))
 

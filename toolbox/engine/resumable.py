@@ -69,6 +69,18 @@ def check_written(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Module
                 _is(value, (int, float), f"report.{row}.{name}")
 
 
+        _check_early_stop(_is(checkpoint.get("early_stop") or {}, Mapping, "early_stop"))
+
+
+def _check_early_stop(saved: Mapping[str, Any]) -> None:
+    for number, each in enumerate(_is(saved.get("seen", []), list, "early_stop.seen")):
+        place = f"early_stop.seen.{number}"
+        if len(_is(each, list, place)) != 2:
+            raise Wrong(f"{place} is no iteration and its value")
+        _counts(each[0], place)
+        _is(each[1], (int, float), place)
+
+
 @contextmanager
 def _refusing(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Module) -> Iterator[None]:
     try:

@@ -13,7 +13,8 @@ import torch
 from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 
-from toolbox.io.errors import RunStopped, Stopped, UserError, did_you_mean
+from toolbox.engine.chosen_metric import chosen
+from toolbox.io.errors import RunStopped, Stopped
 from toolbox.weights.checkpoint import checkpoints, read_checkpoint, remove_checkpoint, set_aside
 
 
@@ -51,6 +52,8 @@ class CheckpointHook(Hook):
         """A checkpoint that only stands until the next one is written."""
         self.asked: str | None = None
         self.best: float | None = None
+        self.best_at: int | None = None
+        """The iteration of the best checkpoint."""
         self.previous: dict[int, Any] = {}
 
     @property
@@ -60,7 +63,7 @@ class CheckpointHook(Hook):
 
     def before_train(self, runner: Any) -> None:
         """Listen to the signals that ask a run to stop; a resumed run remembers the best so far."""
-        self.asked, self.best, self.passing = None, None, None
+        self.asked, self.best, self.best_at, self.passing = None, None, None, None
         self.saved_at = time.monotonic()
         if runner.rank == 0 and not runner.iter:  # a new run in an old run's folder must not mix with it
             aside = set_aside(Path(runner.work_dir), f"before_{runner.timestamp}")
@@ -68,7 +71,8 @@ class CheckpointHook(Hook):
                 runner.logger.warning("checkpoints of an earlier run were moved to %s; --resume continues one", aside)
         best = Path(runner.work_dir) / self.best_file
         if runner.iter and self.save_best is not None and best.is_file():
-            self.best = best_of(read_checkpoint(best))
+            checkpoint = read_checkpoint(best)
+            self.best, self.best_at = best_of(checkpoint), checkpoint["meta"]["iter"]
             if self.best is None:
                 runner.logger.warning("%s does not say how good it is: the next validation is the best so far", best)
         if threading.current_thread() is threading.main_thread():
@@ -112,14 +116,9 @@ class CheckpointHook(Hook):
         """Save the best."""
         if self.save_best is None:
             return
-        if self.save_best not in (metrics or {}):
-            hint = did_you_mean(self.save_best, [name for name in metrics or {} if "/" not in name])
-            raise UserError(f"default_hooks.checkpoint.save_best: validation measures no '{self.save_best}'{hint}")
-        value = float((metrics or {})[self.save_best])
-        measured = [m for m in runner.val_evaluator.metrics if getattr(m, "name", "") == self.save_best]
-        rising = all(getattr(m, "higher_is_better", True) for m in measured)
+        value, rising = chosen(runner, metrics, self.save_best, "default_hooks.checkpoint.save_best")
         if self.best is None or (value > self.best if rising else value < self.best):
-            self.best = value
+            self.best, self.best_at = value, runner.iter
             runner.message_hub.update_info("best", value)  # goes into the checkpoint
             runner.save_checkpoint(runner.work_dir, self.best_file, done=runner.iter)
 

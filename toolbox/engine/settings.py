@@ -139,14 +139,20 @@ def default_hooks(check: Check) -> None:
 
 
 def choice(check: Check) -> None:
-    """The best checkpoint is chosen on the validation set, so the test set must be another."""
-    checkpoint = (check.data.get("default_hooks") or {}).get("checkpoint") or {}
+    """What is best, and when to stop, is chosen on the validation set: the test set must be another."""
+    hooks = check.data.get("default_hooks") or {}
+    by = [("save_best", (hooks.get("checkpoint") or {}).get("save_best"))]
+    by += [("early_stop", (hooks.get("early_stop") or {}).get("metric"))]
+    by = [name for name, metric in by if metric]
+    if "early_stop" in by and not (check.data.get("val_dataloader") and check.data.get("val_evaluator")):
+        raise check.error("wants pictures to measure on: val_dataloader and val_evaluator", "default_hooks.early_stop")
     val, test = ((check.data.get(f"{split}_dataloader") or {}).get("dataset") for split in ("val", "test"))
-    if not checkpoint.get("save_best") or not val or not test:
+    if not by or not val or not test:
         return
     chosen, tested = set(paths(val)), set(paths(test))
     if val == test or (tested and all(not chosen.isdisjoint((path, *path.parents)) for path in tested)):
-        message = "reads the images by which save_best chooses a checkpoint; test on others, or leave save_best out"
+        what = "save_best chooses a checkpoint" if by[0] == "save_best" else "early_stop ends the run"
+        message = f"reads the images by which {what}; test on others, or leave {by[0]} out"
         raise check.error(message, "test_dataloader.dataset")
 
 

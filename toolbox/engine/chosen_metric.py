@@ -1,0 +1,21 @@
+"""The one metric by which a run keeps its best checkpoint, or stops: its value, and which direction is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toolbox.io.errors import UserError, did_you_mean
+
+
+def chosen(runner: Any, metrics: Mapping[str, float] | None, name: str, key: str) -> tuple[float, bool]:
+    """What a validation measured by that name, and whether higher is better; `key` is where a config names it.
+
+    Raises:
+        UserError: nothing of that name was measured.
+    """
+    if name not in (metrics or {}):
+        hint = did_you_mean(name, [each for each in metrics or {} if "/" not in each])
+        raise UserError(f"{key}: validation measures no '{name}'{hint}")
+    measured = [each for each in runner.val_evaluator.metrics if getattr(each, "name", "") == name]
+    return float((metrics or {})[name]), all(getattr(each, "higher_is_better", True) for each in measured)
