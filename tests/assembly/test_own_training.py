@@ -9,6 +9,10 @@ import pytest
 import odd_folders
 from odd_folders import TINY, new
 from runs import command, pictures
+from toolbox.assembly.build import seeded_algorithm
+from toolbox.config import load_config
+from toolbox.config.shipped import shipped_configs
+from toolbox.training.starting import begin_with
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -20,7 +24,7 @@ def shared(folder: str, task: str) -> list[object]:
     return ["--data", photos, *(["--style", style] if task in ("style", "joint", "translate") else [])]
 
 
-@pytest.mark.parametrize("task", ["restore", "enlarge", "style", "joint", "translate"])
+@pytest.mark.parametrize("task", ["restore", "enlarge", "finetune", "style", "joint", "translate"])
 def test_what_is_written_for_a_task_trains_is_applied_and_exported(
     task: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -33,8 +37,16 @@ def test_what_is_written_for_a_task_trains_is_applied_and_exported(
     assert command("infer", "data/photos/00.png", "-o", "out", *made, *choice) == 0
     assert command("export", "mine.yaml", "work_dirs/mine/iter_2.pth", "-o", "mine.safetensors") == 0
     exported = "mine_generator_ab.safetensors" if task == "translate" else "mine.safetensors"
-    assert f"--weights {exported}" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"--weights {exported}" in out and ("best_lite0_distance.pth" in out) == (task == "finetune")
     assert Path(exported).is_file()
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_configs() if name.startswith("own/")])
+def test_a_recipe_for_own_pictures_fits_the_file_that_it_begins_with(name: str) -> None:
+    config = load_config(shipped_configs()[name])
+    if config.data.get("load_from"):
+        begin_with(seeded_algorithm(config), config.data["load_from"])  # which refuses shapes that differ
 
 
 @pytest.mark.parametrize("task", ["restore", "translate"])

@@ -15,6 +15,7 @@ from toolbox.assembly.own_yaml import changes, flow, written
 from toolbox.config import Config, find_config, load_config
 from toolbox.config.load import SHIPPED
 from toolbox.config.shipped import shipped_configs
+from toolbox.engine.chosen_metric import best_file
 from toolbox.io.errors import ConfigError, MissingWeights, UserError
 from toolbox.io.files import NotWritten
 from toolbox.io.look import Look, decode, look
@@ -23,6 +24,7 @@ from toolbox.io.pairs import Pairs, pairs_in, scale_of
 TASKS = {
     "restore": "mend what is noisy, blurred or full of JPEG's blocks, and enlarge it",
     "enlarge": "enlarge, and keep to the picture",
+    "finetune": "enlarge pictures of one kind better than a published network does, and stop when it gains no more",
     "style": "paint photographs in the hand of one picture, at their size",
     "joint": "enlarge and paint in one, of a strength that is chosen when it is applied",
     "translate": "turn pictures of one kind into another kind",
@@ -32,7 +34,7 @@ SHOWN = ("train_dataloader.batch_size", "train_dataloader.dataset.transforms", "
 """What the YAML has for who wants to change it, though it be the recipe's own."""
 LONG = 20_000
 """Iterations that no CPU does in a day."""
-_PAIRED = {"restore": "pairs", "enlarge": "pairs", "translate": "translate_pairs"}
+_PAIRED = {"restore": "pairs", "enlarge": "pairs", "finetune": "finetune_pairs", "translate": "translate_pairs"}
 """The recipes of tasks that real pairs can teach."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)
 _STYLE = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -276,7 +278,8 @@ def commands(wish: Wish, file: Path, data: Mapping[str, Any], own: Own) -> list[
     networks = dict.fromkeys(slot for output in algorithm.outputs.values() for slot in _networks(output))
     suffix = f"_{next(iter(networks))}" if len(networks) > 1 else ""
     work_dir = data.get("work_dir") or f"work_dirs/{file.stem}"
-    checkpoint = f"{work_dir}/iter_{data['train_cfg']['max_iters']}.pth"
+    best = ((data.get("default_hooks") or {}).get("checkpoint") or {}).get("save_best")
+    checkpoint = f"{work_dir}/{best_file(best) if best else 'iter_{}.pth'.format(data['train_cfg']['max_iters'])}"
     folder = shlex.quote(str(own.pairs.inputs if own.pairs and not own.pairs.beside else wish.data))
     styles = (data["model"].get("generator") or {}).get("styles")
     choice = f" --style {own.name}" if styles else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from toolbox.cli.arguments import parser, use_plugins
 from toolbox.io.errors import UserError
 
-TASKS = ("restore", "enlarge", "style", "joint", "translate")
+TASKS = ("restore", "enlarge", "finetune", "style", "joint", "translate")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

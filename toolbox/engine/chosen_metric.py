@@ -8,6 +8,11 @@ from typing import Any
 from toolbox.io.errors import UserError, did_you_mean
 
 
+def best_file(metric: str) -> str:
+    """Name of the best checkpoint's file; a metric's slash would be a folder that nobody made."""
+    return f"best_{metric.replace('/', '_')}.pth"
+
+
 def chosen(runner: Any, metrics: Mapping[str, float] | None, name: str, key: str) -> tuple[float, bool]:
     """What a validation measured by that name, and whether higher is better; `key` is where a config names it.
 

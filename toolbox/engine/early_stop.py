@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ class EarlyStopHook(Hook):
         if len(without) < self.patience:
             return None
         past = [self.seen[best][1], *(each for _, each in without)]
-        falling = all(better(one, other, rising) for one, other in zip(past, past[1:], strict=False))
+        falling = all(better(one, other, rising) for one, other in pairwise(past))
         what = "got worse for" if falling else "did not get better for"
         return f"stopped at {now:,}: {name} {what} {validations(len(without))} ({past[0]:.4g} → {value:.4g})"
 

@@ -68,7 +68,6 @@ def check_written(checkpoint: Mapping[str, Any], file: str, algorithm: nn.Module
             for name, value in _is(values, Mapping, f"report.{row}").items():
                 _is(value, (int, float), f"report.{row}.{name}")
 
-
         _check_early_stop(_is(checkpoint.get("early_stop") or {}, Mapping, "early_stop"))
 
 

@@ -13,7 +13,7 @@ import torch
 from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 
-from toolbox.engine.chosen_metric import chosen
+from toolbox.engine.chosen_metric import best_file, chosen
 from toolbox.io.errors import RunStopped, Stopped
 from toolbox.weights.checkpoint import checkpoints, read_checkpoint, remove_checkpoint, set_aside
 
@@ -58,8 +58,8 @@ class CheckpointHook(Hook):
 
     @property
     def best_file(self) -> str:
-        """Name of the best checkpoint's file; a metric's slash would be a folder that nobody made."""
-        return f"best_{str(self.save_best).replace('/', '_')}.pth"
+        """Name of the best checkpoint's file."""
+        return best_file(str(self.save_best))
 
     def before_train(self, runner: Any) -> None:
         """Listen to the signals that ask a run to stop; a resumed run remembers the best so far."""
