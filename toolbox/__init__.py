@@ -47,6 +47,8 @@ _HOME = {
     "Judge": "toolbox.contracts.regularizer",
     "Regularizer": "toolbox.contracts.regularizer",
     "Augmentation": "toolbox.contracts.augmentation",
+    "Mixture": "toolbox.contracts.mixture",
+    "Pair": "toolbox.contracts.mixture",
     "constant": "toolbox.contracts.constant",
     "Degradation": "toolbox.contracts.degradation",
     "Loss": "toolbox.contracts.loss",
@@ -89,8 +91,8 @@ __all__ = [
     "Discriminator", "Encoder", "enlarge_bicubic", "evaluate", "Exporter", "FeatureNetwork", "Frame", "frozen",
     "GanVariant", "Generator", "GradedGenerator", "Graph", "hookimpl", "image_size", "ImageDataset", "Images",
     "images_at", "images_to_float", "InPlace", "Judge", "load", "load_config", "Logits", "Loss", "Memory",
-    "MissingWeights", "Output", "PairedMetric", "Parts", "read_image", "RecurrentGenerator", "refuse_batch_norm",
-    "Register", "Regularizer", "resize_bicubic", "resize_to", "Run", "run_in", "RunFailed", "SEED", "Session",
+    "MissingWeights", "Mixture", "Output", "Pair", "PairedMetric", "Parts", "read_image", "RecurrentGenerator",
+    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "Run", "run_in", "RunFailed", "SEED", "Session",
     "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "train", "Transform",
     "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper", "WindowGenerator",
 ]  # fmt: skip
@@ -131,6 +133,8 @@ if TYPE_CHECKING:
     from toolbox.contracts.metric import PairedMetric as PairedMetric
     from toolbox.contracts.metric import SetMetric as SetMetric
     from toolbox.contracts.metric import SingleMetric as SingleMetric
+    from toolbox.contracts.mixture import Mixture as Mixture
+    from toolbox.contracts.mixture import Pair as Pair
     from toolbox.contracts.network import Decoder as Decoder
     from toolbox.contracts.network import Discriminator as Discriminator
     from toolbox.contracts.network import Encoder as Encoder

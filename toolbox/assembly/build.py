@@ -119,6 +119,9 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             names = " times ".join(f"model.{slot}.scale" for slot in output.networks)
             message = f"is {theirs}, and {names} is {ours}: they must agree"
             raise ConfigError(message, key="model.degradation.scale")
+    mixtures = [
+        build_component("mixtures", each, f"model.mixtures.{i}") for i, each in enumerate(model.get("mixtures") or ())
+    ]
     losses = {role: _build_losses(role, each, algorithm) for role, each in model.get("losses", {}).items()}
     built = algorithm(
         Parts(
@@ -126,6 +129,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             adversaries=adversaries,
             losses=losses,
             degradation=degradation,
+            mixtures=mixtures,
             ema=model.get("ema"),
             phases=_phases(model, losses, adversaries),
             channels_last=model.get("channels_last", False),

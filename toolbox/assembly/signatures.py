@@ -39,6 +39,8 @@ def misfits(kind: str, component: Any) -> Iterator[str]:
     if kind == "gan_variants":
         for method, arguments in VARIANT_CALLS.items():
             yield from misfit(component, method, arguments)
+    if kind == "mixtures":
+        yield from misfit(component, "mix", ("images", "rng"))
     if kind in FORWARD:
         yield from misfit(component, "forward", FORWARD[kind])
 

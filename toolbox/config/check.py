@@ -116,6 +116,11 @@ class Check:
             if not algorithm.derived:
                 raise self.error(f"{model['type']} makes no image from another; leave it out", "model.degradation")
             self.component("degradations", model["degradation"], "model.degradation")
+        for i, mixture in enumerate(model.get("mixtures") or ()):
+            if not algorithm.derived:
+                message = f"mixes an image and what is made of it, and {model['type']} makes none of another"
+                raise self.error(f"{message}; leave it out", "model.mixtures")
+            self.component("mixtures", mixture, f"model.mixtures.{i}")
         self.phases(model, algorithm, judged)
         ema = model.get("ema")
         if ema is not None and not 0 < ema < 1:

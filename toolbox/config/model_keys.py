@@ -16,6 +16,7 @@ MODEL_KEYS: dict[str, Any] = {
     "adversarial": dict[str, float],
     "losses": dict[str, Any],
     "degradation": dict[str, Any] | None,
+    "mixtures": list[dict[str, Any]] | None,
     "ema": float | None,
     "phases": list[Any] | None,
     "channels_last": bool,

@@ -26,6 +26,7 @@ def _bases() -> dict[type, str]:
     from toolbox.contracts.degradation import Degradation
     from toolbox.contracts.gan_variant import GanVariant
     from toolbox.contracts.loss import Loss
+    from toolbox.contracts.mixture import Mixture
     from toolbox.contracts.network import Decoder, Discriminator, Encoder, FeatureNetwork, Generator, StyleEncoder
     from toolbox.contracts.regularizer import Regularizer
 
@@ -34,6 +35,7 @@ def _bases() -> dict[type, str]:
         Augmentation: "augmentations",
         GanVariant: "gan_variants",
         Degradation: "degradations",
+        Mixture: "mixtures",
         Transform: "transforms",
         ImageDataset: "datasets",
         FeatureNetwork: "features",

@@ -11,8 +11,8 @@ from toolbox.io.errors import UserError
 
 FREE = ("channels_last", "one_graph", "compile", "checkpointing")
 """How it is computed, which may change."""
-NOTED = ("phases", "degradation", "weights", "sha256")
-"""What may change, and is said: when losses count, the damage of inputs, where fixed weights lie."""
+NOTED = ("phases", "degradation", "mixtures", "weights", "sha256")
+"""What may change, and is said: when losses count, the damage and the mixing of inputs, where fixed weights lie."""
 SHOWN = 3
 
 

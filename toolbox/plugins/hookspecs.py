@@ -83,6 +83,11 @@ def register_degradations(register: Register) -> None:
 
 
 @hookspec
+def register_mixtures(register: Register) -> None:
+    """Changes of a training batch's pairs in which other samples take part. Contract: `toolbox.Mixture`."""
+
+
+@hookspec
 def register_datasets(register: Register) -> None:
     """Sources of samples. Contract: `toolbox.ImageDataset`."""
 

@@ -122,6 +122,7 @@ KINDS: dict[str, Registry] = {
         "regularizers": "toolbox.Regularizer: a term of the discriminator's loss, beside any objective",
         "augmentations": "toolbox.Augmentation: what the discriminator's images go through first",
         "degradations": "toolbox.Degradation: a clean batch to a damaged one, random per sample",
+        "mixtures": "toolbox.Mixture: changes pairs of a training batch by others of it",
         "datasets": "toolbox.ImageDataset: sample(index, rng) to named images",
         "transforms": "toolbox.Transform: changes one sample's named images together",
         "metrics": "toolbox.PairedMetric, SingleMetric or mmengine's BaseMetric: quality of outputs",

@@ -18,6 +18,7 @@ from toolbox.testing.components import (
     check_features,
     check_generator,
     check_loss,
+    check_mixture,
     check_style_encoder,
     check_transform,
 )
@@ -37,6 +38,6 @@ from toolbox.testing.training import (
 __all__ = [
     "ContractBroken", "Result", "assemble", "batch_for", "check_augmentation", "check_dataset", "check_decoder",
     "check_degradation", "check_discriminator", "check_encoder", "check_features", "check_format", "check_generator",
-    "check_hook", "check_loss", "check_metric", "check_plugin", "check_regularizer", "check_style_encoder",
-    "check_training", "check_transform", "check_variant", "optimizers_for",
+    "check_hook", "check_loss", "check_metric", "check_mixture", "check_plugin", "check_regularizer",
+    "check_style_encoder", "check_training", "check_transform", "check_variant", "optimizers_for",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from toolbox.contracts.dataset import Transform
 from toolbox.contracts.degradation import Degradation
+from toolbox.contracts.mixture import Mixture
 from toolbox.contracts.network import ADVERSARIAL
 
 
@@ -201,6 +202,21 @@ def check_features(network: nn.Module, *, inputs: Sequence[Any] | None = None) -
     require(set(found) == {layers[0]}, f"asked for {layers[0]}, got {', '.join(found)}")
     found[layers[0]].square().mean().backward()
     require(batch.grad is not None and batch.grad.abs().sum() > 0, "no gradient reaches the images")
+
+
+def check_mixture(mixture: Mixture) -> None:
+    """Pairs keep sizes and range, input and target change at one place, the same from the same random numbers."""
+    target = images(4, 3, 32, 48)
+    given = {"lr": torch.nn.functional.avg_pool2d(target, 2), "hr": target}
+    kept = {name: value.clone() for name, value in given.items()}
+    mixture.probability = 1.0
+    first, again = (mixture.mix(given, torch.Generator().manual_seed(1)) for _ in range(2))
+    require(all(torch.equal(given[name], kept[name]) for name in kept), "it writes into the images it is given")
+    for name, value in first.items():
+        require(value.shape == given[name].shape, f"{name} {tuple(given[name].shape)} became {tuple(value.shape)}")
+        inside = bool(torch.isfinite(value).all()) and float(value.min()) >= 0 and float(value.max()) <= 1
+        require(inside, f"{name} leaves [0, 1]")
+        require(torch.equal(value, again[name]), "the same generator gives another result: draw from `rng` alone")
 
 
 def check_transform(

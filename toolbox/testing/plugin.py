@@ -35,6 +35,7 @@ from toolbox.testing.components import (
     check_features,
     check_generator,
     check_loss,
+    check_mixture,
     check_style_encoder,
     check_transform,
 )
@@ -75,6 +76,7 @@ OTHERS: dict[str, Any] = {
     "gan_variants": lambda variant: check_variant(lambda: variant),
     "regularizers": check_regularizer,
     "augmentations": check_augmentation,
+    "mixtures": check_mixture,
     "datasets": check_dataset,
     "hooks": check_hook,
     "exporters": check_exporter,

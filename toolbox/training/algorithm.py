@@ -53,6 +53,7 @@ class Algorithm(Adversaries, ABC):
                 inputs=self.inputs,
                 derived=self.derived,
                 degradation=parts.degradation,
+                mixtures=parts.mixtures,
                 channels_last=parts.channels_last,
             ),
             ema=parts.ema,

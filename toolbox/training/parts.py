@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import nn
 
 from toolbox.contracts.degradation import Degradation
 from toolbox.contracts.gan_variant import GanVariant
+from toolbox.contracts.mixture import Mixture
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Parts:
     adversaries: dict[str, Adversary] = field(default_factory=dict)
     losses: dict[str, list[WeightedLoss]] = field(default_factory=dict)
     degradation: Degradation | None = None
+    mixtures: Sequence[Mixture] = ()
     ema: float | None = None
     phases: list[Phase] = field(default_factory=lambda: [Phase("train")])
     channels_last: bool = False

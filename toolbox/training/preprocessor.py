@@ -11,6 +11,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from toolbox.contracts.degradation import Degradation
+from toolbox.contracts.mixture import Mixture
 from toolbox.io.errors import UserError
 
 
@@ -27,11 +28,12 @@ class Preprocessor(BaseDataPreprocessor):
         inputs: tuple[str, ...],
         derived: Mapping[str, str],
         degradation: Degradation | None = None,
+        mixtures: Sequence[Mixture] = (),
         channels_last: bool = False,
     ) -> None:
         super().__init__()
         self.inputs, self.derived = inputs, dict(derived)
-        self.degradation = degradation
+        self.degradation, self.mixtures = degradation, mixtures
         self.channels_last = channels_last
         self.rng, self.first_seed = torch.Generator(), 0
 
@@ -66,6 +68,15 @@ class Preprocessor(BaseDataPreprocessor):
                 f"train_dataloader.dataset: gives {', '.join(values) or 'no images'}, and the model needs "
                 f"'{wanted}'; give the dataset that key{ways}"
             )
+        return self.mixed(values) if training and self.mixtures else values
+
+    def mixed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The batch with some of its pairs changed by others: each image and what is derived from it alike."""
+        for source in dict.fromkeys(self.derived.values()):
+            names = [*(name for name, of in self.derived.items() if of == source), source]
+            for mixture in self.mixtures:
+                changed = mixture.mix({name: values[name] for name in names}, self.rng)
+                values |= {name: self.laid_out(value) for name, value in changed.items()}
         return values
 
     def degrade(self, degradation: Degradation, images: Tensor, names: Sequence[str] | None = None) -> Tensor:
@@ -107,6 +118,10 @@ class Preprocessor(BaseDataPreprocessor):
         if value.dtype == torch.uint8 and value.dim() >= 3:
             planes = value[:, None] if value.dim() == 3 else value.movedim(-1, -3)
             value = planes.float().div_(255)
+        return self.laid_out(value)
+
+    def laid_out(self, value: Tensor) -> Tensor:
+        """A value in the memory layout that the networks have."""
         layout = torch.channels_last if self.channels_last and value.dim() == 4 else torch.contiguous_format
         return value.contiguous(memory_format=layout)
 

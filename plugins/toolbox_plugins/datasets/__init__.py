@@ -1,4 +1,4 @@
-"""Datasets: images from folders, alone, in pairs, from two unpaired domains, or every one once."""
+"""Datasets: images from folders, alone, in pairs, from two unpaired domains, or every one once; real pairs among synthetic ones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from toolbox import Register, hookimpl
 def register_datasets(register: Register) -> None:
     from .every import EveryImage
     from .folders import ImageFolder, PairedFolders, UnpairedFolders
+    from .mixed import MixedPairs
     from .side_by_side import SideBySide
     from .styled import StyledFolders
 
     register("ImageFolder", ImageFolder)
     register("PairedFolders", PairedFolders)
     register("UnpairedFolders", UnpairedFolders)
+    register("MixedPairs", MixedPairs)
     register("EveryImage", EveryImage)
     register("SideBySide", SideBySide)
     register("StyledFolders", StyledFolders)
