@@ -92,8 +92,8 @@ __all__ = [
     "GanVariant", "Generator", "GradedGenerator", "Graph", "hookimpl", "image_size", "ImageDataset", "Images",
     "images_at", "images_to_float", "InPlace", "Judge", "load", "load_config", "Logits", "Loss", "Memory",
     "MissingWeights", "Mixture", "Output", "Pair", "PairedMetric", "Parts", "read_image", "RecurrentGenerator",
-    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "Run", "run_in", "RunFailed", "SEED", "Session",
-    "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "train", "Transform",
+    "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "Run", "run_in",
+    "RunFailed", "SEED", "Session", "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "train", "Transform",
     "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper", "WindowGenerator",
 ]  # fmt: skip
 

@@ -13,7 +13,6 @@ from torch.nn.functional import avg_pool2d
 from runs import command, refused, sr_config, style_config, weights, write_config
 from toolbox.contracts.mixture import beta
 from toolbox.plugins.registry import registry
-from waiting import Waits
 
 NAMES = ("MixUp", "CutMix", "ResizeMix", "CutBlur")
 
@@ -34,7 +33,7 @@ def made(name: str, **arguments: Any) -> Any:
 
 def test_mixup_is_a_share_of_two_samples_in_input_and_target_alike() -> None:
     given = pairs()
-    mixed = made("MixUp").mix(given, rng(3))
+    mixed = made("MixUp").mix(given, rng(4))
     grays = {name: value[:, 0, 0, 0] for name, value in mixed.items()}
     assert torch.allclose(grays["lr"], grays["hr"]), "another share for the input"
     for value in mixed["hr"]:
@@ -45,10 +44,8 @@ def test_mixup_is_a_share_of_two_samples_in_input_and_target_alike() -> None:
 @pytest.mark.parametrize("name", ["CutMix", "ResizeMix"])
 def test_a_pasted_part_is_another_sample_at_one_place_of_both(name: str) -> None:
     given = pairs(2)
-    mixed = next(
-        each for each in (made(name).mix(given, rng(seed)) for seed in range(9)) if each["hr"][0].unique().numel() == 2
-    )
-    changed = {key: mixed[key][0, 0] != given[key][0, 0] for key in given}
+    mixed = made(name).mix(given, rng(next(seed for seed in range(9) if swaps(seed))))
+    changed = {key: (mixed[key][0, 0] - given[key][0, 0]).abs() > 0.01 for key in given}
     rows, columns = changed["lr"].any(1).nonzero(), changed["lr"].any(0).nonzero()
     assert changed["lr"].sum() == len(rows) * len(columns), "no rectangle"
     assert torch.equal(changed["lr"].repeat_interleave(2, 0).repeat_interleave(2, 1), changed["hr"])
@@ -79,9 +76,7 @@ def test_cutblur_leaves_the_target_and_mends_a_part_of_the_input() -> None:
     assert torch.equal(half["hr"], target)
     shares = [float((each != 0).any(0).float().mean()) for each in half["lr"]]
     assert set(shares) <= {0.25, 0.75} and len(set(shares)) == 2, "inside of a box, or all but a box"
-    assert all(
-        bool(((each == 0) | (each == whole)).all()) for each, whole in zip(half["lr"], best(target), strict=True)
-    )
+    assert bool(((half["lr"] == 0) | (half["lr"] == best(target))).all())
     assert good.shape == given["lr"].shape
 
 
@@ -111,10 +106,9 @@ def test_probability_is_of_each_sample_and_clips_are_changed_alike(name: str) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_read_from_the_device(name: str) -> None:
-    given = pairs()
-    with Waits() as waits:
-        made(name).mix(given, rng())
-    assert not waits.found
+    given = {key: value.to("meta") for key, value in pairs().items()}  # which holds no numbers to read
+    mixed = made(name).mix(given, rng())
+    assert all(value.shape == given[key].shape and value.is_meta for key, value in mixed.items())
 
 
 def test_the_beta_distribution_has_its_moments() -> None:
@@ -199,8 +193,11 @@ def test_real_pairs_have_their_share_of_every_epoch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"real_share": 1.0}, "real_share must be above 0 and below 1"), ({"inputs": ["low"]}, "a real pair has no picture 'low'")],
-)  # fmt: skip
+    [
+        ({"real_share": 1.0}, "real_share must be above 0 and below 1"),
+        ({"inputs": ["low"]}, "a real pair has no picture 'low'"),
+    ],
+)
 def test_shares_and_inputs_that_mean_nothing_are_refused(
     change: dict[str, Any], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Datasets: images from folders, alone, in pairs, from two unpaired domains, or every one once; real pairs among synthetic ones."""
+"""Datasets: images from folders, alone, in pairs, pairs among them, from two unpaired domains, or every one once."""
 
 from __future__ import annotations
 
