@@ -93,8 +93,9 @@ __all__ = [
     "images_at", "images_to_float", "InPlace", "Judge", "load", "load_config", "Logits", "Loss", "Memory",
     "MissingWeights", "Mixture", "Output", "Pair", "PairedMetric", "Parts", "read_image", "RecurrentGenerator",
     "refuse_batch_norm", "Register", "Regularizer", "resize_bicubic", "resize_to", "Run", "run_in",
-    "RunFailed", "SEED", "Session", "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder", "sum_terms", "train", "Transform",
-    "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper", "WindowGenerator",
+    "RunFailed", "SEED", "Session", "SetMetric", "SingleMetric", "Sizes", "State", "STRENGTH", "StyleEncoder",
+    "sum_terms", "train", "Transform", "unwrapped", "UserError", "Values", "VariantError", "VariantWrapper",
+    "WindowGenerator",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

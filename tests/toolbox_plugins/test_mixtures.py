@@ -158,7 +158,7 @@ def mixed_run(folder: Path, workers: int = 0) -> dict[str, Any]:
     return config
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [2])
 def test_a_mixed_run_resumes_bit_exactly(workers: int, tmp_path: Path) -> None:
     config = mixed_run(tmp_path, workers)
     whole = write_config({**config, "work_dir": str(tmp_path / "whole")}, tmp_path / "whole.yaml")

@@ -131,6 +131,7 @@ def build_algorithm(model: Mapping[str, Any]) -> Algorithm:
             degradation=degradation,
             mixtures=mixtures,
             ema=model.get("ema"),
+            ema_switch=model.get("ema_switch"),
             phases=_phases(model, losses, adversaries),
             channels_last=model.get("channels_last", False),
             one_graph=model.get("one_graph", False),

@@ -30,6 +30,7 @@ from toolbox.engine.memory import TRAINING, bound_kernels, keep_freed_memory
 from toolbox.engine.precision import set_tf32
 from toolbox.engine.runner import ToolboxRunner
 from toolbox.engine.samples import SamplesHook
+from toolbox.engine.schedules import warmed
 from toolbox.io.errors import ConfigError
 from toolbox.io.files import replace_text
 from toolbox.training.algorithm import Algorithm
@@ -118,7 +119,8 @@ def checked_parts(
         if split == "train":
             loader = train_loader(section, dataset, seed_of(config), rank, world_size, degrading)
             sections |= {"train_dataloader": loader, "train_cfg": {"type": TrainLoop, **data["train_cfg"]}}
-            sections |= {key: data.get(key) for key in ("optim_wrapper", "param_scheduler")}
+            schedules = warmed(data["optim_wrapper"], data.get("param_scheduler"))
+            sections |= {"optim_wrapper": data["optim_wrapper"], "param_scheduler": schedules}
         else:
             sections[f"{split}_dataloader"] = evaluation_loader(section, dataset, rank, world_size, degrading)
             sections[f"{split}_cfg"] = data.get(f"{split}_cfg") or {}

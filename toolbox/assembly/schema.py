@@ -80,10 +80,10 @@ def _others(components: Components) -> None:
     from mmengine.registry import VISUALIZERS
 
     from toolbox.engine.default_hooks import DEFAULT_HOOKS
-    from toolbox.engine.optimizers import optimizer_class
+    from toolbox.engine.packaged_optimizers import torch_optimizer
     from toolbox.engine.schedules import SCHEDULES, signature_of
 
-    optimizers = {name: found for name in dir(torch.optim) if (found := optimizer_class(name))}
+    optimizers = {name: found for name in dir(torch.optim) if (found := torch_optimizer(name))}
     components.kind("optimizers", optimizers, ("params",))
     components.kind(
         "schedules", {name: signature_of(each) for name, each in SCHEDULES.items()}, ("optimizer", "param_name")

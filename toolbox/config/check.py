@@ -125,6 +125,9 @@ class Check:
         ema = model.get("ema")
         if ema is not None and not 0 < ema < 1:
             raise self.error(f"wants a decay between 0 and 1, such as 0.999, got {ema}", "model.ema")
+        if (switch := model.get("ema_switch")) is not None and (switch < 1 or ema is None):
+            ways = "write ema too, such as ema: 0.999" if ema is None else f"wants 1 step or more, got {switch}"
+            raise self.error(f"puts the average into the network every so many steps; {ways}", "model.ema_switch")
 
     def objectives(self, model: Mapping[str, Any], judged: list[str]) -> None:
         """Check the variant of each discriminator and the weights of the adversarial terms."""

@@ -18,6 +18,7 @@ MODEL_KEYS: dict[str, Any] = {
     "degradation": dict[str, Any] | None,
     "mixtures": list[dict[str, Any]] | None,
     "ema": float | None,
+    "ema_switch": int | None,
     "phases": list[Any] | None,
     "channels_last": bool,
     "checkpointing": dict[str, list[str]] | None,

@@ -54,6 +54,7 @@ _OPTIMIZER = {
         None,
     ),
     "accumulative_counts": AtLeast(1),
+    "warmup": AtLeast(0),
 }
 SECTIONS: dict[str, Any] = {
     "model": COMPONENT,

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from toolbox.engine.data import Positions
 from toolbox.engine.distributed import average_buffers
 from toolbox.engine.random_state import restore_random_state, undisturbed
+from toolbox.engine.schedule_free import averaged_weights
 
 
 class TrainLoop(BaseLoop):
@@ -84,13 +85,13 @@ class TrainLoop(BaseLoop):
         """Measure, if there is anything to measure on; the training's random numbers go on as if it had not."""
         if self.runner._val_loop is not None:
             average_buffers(self.runner.algorithm)
-            with undisturbed():
+            with undisturbed(), averaged_weights(self.runner.optim_wrapper):
                 self.runner.val_loop.run()
 
     def show(self, batch: Any) -> None:
         """Where there is nothing to measure on, hooks may show what becomes of a batch of the training."""
         if self.runner._val_loop is None:
-            with undisturbed():
+            with undisturbed(), averaged_weights(self.runner.optim_wrapper):
                 self.runner.model.eval()
                 self.runner.call_hook("instead_of_val", data_batch=batch)
 

@@ -12,7 +12,9 @@ import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 
-from toolbox.io.errors import ConfigError
+from toolbox.engine.packaged_optimizers import optimizer_class
+from toolbox.engine.schedule_free import averages, put_back, saved
+from toolbox.io.errors import ConfigError, UserError
 from toolbox.training.precision import networks_in
 
 
@@ -28,6 +30,10 @@ class GuardedOptimWrapper(OptimWrapper):
         self.precision = precision
         self.scale = LossScale() if precision == torch.float16 else None
         self.fused = bool(self.optimizer.defaults.get("fused"))
+        self.trained: list[Tensor] | None = None
+        """The weights that a schedule-free optimizer trains, while its averages are in the networks."""
+        if averages(self.optimizer):
+            self.optimizer.train()  # pyright: ignore[reportAttributeAccessIssue]
         self.one: Tensor | None = None
         self.bad: deque[Tensor] = deque(maxlen=10_000)
         """One flag for each step that nobody has counted yet, on the device."""
@@ -81,7 +87,7 @@ class GuardedOptimWrapper(OptimWrapper):
 
     def state_dict(self) -> dict[str, Any]:
         """The optimizer's state, the count of skipped steps, and float16's scale."""
-        state = super().state_dict() | {"skipped": list(self.count_skipped())}
+        state = saved(super().state_dict(), self) | {"skipped": list(self.count_skipped())}
         return state | ({} if self.scale is None else {"loss_scale": self.scale.state_dict()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -89,10 +95,12 @@ class GuardedOptimWrapper(OptimWrapper):
         state = dict(state_dict)
         self.skipped, self.in_a_row = state.pop("skipped", (0, 0))
         self.bad.clear()
-        scale = state.pop("loss_scale", None)
+        scale, trained = state.pop("loss_scale", None), state.pop("trained", None)
         if self.scale is not None and scale is not None:
             self.scale.load_state_dict(scale)
         super().load_state_dict(state)
+        if trained is not None and averages(self.optimizer):
+            put_back(self.optimizer, trained)
 
     def count_skipped(self) -> tuple[int, int]:
         """Steps skipped so far, and in a row up to now; reads the flags of all steps since the last call at once."""
@@ -132,13 +140,6 @@ class LossScale:
         self.value, self.good = state["value"].clone(), state["good"].clone()
 
 
-def optimizer_class(name: str) -> type[torch.optim.Optimizer] | None:
-    """torch's optimizer of that name."""
-    found = getattr(torch.optim, name, None)
-    is_optimizer = isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
-    return found if is_optimizer and found is not torch.optim.Optimizer else None  # pyright: ignore[reportReturnType]
-
-
 def parameter_groups(algorithm: nn.Module) -> dict[str, list[nn.Parameter]]:
     """Discriminators form the group `discriminator`; every other trainable child `generator`."""
     groups: dict[str, list[nn.Parameter]] = {"generator": [], "discriminator": []}
@@ -162,7 +163,10 @@ def build_optimizers(
             raise ConfigError(f"the model has {name} parameters and no optimizer for them", key=f"optim_wrapper.{name}")
         group = config[name]
         key = f"optim_wrapper.{name}.optimizer"
-        optimizer = optimizer_class(group["optimizer"]["type"])
+        try:
+            optimizer = optimizer_class(group["optimizer"]["type"])
+        except UserError as error:
+            raise ConfigError(str(error), key=key) from error
         if optimizer is None:
             raise ConfigError(f"torch.optim has no {group['optimizer']['type']}", key=key)
         arguments = {k: v for k, v in group["optimizer"].items() if k != "type"}

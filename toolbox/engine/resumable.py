@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from toolbox.config.yaml_loader import MAX_DEPTH
 from toolbox.engine.data_changes import typed_parts
+from toolbox.engine.packaged_optimizers import MATRICES
 from toolbox.engine.random_state import restore_random_state, undisturbed
 from toolbox.io.errors import UserError
 from toolbox.weights.state import OWN, portable_state
@@ -27,7 +28,7 @@ LONGEST = 10**9
 """Iterations; schedules are replayed one by one."""
 MOST = 100_000
 """Values of settings; those of the largest configs are some thousands."""
-OTHER_SHAPES = ("Adafactor", "LBFGS")
+OTHER_SHAPES = ("Adafactor", "LBFGS", *MATRICES)
 """Optimizers whose moments have not their parameters' shapes."""
 WRONG = (ValueError, TypeError, LookupError, RuntimeError, AttributeError, OverflowError)
 
@@ -198,13 +199,16 @@ def _check_optimizer(checkpoint: Mapping[str, Any], name: str, optimizer: Any) -
             key: (type(value), getattr(value, "shape", None) == ())
             for key, value in _is(moments, Mapping, here).items()
         }
-        if kinds is not None and kinds != own:
+        if kinds is not None and kinds != own and told not in MATRICES:
             raise Wrong(f"{here} has other moments than the parameter before it")
         kinds = own
         for key, value in moments.items():
             shaped = isinstance(value, Tensor) and value.shape in ((), parameters[number].shape)
             if not shaped and told not in OTHER_SHAPES and not (value is None or isinstance(value, (int, float))):
                 raise Wrong(f"{here}.{key} has not the parameter's shape")
+    trained = _is(saved.get("trained", parameters), list, f"{place}.trained")
+    if [getattr(each, "shape", None) for each in trained] != [each.shape for each in parameters]:
+        raise Wrong(f"{place}.trained are not the model's parameters")
     skipped = _is(saved.get("skipped", [0, 0]), list, f"{place}.skipped")
     for value in skipped if len(skipped) == 2 else [None]:
         _counts(value, f"{place}.skipped")

@@ -29,13 +29,14 @@ from toolbox.engine.random_state import seed_all
 from toolbox.engine.rank_state import message_hub_state, rank_states
 from toolbox.engine.resumable import check_resumable, check_state, check_written
 from toolbox.engine.resuming import restore_optimizers
+from toolbox.engine.schedule_free import predicting_state
 from toolbox.engine.schedules import completed
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.files import replace_text
 from toolbox.plugins.manager import manager
 from toolbox.training.algorithm import Algorithm
 from toolbox.weights.checkpoint import LAST, checkpoints, hash_file, read_checkpoint, write_checkpoint
-from toolbox.weights.state import load_portable_state, portable_state
+from toolbox.weights.state import load_portable_state
 
 
 class ToolboxRunner(Runner):
@@ -183,7 +184,7 @@ class ToolboxRunner(Runner):
                 "experiment_name": self.experiment_name,
                 "mmengine_version": mmengine.__version__,
             },
-            "state_dict": portable_state(self.algorithm),
+            "state_dict": predicting_state(self.algorithm, self.optimizers),
             "message_hub": self.message_hub.state_dict(),
             "optimizer": self.optimizers.state_dict(),
             "param_schedulers": {name: [s.state_dict() for s in each] for name, each in self.running.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,6 +33,29 @@ def completed(config: Mapping[str, Any], groups: Iterable[str], max_iters: int) 
 
     listed = {group: each if isinstance(each, list) else [each] for group, each in config.items()}
     return {group: [complete(item) for item in listed.get(group, [])] for group in groups}
+
+
+def warmed(optimizers: Mapping[str, Any], schedules: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """`param_scheduler` with what `optim_wrapper.<group>.warmup` asks for: so many iterations in which the rate grows.
+
+    It grows evenly up to what the config says. Schedules that end at a rate of their own (`eta_min`) begin behind it,
+    unless they say where; others run beside it, as their milestones are counted from the first iteration.
+    """
+    warm = {group: each["warmup"] for group, each in optimizers.items() if each.get("warmup")}
+    if not warm:
+        return schedules
+    made: dict[str, Any] = dict(schedules or {})
+    for group, length in warm.items():
+        own = made.get(group) or []
+        later = [_behind(each, length) for each in (own if isinstance(own, list) else [own])]
+        growing = {"type": "LinearLR", "start_factor": 1 / length, "end": length}
+        made[group] = [*([growing] if length > 1 else []), *later]
+    return made
+
+
+def _behind(schedule: Mapping[str, Any], length: int) -> dict[str, Any]:
+    ends = "eta_min" in inspect.signature(signature_of(SCHEDULES[schedule["type"]])).parameters
+    return {**({"begin": length} if ends else {}), **schedule}
 
 
 def scale_rates(optimizers: Any, schedules: Mapping[str, list[Any]], factor: float) -> None:

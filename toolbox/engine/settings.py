@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolbox.config import check_arguments
 from toolbox.config.values import show
-from toolbox.engine.optimizers import optimizer_class
-from toolbox.io.errors import did_you_mean
+from toolbox.engine.packaged_optimizers import PACKAGED, optimizer_class, optimizer_names
+from toolbox.io.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from toolbox.config.check import Check
@@ -42,10 +43,8 @@ def groups(check: Check, section: str, *, complete: bool = False) -> None:
 
 
 def optimizers(check: Check) -> None:
-    """Check each optimizer against torch's."""
-    import torch
-
-    known = [name for name in dir(torch.optim) if optimizer_class(name)]
+    """Check each optimizer against torch's, and against the package's where a config names one of those."""
+    known = optimizer_names()
     for group, wrapper in (check.data.get("optim_wrapper") or {}).items():
         key = f"optim_wrapper.{group}.optimizer"
         optimizer = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else None
@@ -53,7 +52,17 @@ def optimizers(check: Check) -> None:
             raise check.error("wants an optimizer, such as {type: Adam, lr: 1e-4}", key)
         check.one_of(optimizer["type"], known, f"{key}.type", "optimizer of torch.optim")
         arguments = {name: value for name, value in optimizer.items() if name != "type"}
-        found: Any = optimizer_class(optimizer["type"])
+        try:
+            found: Any = optimizer_class(optimizer["type"])
+        except UserError as error:
+            raise check.error(str(error), f"{key}.type") from None
+        if optimizer["type"] in PACKAGED:  # they take anything by **kwargs
+            named = {name for name, each in signature(found).parameters.items() if each.kind != each.VAR_KEYWORD}
+            for name in (name for name in arguments if name not in named):
+                hint = did_you_mean(name, named - {"params"})
+                raise check.error(f"{optimizer['type']} has no such argument{hint}", f"{key}.{name}")
+        if optimizer["type"].startswith("ScheduleFree") and group == "generator" and check.data["model"].get("ema"):
+            raise check.error(f"{optimizer['type']} averages the weights itself; write ema: null", "model.ema")
         check_arguments(found, arguments, key, check.config.blamed, skip=("params",))
         clipping(check, wrapper.get("clip_grad"), f"optim_wrapper.{group}.clip_grad")
 

@@ -57,6 +57,7 @@ class Algorithm(Adversaries, ABC):
                 channels_last=parts.channels_last,
             ),
             ema=parts.ema,
+            ema_switch=parts.ema_switch,
         )
         for slot, network in parts.networks.items():
             if slot not in self.adversaries:

@@ -13,7 +13,7 @@ from toolbox.contracts.network import unwrapped
 from toolbox.contracts.output import Output
 from toolbox.training.finishing import channels_last
 from toolbox.training.instance_norm import make_instance_norm_safe
-from toolbox.training.moving_average import update_average
+from toolbox.training.moving_average import take_average, update_average
 from toolbox.training.precision import at_precision
 from toolbox.training.preprocessor import Preprocessor
 
@@ -28,9 +28,12 @@ class Averages(BaseModel):
     source is `derived`.
     """
 
-    def __init__(self, data_preprocessor: Preprocessor, *, ema: float | None = None) -> None:
+    def __init__(
+        self, data_preprocessor: Preprocessor, *, ema: float | None = None, ema_switch: int | None = None
+    ) -> None:
+        """`ema` is the averages' decay; every `ema_switch` updates the networks take their averages' place."""
         super().__init__(data_preprocessor=data_preprocessor)
-        self.ema, self.ema_updates = ema, 0
+        self.ema, self.ema_switch, self.ema_updates = ema, ema_switch, 0
         self.warm: tuple[str, ...] = ()
         """Slots whose averages were loaded."""
         self.networks: tuple[str, ...] = ()
@@ -72,6 +75,9 @@ class Averages(BaseModel):
             decay = self.ema if slot in self.warm else warming
             update_average(getattr(self, f"{slot}_ema"), unwrapped(getattr(self, slot)), decay)
         self.ema_updates += 1
+        if self.ema_switch is not None and self.ema_updates % self.ema_switch == 0:
+            for slot in self.averaged:
+                take_average(unwrapped(getattr(self, slot)), getattr(self, f"{slot}_ema"))
 
     def go_on_averaging(self, slot: str) -> None:
         """Keep a loaded average as one: its decay needs no warm-up any more."""

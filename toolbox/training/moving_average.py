@@ -25,3 +25,9 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
         if not a.is_floating_point():
             a.copy_(b)
     iterate(average)
+
+
+@torch.no_grad()
+def take_average(network: nn.Module, average: nn.Module) -> None:
+    """network <- average, for parameters: training goes on from there (switch EMA, Li et al., 2024)."""
+    torch._foreach_copy_([*network.parameters()], [*average.parameters()])  # pyright: ignore[reportPrivateImportUsage]

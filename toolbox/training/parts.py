@@ -56,6 +56,7 @@ class Parts:
     degradation: Degradation | None = None
     mixtures: Sequence[Mixture] = ()
     ema: float | None = None
+    ema_switch: int | None = None
     phases: list[Phase] = field(default_factory=lambda: [Phase("train")])
     channels_last: bool = False
     one_graph: bool = False
