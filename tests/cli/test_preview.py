@@ -26,9 +26,20 @@ def test_the_sheet_has_a_row_per_image_and_a_column_per_version(tmp_path: Path) 
     assert (read_image(sheet) != first).any()
 
 
+def test_each_stage_has_a_column_of_its_own(tmp_path: Path) -> None:
+    stages = {"cast": {"type": "ColorCast", "gain": [0.5, 0.5], "offset": [0, 0]}, "same": {"type": "Quantize"}}
+    file = config(tmp_path, degradation={"type": "Stages", "scale": 2, "stages": stages})
+    sheet, photos = tmp_path / "sheet.png", pictures(tmp_path / "p", 2)
+    assert command("preview", file, photos, "-o", sheet, "--each", "--size", "32") == 0
+    shown = read_image(sheet)[22:278]
+    clean, cast, same = (shown[:, start : start + 256].astype(int) for start in (0, 262, 524))
+    assert (clean == same).all() and abs(clean - 2 * cast).max() <= 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["-o", "sheet.png", "--each"], "--each: BicubicDegradation has no named stages"),
         (["-o", "sheet.jpg"], "a contact sheet is a PNG"),
         (["-o", "sheet.png", "--count", "0"], "--count: must be 1 or more"),
         (["-o", "sheet.png", "--seed", "-1"], "--seed: must be 0 or more"),

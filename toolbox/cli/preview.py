@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
 from toolbox.config import naming_the_file
@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made.add_argument("--seed", type=int, default=0, help="random numbers of the first version (default: 0)")
     made.add_argument("--count", type=int, default=5, help="damaged versions of each image (default: 5)")
     made.add_argument("--size", type=int, default=256, help="side of the patch in pixels (default: 256)")
+    made.add_argument(
+        "--each", action="store_true", help="show instead what each named stage does alone"
+    )
     add_config_options(made)
     options = made.parse_args(arguments)
     for name in ("count", "size"):
@@ -52,10 +55,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         degradation = build_component("degradations", wanted, "model.degradation")
     paths = [path for each in options.inputs for path in (find_images(each) if each.is_dir() else [each])]
     seeds = range(options.seed, options.seed + options.count)
-    rows = [versions(degradation, patch(read_image(path), options.size, degradation.scale), seeds) for path in paths]
-    contact_sheet(rows, ["clean", *(f"seed {seed}" for seed in seeds)], options.output)
-    console.print(f"{len(rows)} images, {options.count} versions each, written to {options.output}", soft_wrap=True)
+    patches = [patch(read_image(path), options.size, degradation.scale) for path in paths]
+    if options.each:
+        stages = stages_of(degradation, wanted)
+        rows = [[each, *(versions(stage, each, [options.seed])[1] for stage in stages.values())] for each in patches]
+        captions = [*stages]
+    else:
+        rows = [versions(degradation, each, seeds) for each in patches]
+        captions = [f"seed {seed}" for seed in seeds]
+    contact_sheet(rows, ["clean", *captions], options.output)
+    written = f"{len(rows)} images, {len(captions)} versions each, written to {options.output}"
+    console.print(written, soft_wrap=True)
     return 0
+
+
+def stages_of(degradation: Degradation, config: Mapping[str, Any]) -> dict[str, Degradation]:
+    """The named stages of a degradation, each alone, by the names that the config has for them."""
+    stages: Any = getattr(degradation, "stages", None)
+    if not stages:
+        name = type(degradation).__name__
+        raise UserError(f"--each: {name} has no named stages; write type: Stages, or leave it out")
+    return dict(zip(config["stages"], stages.values(), strict=True))
 
 
 def patch(image: np.ndarray, size: int, multiple: int) -> np.ndarray:
