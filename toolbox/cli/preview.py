@@ -25,9 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made.add_argument("--seed", type=int, default=0, help="random numbers of the first version (default: 0)")
     made.add_argument("--count", type=int, default=5, help="damaged versions of each image (default: 5)")
     made.add_argument("--size", type=int, default=256, help="side of the patch in pixels (default: 256)")
-    made.add_argument(
-        "--each", action="store_true", help="show instead what each named stage does alone"
-    )
+    made.add_argument("--each", action="store_true", help="show instead what each named stage does alone")
     add_config_options(made)
     options = made.parse_args(arguments)
     for name in ("count", "size"):
