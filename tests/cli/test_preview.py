@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,25 @@ def test_a_mistake_is_one_line(
 ) -> None:
     assert command("preview", config(tmp_path), pictures(tmp_path / "p", 1), *arguments) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_page_on_degradations_shows_every_stage_by_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolbox.plugins.registry import registry
+
+    root = Path(__file__).parents[2]
+    page = (root / "docs/degradations.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(root)
+    shown: set[str] = set()
+    for line in re.findall(r"^python tools/preview\.py (.*)$", page, re.MULTILINE):
+        arguments = shlex.split(line.replace("--size 128", "--size 32"))
+        place = arguments.index("-o") + 1
+        assert (root / arguments[place]).is_file(), "the page shows it"
+        arguments[place] = str(tmp_path / "sheet.png")
+        assert command("preview", *arguments) == 0
+        shown |= set(re.findall(r"type: (\w+)", line))
+    wholes = {"BicubicDegradation", "RealESRGANDegradation", "BSRGANDegradation", "VideoDegradation"}
+    unseen = {"OneOf", "Shuffle", "FinalResize", "Quantize"}  # compositions, and what no eye sees alone
+    assert shown | wholes | unseen == set(registry("degradations").names())
+    assert all(f"`{name}`" in page for name in wholes | unseen)

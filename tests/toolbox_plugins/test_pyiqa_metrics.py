@@ -34,7 +34,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A module with the two functions of pyiqa that are called; what they were called with."""
     calls: list[Any] = []
     module: Any = ModuleType("pyiqa")
-    module.list_models = lambda metric_mode=None: KNOWN[metric_mode]
+    module.list_models = lambda metric_mode="NR": KNOWN[metric_mode]
 
     def create_metric(name: str, as_loss: bool = False, device: Any = None) -> Stand:
         calls.append((name, as_loss, device))
