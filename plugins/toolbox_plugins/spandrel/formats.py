@@ -1,0 +1,55 @@
+"""The layouts of all files that spandrel recognises, for those of which no format of the toolbox's own is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from toolbox import CheckpointFormat, State, UserError
+
+from .library import EXTRA, PACKAGES, Architecture, described, detected, loaded, outlined
+
+PREFIX = "network."
+
+
+class Spandrel(CheckpointFormat):
+    """Whatever spandrel's main registry knows; asked after all other formats."""
+
+    network = "SpandrelNetwork"
+    layout = "spandrel"
+    needs = ()
+    packages = PACKAGES
+    extra = EXTRA
+    fallback = True
+
+    def matches(self, keys: Collection[str]) -> bool:
+        """Whether one of spandrel's architectures does."""
+        return detected(keys) is not None
+
+    def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
+        """As spandrel finds them, without memory for the network."""
+        found = architecture(state)
+        with outlined():
+            return described(found, loaded(found, state).model)
+
+    def convert(self, state: Mapping[str, Tensor]) -> State:
+        """Under the keys of spandrel's module, which differ from the file's where it rewrites an older layout."""
+        found = architecture(state)
+        with outlined():
+            own = loaded(found, state).model.state_dict()
+        tensors = state if own.keys() == state.keys() else loaded(found, state).model.state_dict()
+        return {f"{PREFIX}{key}": value for key, value in tensors.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> State:
+        """spandrel's own keys."""
+        return {key.removeprefix(PREFIX): value for key, value in state.items()}
+
+
+def architecture(state: Mapping[str, Tensor]) -> Architecture:
+    """The one that recognises a state dict. Raises UserError where none does."""
+    found = detected(state)
+    if found is None:
+        raise UserError("spandrel knows no network of these keys")
+    return found
