@@ -43,6 +43,13 @@ NETWORKS = {
         for channels, scale, fold, centred in (
             (3, 4, False, True), (1, 1, False, True), (3, 3, False, False), (3, 1, True, True), (1, 2, True, False))
     ],
+    "DAT": [
+        {"in_channels": channels, "out_channels": channels, "width": 32, "depths": [3, 1], "heads": [2, 4],
+         "window": [2, 4], "expansion": 2.0, "bias": scale != 3, "convolutions": convolutions, "scale": scale,
+         "direct": direct}
+        for channels, scale, convolutions, direct in (
+            (3, 4, 3, True), (1, 1, 1, True), (3, 3, 1, False), (3, 1, 3, False))
+    ],
     "SRResNet": [
         {"in_channels": 3, "out_channels": 3, "width": 8, "blocks": 2, "scale": scale} for scale in (2, 3, 4, 8)
     ],

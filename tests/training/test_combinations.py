@@ -38,6 +38,7 @@ MORE_GENERATORS: dict[str, dict[str, Any]] = {
         "scale": 2,
         "upsampler": "dysample",
     },
+    "DAT": {"type": "DAT", "width": 32, "depths": [3], "heads": [2], "window": [2, 4], "scale": 2},
     "RCAN": {"type": "RCAN", "width": 4, "groups": 1, "blocks": 1, "reduction": 2, "scale": 2, "fold": True},
 }
 MORE_DISCRIMINATORS: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from toolbox import CheckpointFormat, State, UserError
 
@@ -30,15 +30,12 @@ class Spandrel(CheckpointFormat):
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """As spandrel finds them, without memory for the network."""
-        found = architecture(state)
-        with outlined():
-            return described(found, loaded(found, state).model)
+        return described(*outline(state))
 
     def convert(self, state: Mapping[str, Tensor]) -> State:
         """Under the keys of spandrel's module, which differ from the file's where it rewrites an older layout."""
-        found = architecture(state)
-        with outlined():
-            own = loaded(found, state).model.state_dict()
+        found, network = outline(state)
+        own = network.state_dict()
         tensors = state if own.keys() == state.keys() else loaded(found, state).model.state_dict()
         return {f"{PREFIX}{key}": value for key, value in tensors.items()}
 
@@ -47,9 +44,10 @@ class Spandrel(CheckpointFormat):
         return {key.removeprefix(PREFIX): value for key, value in state.items()}
 
 
-def architecture(state: Mapping[str, Tensor]) -> Architecture:
-    """The one that recognises a state dict. Raises UserError where none does."""
+def outline(state: Mapping[str, Tensor]) -> tuple[Architecture, nn.Module]:
+    """The architecture of a state dict and its network without memory. Raises UserError where there is none."""
     found = detected(state)
     if found is None:
         raise UserError("spandrel knows no network of these keys")
-    return found
+    with outlined():
+        return found, loaded(found, state).model

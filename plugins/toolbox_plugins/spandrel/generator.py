@@ -15,14 +15,14 @@ from toolbox.weights.file import read_weights
 from toolbox.weights.models import weights_path
 from toolbox.weights.state_layout import readings, unwrapped_state
 
-from .library import ConstantsAside, Architecture, built, described, detected, loaded, network_class
+from .library import Architecture, ConstantsAside, built, described, detected, loaded, network_class
 
 
 class SpandrelNetwork(Generator):
     """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W), as one of spandrel's architectures computes them.
 
     spandrel (chaiNNer team, MIT) recognises a weight file by its keys and knows the network that it belongs to: DAT,
-    HAT, SwinIR, OmniSR, MoSR, ATD and thirty more. Images smaller than a network takes are padded and cut. Needs
+    HAT, SwinIR, OmniSR, MoSR, ATD and thirty more. Images smaller than a network takes, or no squares where it wants them, are padded and cut. Needs
     `pip install 'gan-toolbox[spandrel]'`; LaMa and RestoreFormer need torchvision too.
 
     Args:
@@ -47,7 +47,7 @@ class SpandrelNetwork(Generator):
             raise UserError("wants file, or architecture and its settings, and not both")
         if file is not None and settings:
             raise UserError("settings go with architecture; those of a file are its own")
-        self.minimum = 1
+        self.minimum, self.square = 1, False
         if file is not None:
             with torch.device("cpu"):
                 descriptor = of_file(Path(file))
@@ -65,9 +65,7 @@ class SpandrelNetwork(Generator):
         self.call = descriptor._call_fn  # what it does to images beside the network: noise maps, the last of several
         self.scale = int(descriptor.scale)
         needs = descriptor.size_requirements
-        if needs.square:
-            raise UserError(f"spandrel's {descriptor.architecture.name} takes nothing but squares")
-        self.multiple, self.minimum = int(needs.multiple_of), max(int(needs.minimum), 1)
+        self.multiple, self.minimum, self.square = int(needs.multiple_of), max(int(needs.minimum), 1), needs.square
         self.supports_half = bool(descriptor.supports_half and descriptor.supports_bfloat16)
         self.keeps_colors = True
 
@@ -79,9 +77,10 @@ class SpandrelNetwork(Generator):
     def forward(self, images: Tensor) -> Tensor:
         """Enlarge or restore images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W); it may leave [0, 1]."""
         height, width = images.shape[-2:]
-        if height >= self.minimum and width >= self.minimum:
+        least = max(height, width, self.minimum) if self.square else self.minimum
+        if height >= least and width >= least:
             return self.call(self.network, images)
-        missing = (0, max(self.minimum - width, 0), 0, max(self.minimum - height, 0))
+        missing = (0, max(least - width, 0), 0, max(least - height, 0))
         output = self.call(self.network, F.pad(images, missing, mode="replicate"))
         return output[..., : height * self.scale, : width * self.scale]
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec, module_from_spec
-from inspect import isclass
+from inspect import isclass, signature
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
@@ -33,6 +33,9 @@ EXTRA = "spandrel"
 SPARE = 1 << 20
 """Numbers that a network may have beyond those of its file."""
 FACTORIES = ("arange", "eye", "full", "linspace", "logspace", "ones", "rand", "randn", "tensor", "zeros")
+
+INITIAL = ("add_", "clamp_", "erfinv_", "mul_")
+"""What its own truncated normal distribution is made of: slow on tensors without memory, and of no use there."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,15 @@ def described(found: Architecture, network: nn.Module) -> dict[str, Any]:
     """The arguments of `SpandrelNetwork` that build this network: its architecture, and its settings as YAML has them.
 
     Settings that are no plain values are spandrel's own defaults, and left out.
+
+    Raises:
+        UserError: the network keeps another one's settings, as MMRealSR does.
     """
     name = type(network).__name__
     given: Any = getattr(network, "hyperparameters", {})
     settings = {key: json.loads(json.dumps(value)) for key, value in given.items() if _plain(value)}
+    if not settings.keys() <= signature(network.__init__).parameters.keys():
+        raise UserError(f"spandrel's {found.name} does not say what it is built of, so that no run could keep it")
     return {"architecture": found.name if len(found.classes) == 1 else f"{found.name}.{name}", "settings": settings}
 
 
@@ -167,10 +175,15 @@ def outlined() -> Iterator[None]:
 
 
 class ConstantsAside(TorchFunctionMode):
-    """Makes every tensor but the empty ones, which weights begin as, on the CPU: networks read depths from some."""
+    """Makes every tensor but the empty ones, which weights begin as, on the CPU: networks read depths from some.
+
+    Initial values of weights without memory are left out.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if func.__name__ in INITIAL and isinstance(args[0], Tensor) and args[0].is_meta:
+            return args[0]
         if func.__name__ in FACTORIES:
             kwargs.setdefault("device", "cpu")
         return func(*args, **kwargs)
