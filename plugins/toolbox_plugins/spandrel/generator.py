@@ -22,8 +22,8 @@ class SpandrelNetwork(Generator):
     """Images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W), as one of spandrel's architectures computes them.
 
     spandrel (chaiNNer team, MIT) recognises a weight file by its keys and knows the network that it belongs to: DAT,
-    HAT, SwinIR, OmniSR, MoSR, ATD and thirty more. Images smaller than a network takes, or no squares where it wants them, are padded and cut. Needs
-    `pip install 'gan-toolbox[spandrel]'`; LaMa and RestoreFormer need torchvision too.
+    HAT, SwinIR, OmniSR, MoSR, ATD and thirty more. Images smaller than a network takes, or no squares where it wants
+    them, are padded and cut. Needs `pip install 'gan-toolbox[spandrel]'`; LaMa and RestoreFormer need torchvision too.
 
     Args:
         file: a weight file; the network is the file's, and begins with its weights. In a config, the run keeps
