@@ -44,6 +44,8 @@ MORE_GENERATORS: dict[str, dict[str, Any]] = {
 MORE_DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "VGG-style, pooled": {"type": "VGGStyleDiscriminator", "width": 4, "head": "pool", "norm": "none"},
     "U-Net": {"type": "UNetDiscriminator", "width": 4},
+    "DUnet": {"type": "DUnetDiscriminator", "width": 4},
+    "MetaGAN": {"type": "MetaGANDiscriminator", "widths": [8, 8], "blocks": [1, 1]},
 }
 MORE_VARIANTS: dict[str, dict[str, Any]] = {
     "RaGAN": {"type": "RaGAN"},
