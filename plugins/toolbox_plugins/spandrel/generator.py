@@ -23,7 +23,8 @@ class SpandrelNetwork(Generator):
 
     spandrel (chaiNNer team, MIT) recognises a weight file by its keys and knows the network that it belongs to: DAT,
     HAT, SwinIR, OmniSR, MoSR, ATD and thirty more. Images smaller than a network takes, or no squares where it wants
-    them, are padded and cut. Needs `pip install 'gan-toolbox[spandrel]'`; LaMa and RestoreFormer need torchvision too.
+    them, are padded and cut. Needs `pip install 'gan-toolbox[spandrel]'`, or beside a CPU's torch, which PyPI's
+    torchvision does not fit, `pip install --no-deps spandrel einops`, without LaMa and RestoreFormer.
 
     Args:
         file: a weight file; the network is the file's, and begins with its weights. In a config, the run keeps
