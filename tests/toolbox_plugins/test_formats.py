@@ -88,10 +88,11 @@ NETWORKS = {
         {"in_channels": 3, "width": 4, "layers": 2, "norm": "instance", "antialias": True},
     ],
 }  # fmt: skip
-"""Small ones of each network that formats exist for; a format of another network needs an entry."""
+"""Small ones of each network that formats exist for; a format of another network needs an entry, unless it is asked last."""
 CASES = [
     pytest.param(name, arguments, id=f"{name}-{i}")
     for name, each in sorted(formats().items())
+    if not each.fallback
     for i, arguments in enumerate(NETWORKS[each.network])
 ]
 
@@ -138,7 +139,7 @@ def test_no_other_format_takes_the_file(name: str, arguments) -> None:
     found, network = network_of(name, arguments)
     keys = found.restore(network.state_dict()).keys()
     keys = {key.removeprefix("generator.") for key in keys}
-    assert [other for other, each in formats().items() if each.matches(keys)] == [name]
+    assert [other for other, each in formats().items() if not each.fallback and each.matches(keys)] == [name]
 
 
 def test_every_format_of_a_network_has_a_layout_of_its_own() -> None:

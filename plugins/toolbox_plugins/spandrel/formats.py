@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from toolbox import CheckpointFormat, State, UserError
+from toolbox.contracts.graph import missing
 
 from .library import EXTRA, PACKAGES, Architecture, described, detected, loaded, outlined
 
@@ -25,8 +26,8 @@ class Spandrel(CheckpointFormat):
     fallback = True
 
     def matches(self, keys: Collection[str]) -> bool:
-        """Whether one of spandrel's architectures does."""
-        return detected(keys) is not None
+        """Whether one of spandrel's architectures does; none where it is not installed."""
+        return not missing(PACKAGES, EXTRA) and detected(keys) is not None
 
     def arguments(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
         """As spandrel finds them, without memory for the network."""
