@@ -23,6 +23,7 @@ from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 
 SMALL: dict[str, dict[str, Any]] = {
+    "DAT": {"width": 32, "depths": [3], "heads": [2], "window": [2, 4]},
     "EDSR": {"width": 8, "blocks": 1},
     "MUNITGenerator": {"width": 4, "blocks": 1},
     "RCAN": {"width": 8, "groups": 1, "blocks": 1, "reduction": 2},
@@ -40,15 +41,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "UNITGenerator": {"width": 4},
     "UnetGenerator": {"width": 4},
 }
-NO_IMAGES = ("PointGenerator",)
-"""Generators of something else: the toy's points in a plane."""
+LEFT_OUT = ("PointGenerator", "SpandrelNetwork")
+"""Generators of something else, the toy's points in a plane; and what another package has, which is no one network."""
 
 
 def generators() -> list[str]:
     """Names of all that make images of images; those of clips are exported as outputs of their algorithms."""
     every = registry("generators")
     clips = (RecurrentGenerator, WindowGenerator)
-    return [name for name in every.names() if name not in NO_IMAGES and not issubclass(every.get(name), clips)]
+    return [name for name in every.names() if name not in LEFT_OUT and not issubclass(every.get(name), clips)]
 
 
 def formats() -> list[str]:

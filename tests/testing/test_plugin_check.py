@@ -167,6 +167,7 @@ def test_a_forgotten_entry_point_is_found(install: Install, tmp_path: Path, caps
 
 
 SMALL = {
+    "DAT": {"width": 32, "depths": [3], "heads": [2], "window": [2, 4]},
     "RRDBNet": {"width": 8, "growth": 4, "blocks": 1},
     "SRResNet": {"width": 8, "blocks": 1},
     "SRVGGNetCompact": {"width": 8, "convs": 1},

@@ -38,11 +38,14 @@ MORE_GENERATORS: dict[str, dict[str, Any]] = {
         "scale": 2,
         "upsampler": "dysample",
     },
+    "DAT": {"type": "DAT", "width": 32, "depths": [3], "heads": [2], "window": [2, 4], "scale": 2},
     "RCAN": {"type": "RCAN", "width": 4, "groups": 1, "blocks": 1, "reduction": 2, "scale": 2, "fold": True},
 }
 MORE_DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "VGG-style, pooled": {"type": "VGGStyleDiscriminator", "width": 4, "head": "pool", "norm": "none"},
     "U-Net": {"type": "UNetDiscriminator", "width": 4},
+    "DUnet": {"type": "DUnetDiscriminator", "width": 4},
+    "MetaGAN": {"type": "MetaGANDiscriminator", "widths": [8, 8], "blocks": [1, 1]},
 }
 MORE_VARIANTS: dict[str, dict[str, Any]] = {
     "RaGAN": {"type": "RaGAN"},

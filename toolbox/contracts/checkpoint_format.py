@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
@@ -36,6 +36,13 @@ class CheckpointFormat(ABC):
     """Keys that every file of this layout has, and together no other; messages about unknown files compare them."""
     wrapper: ClassVar[str | None] = None
     """The key under which published .pth files of this layout keep their state dict; None where they are bare."""
+
+    packages: ClassVar[Sequence[str]] = ()
+    """Packages that it stands on; where one is not installed, no file is of this layout."""
+    extra: ClassVar[str] = ""
+    """The toolbox's extra, or the distribution, that installs them."""
+    fallback: ClassVar[bool] = False
+    """Whether it is asked only about files that no other format recognises."""
 
     def matches(self, keys: Collection[str]) -> bool:
         """Whether a state dict of these keys is of this layout; by default, whether it has all that it `needs`."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from toolbox.contracts.checkpoint_format import CheckpointFormat, State
+from toolbox.contracts.graph import missing
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 from toolbox.weights.archive import DAMAGE
@@ -151,17 +152,20 @@ def recognise(state: Mapping[str, Tensor], source: str, *, output: str | None = 
     Raises:
         UserError: none matches, several do, or the one that does has no such output.
     """
-    known = formats()
+    every = formats()
+    known = {name: each for name, each in every.items() if not missing(each.packages, each.extra)}
     seen: dict[str, Tensor] = {}
     try:
-        for reading in readings(state):
-            seen = reading
-            matching = {name: each for name, each in known.items() if each.matches(reading.keys())}
-            if matching:
-                return _convert(matching, reading, source, output)
+        for fallback in (False, True):
+            asked = {name: each for name, each in known.items() if each.fallback == fallback}
+            for reading in readings(state):
+                seen = reading
+                matching = {name: each for name, each in asked.items() if each.matches(reading.keys())}
+                if matching:
+                    return _convert(matching, reading, source, output)
     except RuntimeError as error:  # tensors whose shapes cannot be computed with
         raise UserError(f"{source}: cannot be read as weights ({' '.join(str(error).split())[:160]})") from None
-    raise UserError(_unknown(source, known, seen))
+    raise UserError(_unknown(source, every, seen))
 
 
 def formats() -> dict[str, CheckpointFormat]:
@@ -210,16 +214,20 @@ def _unknown(source: str, known: Mapping[str, CheckpointFormat], state: Mapping[
     shown = ", ".join(keys[:6])[:300]
     if not known:
         return f"{source}: no plugin registers a checkpoint format; is one left out by -p no:NAME?"
+    lacking = {missing(each.packages, each.extra): name for name, each in known.items()}
+    more = "".join(f"{name} may know it and {lack}; " for lack, name in lacking.items() if lack)
     return (
         f"{source}: none of the known formats has these {len(keys)} keys ({shown}, ...); "
-        f"{_nearest(known, state)}known: {', '.join(known)}; a plugin can add one (register_formats), "
+        f"{more}{_nearest(known, state)}known: {', '.join(known)}; a plugin can add one (register_formats), "
         "and a checkpoint of this toolbox needs --config and --checkpoint"
     )
 
 
 def _nearest(known: Mapping[str, CheckpointFormat], state: Mapping[str, Tensor]) -> str:
     """Which format shares most of the keys that it needs, and which one it misses; nothing where none shares any."""
-    shared = {name: sum(key in state for key in each.needs) / len(each.needs) for name, each in known.items()}
+    shared = {
+        name: sum(key in state for key in each.needs) / len(each.needs) for name, each in known.items() if each.needs
+    }
     name = max(shared, key=lambda each: shared[each])
     lacking = [key for key in known[name].needs if key not in state]
     if not shared[name]:

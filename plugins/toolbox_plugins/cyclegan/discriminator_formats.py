@@ -23,7 +23,9 @@ class PatchDiscriminatorOfficial(CheckpointFormat):
     needs = ("model.0.weight",)
 
     def matches(self, keys: Collection[str]) -> bool:
-        """A row of layers whose first is a convolution; a generator's first is a padding."""
+        """A row of layers whose first is a convolution; a generator's first is a padding, and DnCNN has no norms."""
+        if {"model.2.weight", "model.4.weight"} <= set(keys):
+            return False
         flat = all(re.fullmatch(r"model\.\d+\.\w+", key) for key in keys)
         return super().matches(keys) and flat and "model.1.weight" not in keys
 

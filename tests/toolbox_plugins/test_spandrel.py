@@ -1,0 +1,135 @@
+"""Files that only spandrel knows: loaded, fine-tuned, exported; and what it does where spandrel is missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from runs import command, sr_config, write_config
+from toolbox.contracts.graph import missing
+from toolbox.io.errors import UserError
+from toolbox.testing import check_generator
+from toolbox.weights.importing import load_network, recognise
+from toolbox_plugins.spandrel.generator import SpandrelNetwork
+from toolbox_plugins.spandrel.library import PACKAGES, architectures
+
+SETTINGS: dict[str, Any] = {
+    "img_size": 64, "window_size": 8, "depths": [2], "num_heads": [2], "embed_dim": 16, "upscale": 2,
+    "upsampler": "pixelshuffledirect",
+}  # fmt: skip
+needed = pytest.mark.skipif(bool(missing(PACKAGES, "")), reason="pip install --no-deps spandrel einops")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """SwinIR, which no format of the toolbox knows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = architectures()["SwinIR"].classes["SwinIR"](**SETTINGS)
+    torch.save({"params_ema": network.state_dict()}, tmp_path / "swin.pth")
+    return tmp_path / "swin.pth"
+
+
+def described(file: Path, images: Tensor) -> Tensor:
+    """What spandrel itself makes of the file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        descriptor = architectures()["SwinIR"].loader.load(torch.load(file)["params_ema"])
+    return descriptor(images)
+
+
+@needed
+def test_a_file_is_the_network_that_spandrel_loads(file: Path) -> None:
+    images = torch.rand(1, 3, 16, 24)
+    network = load_network(file)
+    assert isinstance(network, SpandrelNetwork) and network.scale == 2
+    with torch.no_grad():
+        torch.testing.assert_close(network(images).clamp(0, 1), described(file, images), atol=1e-5, rtol=1e-5)
+        again = SpandrelNetwork(file=str(file)).eval()
+        assert torch.equal(again(images), network(images))
+
+
+@needed
+def test_a_run_begins_with_a_file_and_stands_without_it(file: Path, tmp_path: Path) -> None:
+    config = sr_config(tmp_path, generator={"type": "SpandrelNetwork", "file": str(file)})
+    config["train_cfg"] = {"max_iters": 1, "val_interval": 1}
+    config["optim_wrapper"]["generator"] = {"optimizer": {"type": "SGD", "lr": 0.0}}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    before = torch.load(file)["params_ema"]["conv_first.weight"]
+    file.unlink()
+    kept = (tmp_path / "run" / "config.yaml").read_text()
+    assert "architecture: SwinIR" in kept and "embed_dim: 16" in kept
+    target = tmp_path / "own.safetensors"
+    assert command("export", tmp_path / "run" / "config.yaml", tmp_path / "run" / "iter_1.pth", "-o", target) == 0
+    network = load_network(target)  # by its keys; the description says it too
+    assert torch.equal(network.state_dict()["network.conv_first.weight"], before)
+    assert json.loads((tmp_path / "own.safetensors.json").read_text())["model"]["generator"]["settings"]["upscale"] == 2
+
+
+@needed
+def test_own_formats_go_first(tmp_path: Path) -> None:
+    compact = architectures()["Compact"].classes["SRVGGNetCompact"](num_feat=8, num_conv=1)
+    assert recognise(compact.state_dict(), "compact.pth").config["type"] == "SRVGGNetCompact"
+
+
+@needed
+def test_a_file_that_counts_too_far_or_lacks_a_part_is_refused(file: Path) -> None:
+    state = torch.load(file)["params_ema"]
+    trap = {**state, "layers.9000000.residual_group.blocks.0.norm1.weight": torch.zeros(1)}
+    with pytest.raises(UserError, match="count up to 9,000,000"):
+        recognise(trap, "trap.pth")
+    del state["norm.bias"]
+    with pytest.raises(UserError, match="looks like spandrel's SwinIR and is not"):
+        recognise(state, "damaged.pth")
+
+
+@needed
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "wants file, or architecture"),
+        ({"file": "a.pth", "architecture": "DAT"}, "wants file, or architecture"),
+        ({"architecture": "SwinR"}, "did you mean 'SwinIR'"),
+        ({"architecture": "PLKSR"}, r"PLKSR.PLKSR or PLKSR.RealPLKSR"),
+        ({"architecture": "Compact", "settings": {"widht": 3}}, "cannot be built of these: TypeError"),
+        ({"file": "nowhere.pth"}, "nowhere.pth"),
+    ],
+)
+def test_what_it_cannot_be_is_refused(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        SpandrelNetwork(**arguments)
+
+
+@needed
+def test_it_keeps_to_the_contract() -> None:
+    check_generator(SpandrelNetwork(**SpandrelNetwork.example_arguments()), size=8)
+
+
+@needed
+def test_spandrel_is_whole_for_whoever_imports_it_afterwards() -> None:
+    code = (
+        "import sys, toolbox_plugins.spandrel.library as own; own.architectures();"
+        "assert 'spandrel' not in sys.modules;"
+        "import spandrel.util; assert spandrel.__version__"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 or "torchvision" in done.stderr, done.stderr
+
+
+def test_without_spandrel_both_the_network_and_an_unknown_file_say_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("toolbox.contracts.graph.find_spec", lambda name: None)
+    architectures.cache_clear()
+    with pytest.raises(UserError, match=r"needs spandrel: pip install 'gan-toolbox\[spandrel\]'"):
+        SpandrelNetwork(architecture="DAT")
+    with pytest.raises(UserError, match=r"Spandrel may know it and needs spandrel: pip install"):
+        recognise({"strange.weight": torch.zeros(1)}, "strange.pth")
