@@ -99,7 +99,7 @@ def test_the_page_on_training_shows_what_new_writes(monkeypatch: pytest.MonkeyPa
     from toolbox.assembly.own import Wish, new_config
     from toolbox.assembly.own_fit import Machine
 
-    (shown,) = re.findall(r"```yaml\n(# restore.*?)```", TRAINING, re.DOTALL)
+    (shown,) = re.findall(r"```yaml\n(# yaml-language-server.*?)```", TRAINING, re.DOTALL)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)
     wish = Wish("mine", Path("configs/demo/photos/train"), "restore")

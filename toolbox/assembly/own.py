@@ -32,6 +32,8 @@ SHOWN = ("train_dataloader.batch_size", "train_dataloader.dataset.transforms", "
 """What the YAML has for who wants to change it, though it be the recipe's own."""
 LONG = 20_000
 """Iterations that no CPU does in a day."""
+SCHEMA = "gan-toolbox.schema.json"
+"""The schema that an editor looks for beside the YAML."""
 _PAIRED = {"restore": "pairs", "enlarge": "pairs", "translate": "translate_pairs"}
 """The recipes of tasks that real pairs can teach."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)
@@ -206,7 +208,7 @@ def heading(wish: Wish, seen: Look, pairs: Pairs | None) -> str:
     count = pairs.told() if pairs else f"{len(seen.sizes):,} pictures"
     name = wish.name.removesuffix(".yaml")
     return (
-        f"# {what}.\n# From {count} in {flow(str(wish.data))}.\n#   gan-toolbox train {name}.yaml\n"
+        f"# yaml-language-server: $schema={SCHEMA}\n# {what}.\n# From {count} in {flow(str(wish.data))}.\n#   gan-toolbox train {name}.yaml\n"
         f"# What is not written here is the base's; `gan-toolbox train {name}.yaml --dry-run` shows the whole.\n"
     )
 
