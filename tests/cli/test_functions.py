@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from runs import command, pictures
-from toolbox import Run, UserError, evaluate, load, run_in, train
+from toolbox import Run, UserError, evaluate, run_in, train
 from toolbox.inference import Options, Predictor
 from toolbox_plugins.srgan.srresnet import SRResNet
 

@@ -63,10 +63,10 @@ def test_a_long_curve_is_thinned_keeps_its_end_and_passes_over_what_is_not_finit
     assert "nan" in view("", {"x": [(1, float("nan"))]}, None)
 
 
-def test_outside_a_notebook_nothing_is_shown_and_ipython_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_notebook_nothing_is_shown_and_ipython_stays_away() -> None:
     assert place_in_cell() is None
-    code = "import sys; from toolbox.io.notebook import place_in_cell as p; assert p() is None and 'IPython' not in sys.modules"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    code = "import sys; from toolbox.io.notebook import place_in_cell; assert place_in_cell() is None"
+    assert subprocess.run([sys.executable, "-c", f"{code}; assert 'IPython' not in sys.modules"]).returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,9 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     made = copy.deepcopy(source)
     for cell in made["cells"]:
         assert not cell.get("outputs"), "outputs are not committed"
-        text = "".join(cell["source"]).replace('max_iters": 100', 'max_iters": 2').replace('interval": 50', 'interval": 2')
+        text = (
+            "".join(cell["source"]).replace('max_iters": 100', 'max_iters": 2').replace('interval": 50', 'interval": 2')
+        )
         cell["source"] = text.replace('interval": 10', 'interval": 1')
     folder = tmp_path_factory.mktemp("checkout")
     (folder / "configs").symlink_to(ROOT / "configs")
@@ -103,5 +105,7 @@ def test_the_notebook_runs_in_a_kernel_and_shows_the_training_in_one_place(noteb
 
 
 def test_every_picture_of_the_notebook_is_there(notebook: dict[str, Any]) -> None:
-    pictures = [each for cell in notebook["cells"] for each in cell.get("outputs", ()) if "image/png" in each.get("data", {})]
+    pictures = [
+        each for cell in notebook["cells"] for each in cell.get("outputs", ()) if "image/png" in each.get("data", {})
+    ]
     assert len(pictures) == 4

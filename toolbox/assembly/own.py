@@ -208,7 +208,8 @@ def heading(wish: Wish, seen: Look, pairs: Pairs | None) -> str:
     count = pairs.told() if pairs else f"{len(seen.sizes):,} pictures"
     name = wish.name.removesuffix(".yaml")
     return (
-        f"# yaml-language-server: $schema={SCHEMA}\n# {what}.\n# From {count} in {flow(str(wish.data))}.\n#   gan-toolbox train {name}.yaml\n"
+        f"# yaml-language-server: $schema={SCHEMA}\n"
+        f"# {what}.\n# From {count} in {flow(str(wish.data))}.\n#   gan-toolbox train {name}.yaml\n"
         f"# What is not written here is the base's; `gan-toolbox train {name}.yaml --dry-run` shows the whole.\n"
     )
 

@@ -28,8 +28,8 @@ def train(
     """Check the config and train it to its end, or to `stop_at`.
 
     `resume` names a checkpoint to continue from; "auto" is the newest in the work folder, if there is one. "weights"
-    begins a new run with that one's weights alone, whatever else has changed. `show` is handed the run as HTML, again and
-    again while it trains, in place of lines on the console.
+    begins a new run with that one's weights alone, whatever else has changed. `show` is handed the run as HTML,
+    again and again while it trains, in place of lines on the console.
 
     Raises:
         UserError: what is wrong with the config, its data or the checkpoint, or another run has the work folder.

@@ -62,7 +62,7 @@ class LiveHook(Hook):
 
 def view(said: str, curves: dict[str, Curve], sheet: Path | None) -> str:
     """The HTML: a line of text, the curves side by side, and a picture; nothing is fetched."""
-    drawn = "".join(f'<figure style="margin:0 1em 1em 0">{_drawn(name, curve)}</figure>' for name, curve in curves.items())
+    drawn = "".join(_drawn(name, curve) for name, curve in curves.items())
     picture = base64.b64encode(sheet.read_bytes()).decode() if sheet else ""
     shown = f'<img alt="samples" style="max-width:100%" src="data:image/png;base64,{picture}">' if picture else ""
     return f'<p>{escape(said)}</p><div style="display:flex;flex-wrap:wrap">{drawn}</div>{shown}'
@@ -87,10 +87,12 @@ def _drawn(name: str, curve: Curve) -> str:
         if abs(value) < float("inf")
     ]
     label = f"<figcaption><b>{escape(name)}</b> {curve[-1][1]:.4g}</figcaption>"
+    width, height = WIDTH + 70, HEIGHT + 12
     return (
-        f'{label}<svg width="{WIDTH + 70}" height="{HEIGHT + 12}" viewBox="-2 -6 {WIDTH + 70} {HEIGHT + 12}" role="img" '
+        f'<figure style="margin:0 1em 1em 0">{label}'
+        f'<svg width="{width}" height="{height}" viewBox="-2 -6 {width} {height}" role="img" '
         f'font-size="10" fill="currentColor">{_line(places)}'
-        f'<text x="{WIDTH + 6}" y="4">{high:.4g}</text><text x="{WIDTH + 6}" y="{HEIGHT + 4}">{low:.4g}</text></svg>'
+        f'<text x="{WIDTH + 6}" y="4">{high:.4g}</text><text x="{WIDTH + 6}" y="{HEIGHT + 4}">{low:.4g}</text></svg></figure>'
     )
 
 

@@ -18,8 +18,8 @@ def pages() -> list[tuple[str, str, str]]:
     lines = [
         "# Command line",
         "",
-        "`gan-toolbox COMMAND`, or in a checkout `python tools/COMMAND.py`. A mistake is one line on standard error and the"
-        " exit code 2.",
+        "`gan-toolbox COMMAND`, or in a checkout `python tools/COMMAND.py`. A mistake is one line on standard error"
+        " and the exit code 2.",
         "",
     ]
     for task, commands in TASKS.items():

@@ -23,8 +23,8 @@ TITLES = {
 }  # fmt: skip
 """Titles of kinds whose name is not title enough."""
 ORDER = (
-    "algorithms", "generators", "discriminators", "encoders", "style_encoders", "decoders", "gan_variants", "regularizers",
-    "augmentations", "losses", "features", "degradations", "datasets", "transforms", "metrics", "hooks", "exporters",
+    "algorithms", "generators", "discriminators", "encoders", "style_encoders", "decoders", "gan_variants",
+    "regularizers", "augmentations", "losses", "features", "degradations", "datasets", "transforms", "metrics", "hooks", "exporters",
     "backends", "formats",
 )  # fmt: skip
 """As docs/components.md has them."""
@@ -134,4 +134,3 @@ def linked(markdown: str) -> str:
         return f"[`{match[1]}`]({where})" if where else match[0]
 
     return re.sub(r"(?<!\[)`(\w+)`(?!\])", link, markdown)
-

@@ -7,14 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mkdocs.structure.files import File, Files
-
 import commands
 import components
 import links
 import pictures
 import python
 import recipes
+from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {

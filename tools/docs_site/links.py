@@ -24,7 +24,9 @@ def files_of(markdown: str, source: str, root: Path) -> Iterator[str]:
 
 def place_of_file(path: str) -> str:
     """Where such a file stands in the site: pictures of docs/ where they are, all others in a folder of their own."""
-    beside = path.startswith("docs/") and not path.endswith((".html", ".ipynb"))  # not in the way of a page of that name
+    beside = path.startswith("docs/") and not path.endswith(
+        (".html", ".ipynb")
+    )  # not in the way of a page of that name
     return path.removeprefix("docs/") if beside else f"files/{path}"
 
 

@@ -17,7 +17,12 @@ def pages(guide: Path) -> list[tuple[str, str, str]]:
     ordered = [*_FIRST, *(name for row in rows for name in re.findall(r"\w+", row))]
     names = [name for name in dict.fromkeys(ordered) if name in toolbox.__all__]
     names += [name for name in toolbox.__all__ if name not in names and name != "__version__"]
-    lines = ["# Python", "", "What `from toolbox import …` gives, for scripts, notebooks and plugins. These names stay.", ""]
+    lines = [
+        "# Python",
+        "",
+        "What `from toolbox import …` gives, for scripts, notebooks and plugins. These names stay.",
+        "",
+    ]
     lines += ["## To use networks", ""]
     for name in names:
         if name == names[len(_FIRST)]:
