@@ -92,7 +92,8 @@ def _drawn(name: str, curve: Curve) -> str:
         f'<figure style="margin:0 1em 1em 0">{label}'
         f'<svg width="{width}" height="{height}" viewBox="-2 -6 {width} {height}" role="img" '
         f'font-size="10" fill="currentColor">{_line(places)}'
-        f'<text x="{WIDTH + 6}" y="4">{high:.4g}</text><text x="{WIDTH + 6}" y="{HEIGHT + 4}">{low:.4g}</text></svg></figure>'
+        f'<text x="{WIDTH + 6}" y="4">{high:.4g}</text>'
+        f'<text x="{WIDTH + 6}" y="{HEIGHT + 4}">{low:.4g}</text></svg></figure>'
     )
 
 

@@ -24,8 +24,8 @@ TITLES = {
 """Titles of kinds whose name is not title enough."""
 ORDER = (
     "algorithms", "generators", "discriminators", "encoders", "style_encoders", "decoders", "gan_variants",
-    "regularizers", "augmentations", "losses", "features", "degradations", "datasets", "transforms", "metrics", "hooks", "exporters",
-    "backends", "formats",
+    "regularizers", "augmentations", "losses", "features", "degradations", "datasets", "transforms", "metrics",
+    "hooks", "exporters", "backends", "formats",
 )  # fmt: skip
 """As docs/components.md has them."""
 
