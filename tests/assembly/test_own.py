@@ -199,3 +199,19 @@ def test_a_config_is_never_overwritten(capsys: pytest.CaptureFixture[str]) -> No
 def test_pictures_too_small_for_any_network_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(capsys, "new", "mine", "--task", "enlarge", "--data", pictures(Path("photos"), size=24))
     assert "the pictures are too small: a tenth of them below 24 pixels" in line
+
+
+def test_of_large_photographs_the_next_commands_show_the_smallest_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolbox.assembly import own_commands
+    from toolbox.assembly.own import Wish, new_config
+
+    monkeypatch.chdir(tmp_path)
+    pictures(Path("photos"), 5, size=256)
+    pictures(Path("photos/less"), 1, size=208)
+    made = new_config(Wish("whole", Path("photos"), "enlarge"))
+    monkeypatch.setattr(own_commands, "MANY", 300_000)
+    assert "infer photos -o" in made.commands[1]
+    made = new_config(Wish("one", Path("photos"), "enlarge"))
+    assert "infer photos/less/00.png -o" in made.commands[1] and "photos/less/00.png" in made.commands[3]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from PIL import Image
 
 from runs import command, pictures
-from toolbox import Run, UserError, evaluate, load, run_in, train
+from toolbox import Run, UserError, evaluate, run_in, train
 from toolbox.inference import Options, Predictor
 from toolbox_plugins.srgan.srresnet import SRResNet
 
@@ -112,19 +111,3 @@ def test_mistakes_are_told_as_on_the_command_line(
     with pytest.raises(UserError, match="holds no checkpoint"):
         run_in(tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    notebook = json.loads((ROOT / "docs/first_steps.ipynb").read_text(encoding="utf-8"))
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "configs").symlink_to(ROOT / "configs")
-    monkeypatch.chdir(tmp_path / "docs")
-    names: dict[str, Any] = {}
-    for cell in (each for each in notebook["cells"] if each["cell_type"] == "code"):
-        assert not cell["outputs"], "outputs are not committed"
-        code = (
-            "".join(cell["source"]).replace('max_iters": 100', 'max_iters": 2').replace('interval": 50', 'interval": 2')
-        )
-        exec(code, names)
-    assert names["run"].metrics and os.listdir("work_dirs/first_steps/enlarged")
-    assert load("enlarge-x4")(names["photo"]).size == (480, 320)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from toolbox.assembly.check import check
+from toolbox.assembly.own_commands import commands, first_shown
 from toolbox.assembly.own_fit import LEAST, Fit, Machine, apart, fit, measured, this_machine
 from toolbox.assembly.own_roles import Own, Roles
 from toolbox.assembly.own_yaml import changes, flow, written
 from toolbox.config import Config, find_config, load_config
 from toolbox.config.load import SHIPPED
 from toolbox.config.shipped import shipped_configs
-from toolbox.engine.chosen_metric import best_file
 from toolbox.io.errors import ConfigError, MissingWeights, UserError
 from toolbox.io.files import NotWritten
 from toolbox.io.look import Look, decode, look
@@ -34,6 +34,8 @@ SHOWN = ("train_dataloader.batch_size", "train_dataloader.dataset.transforms", "
 """What the YAML has for who wants to change it, though it be the recipe's own."""
 LONG = 20_000
 """Iterations that no CPU does in a day."""
+SCHEMA = "gan-toolbox.schema.json"
+"""The schema that an editor looks for beside the YAML."""
 _PAIRED = {"restore": "pairs", "enlarge": "pairs", "finetune": "finetune_pairs", "translate": "translate_pairs"}
 """The recipes of tasks that real pairs can teach."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)
@@ -102,7 +104,8 @@ def new_config(wish: Wish, *, machine: Machine | None = None) -> Made:
     if not machine.gpu and (length := fitted.data["train_cfg"]["max_iters"]) > LONG:
         told.append(f"{length:,} iterations are for a GPU; many recipes have a twin for CPUs, *_small.yaml")
     told.append(learns(fitted, base, len(pairs.names) if pairs else len(seen.paths), len(held)))
-    return Made(file, told, commands(wish, file, fitted.data, roles.own))
+    shown = first_shown(wish.data, roles.own, seen)
+    return Made(file, told, commands(file, fitted.data, shown, roles.own.name))
 
 
 def placed(wish: Wish, config: Config, seen: Look, pairs: Pairs | None) -> tuple[Roles, list[Path]]:
@@ -208,6 +211,7 @@ def heading(wish: Wish, seen: Look, pairs: Pairs | None) -> str:
     count = pairs.told() if pairs else f"{len(seen.sizes):,} pictures"
     name = wish.name.removesuffix(".yaml")
     return (
+        f"# yaml-language-server: $schema={SCHEMA}\n"
         f"# {what}.\n# From {count} in {flow(str(wish.data))}.\n#   gan-toolbox train {name}.yaml\n"
         f"# What is not written here is the base's; `gan-toolbox train {name}.yaml --dry-run` shows the whole.\n"
     )
@@ -266,30 +270,3 @@ def learns(fitted: Fit, base: str, count: int, held: int) -> str:
     out = f", {fitted.left_out:,} smaller than a crop are left out" if fitted.left_out else ""
     return (f"recipe: {base.removeprefix('toolbox:')}, learns from {count - held:,} and measures on {held:,}"
             f"{crop}, batches of {batch}, {length:,} iterations{out}")  # fmt: skip
-
-
-def commands(wish: Wish, file: Path, data: Mapping[str, Any], own: Own) -> list[str]:
-    """The commands that come next: train, apply, export, apply what was exported."""
-    import shlex
-
-    from toolbox.plugins.registry import registry
-
-    algorithm: Any = registry("algorithms").get(data["model"]["type"])
-    networks = dict.fromkeys(slot for output in algorithm.outputs.values() for slot in _networks(output))
-    suffix = f"_{next(iter(networks))}" if len(networks) > 1 else ""
-    work_dir = data.get("work_dir") or f"work_dirs/{file.stem}"
-    best = ((data.get("default_hooks") or {}).get("checkpoint") or {}).get("save_best")
-    checkpoint = f"{work_dir}/{best_file(best) if best else 'iter_{}.pth'.format(data['train_cfg']['max_iters'])}"
-    folder = shlex.quote(str(own.pairs.inputs if own.pairs and not own.pairs.beside else wish.data))
-    styles = (data["model"].get("generator") or {}).get("styles")
-    choice = f" --style {own.name}" if styles else ""
-    return [
-        f"gan-toolbox train {file}",
-        f"gan-toolbox infer {folder} -o out --config {file} --checkpoint {checkpoint}{choice}",
-        f"gan-toolbox export {file} {checkpoint} -o {file.stem}.safetensors",
-        f"gan-toolbox infer {folder} -o out --weights {file.stem}{suffix}.safetensors{choice}",
-    ]
-
-
-def _networks(output: Any) -> Sequence[str]:
-    return output.networks if hasattr(output, "networks") else output[1:]

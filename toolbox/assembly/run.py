@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,16 +11,25 @@ from toolbox.assembly.runner import build_runner, work_dir_of
 from toolbox.config import Config, naming_the_file
 from toolbox.engine.claim import claimed
 from toolbox.engine.distributed import leave_distributed, rank_told, telling_of_lost_ranks
+from toolbox.engine.live import LiveHook
 from toolbox.engine.reporting import ReportHook
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.weights.checkpoint import checkpoints
 
 
-def train(config: Config, *, resume: str | None = None, amp: bool = False, stop_at: int | None = None) -> None:
+def train(
+    config: Config,
+    *,
+    resume: str | None = None,
+    amp: bool = False,
+    stop_at: int | None = None,
+    show: Callable[[str], None] | None = None,
+) -> None:
     """Check the config and train it to its end, or to `stop_at`.
 
     `resume` names a checkpoint to continue from; "auto" is the newest in the work folder, if there is one. "weights"
-    begins a new run with that one's weights alone, whatever else has changed.
+    begins a new run with that one's weights alone, whatever else has changed. `show` is handed the run as HTML,
+    again and again while it trains, in place of lines on the console.
 
     Raises:
         UserError: what is wrong with the config, its data or the checkpoint, or another run has the work folder.
@@ -42,7 +51,10 @@ def train(config: Config, *, resume: str | None = None, amp: bool = False, stop_
     rank = rank_told() if config.data.get("launcher") not in (None, "none") else 0
     with _telling(config):
         with claimed(work_dir_of(config), rank=rank):
-            build_runner(config, amp=amp, stop_at=stop_at).train()
+            runner = build_runner(config, amp=amp, stop_at=stop_at)
+            if show is not None:
+                runner.register_hook(LiveHook(show))
+            runner.train()
         leave_distributed()
 
 

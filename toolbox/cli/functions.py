@@ -69,8 +69,11 @@ def train(
     resume: str | None = None,
     amp: bool = False,
     plugins: Sequence[str] = (),
+    live: bool = True,
 ) -> Run:
     """Train a config to its end: `train("demo/style.yaml", {"train_cfg.max_iters": 200})`.
+
+    In a notebook the cell shows curves, samples and the time left while it trains.
 
     Args:
         config: a file, the name of a shipped one, or a mapping like one (`_base_: toolbox:own/enlarge.yaml` in it is
@@ -80,6 +83,7 @@ def train(
         resume: `auto` goes on from the newest checkpoint there; a file, from that one.
         amp: compute in bfloat16 where it is safe.
         plugins: names, modules or files, as of `-p`.
+        live: False prints lines in a notebook too, as elsewhere.
 
     Raises:
         UserError: what is wrong with the config, its data or the checkpoint.
@@ -91,8 +95,9 @@ def train(
 
     from toolbox.assembly import run as runs
     from toolbox.assembly.runner import work_dir_of
+    from toolbox.io.notebook import place_in_cell
 
-    runs.train(read, resume=resume, amp=amp)
+    runs.train(read, resume=resume, amp=amp, show=place_in_cell() if live else None)
     return run_in(work_dir_of(read))
 
 

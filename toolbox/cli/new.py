@@ -20,11 +20,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.scale is not None and options.scale < 1:
         raise UserError(f"--scale {options.scale}: give a whole number, 1 or more")
     use_plugins(options.plugins)
-    from toolbox.assembly.own import Wish, new_config
+    from toolbox.assembly.own import SCHEMA, Wish, new_config
     from toolbox.io.console import console
 
     wish = Wish(options.name, options.data, options.task, options.style, options.like, options.scale)
     made = new_config(wish)
+    _write_schema(made.file.with_name(SCHEMA))
     for line in made.told:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     console.print()
@@ -32,6 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in made.commands:
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
     return 0
+
+
+def _write_schema(file: Path) -> None:
+    """Write what editors know configs by; raises NotWritten where the disk refuses."""
+    from toolbox.benchmark.grid_schema import schema_text
+    from toolbox.io.files import replace_text
+
+    replace_text(file, schema_text())
 
 
 def arguments_of() -> argparse.ArgumentParser:

@@ -1,9 +1,8 @@
-"""`schema [-o FILE]`: a JSON Schema of the config, for editors, from what is installed."""
+"""`schema [-o FILE]`: a JSON Schema of configs and grids, for editors, from what is installed."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +13,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the schema, or print it; returns 0."""
     options = arguments_of().parse_args(arguments)
     use_plugins(options.plugins)
-    from toolbox.assembly.schema import schema
+    from toolbox.benchmark.grid_schema import schema_text
     from toolbox.io.console import console
     from toolbox.io.files import replace_text
 
-    text = json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+    text = schema_text()
     if options.output is None:
         print(text, end="")
         return 0

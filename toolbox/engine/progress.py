@@ -21,7 +21,7 @@ class ProgressHook(Hook):
     """Averages the logs over `interval` iterations: a bar on a terminal, one plain line each otherwise.
 
     Values stay tensors on the device until they are shown, so that no iteration waits for the device. Each mean also
-    goes to the visualizer, which writes `vis_data/scalars.json`.
+    goes to the visualizer, which writes `vis_data/scalars.json`, and to every hook that has `after_record`.
     """
 
     priority = "BELOW_NORMAL"
@@ -33,6 +33,8 @@ class ProgressHook(Hook):
         self.sums: dict[tuple[str, ...], list[Tensor]] = {}
         self.counts: dict[tuple[str, ...], int] = {}
         self.bar: Progress | None = None
+        self.silent = False
+        """Something else shows the run: no line is printed."""
 
     def before_train(self, runner: Any) -> None:
         """Start the clock and, on a terminal, the bar."""
@@ -92,7 +94,7 @@ class ProgressHook(Hook):
         losses = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
         if self.bar is not None:
             self.bar.update(self.task, losses=visible(losses))
-        else:
+        elif not self.silent:
             left = time.strftime("%H:%M:%S", time.gmtime(seconds * (runner.max_iters - done)))
             lrs = " ".join(f"{value:.1e}" for value in rates.values())
             phase = runner.algorithm.phase_of(done - 1).name
@@ -104,6 +106,8 @@ class ProgressHook(Hook):
         if runner.rank == 0 and metrics:
             record(runner, {f"val/{k}": v for k, v in metrics.items()}, runner.iter)
             shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" not in name)
+            if self.silent:
+                return
             console.print(styled(("validation", "bold"), f" at {runner.iter}: {shown}"), soft_wrap=True)
 
     def release(self, runner: Any) -> None:
@@ -114,8 +118,9 @@ class ProgressHook(Hook):
 
 
 def record(runner: Any, values: dict[str, float], iteration: int) -> None:
-    """Give values to the visualizer. Raises NotWritten where the disk is full, or refuses."""
+    """Give values to the visualizer and to hooks. Raises NotWritten where the disk is full, or refuses."""
     try:
         runner.visualizer.add_scalars(values, step=iteration)
     except OSError as error:
         raise NotWritten(Path(runner.log_dir) / "vis_data", error) from error
+    runner.call_hook("after_record", values=values, iteration=iteration)

@@ -1,0 +1,47 @@
+"""The commands that come after `new`: train, apply, export, apply what was exported."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolbox.assembly.own_roles import Own
+from toolbox.engine.chosen_metric import best_file
+from toolbox.io.look import Look
+from toolbox.plugins.registry import registry
+
+MANY = 20_000_000
+"""Pixels of a folder that take a CPU long to enlarge."""
+
+
+def first_shown(folder: Path, own: Own, seen: Look) -> Path:
+    """What the trained network is shown first: the folder, or of many pixels its smallest picture alone."""
+    place = own.pairs.inputs if own.pairs and not own.pairs.beside else folder
+    pixels = {path: size[0] * size[1] for path, size in seen.sizes.items() if path not in seen.unusable}
+    inside = {path: each for path, each in pixels.items() if path.is_relative_to(place)}
+    return min(inside, key=lambda path: (inside[path], path)) if sum(inside.values()) > MANY else place
+
+
+def commands(file: Path, data: Mapping[str, Any], shown: Path, style: str) -> list[str]:
+    """The lines, of a config's file with its data; `shown` is what is applied to, `style` the own one's name."""
+    algorithm: Any = registry("algorithms").get(data["model"]["type"])
+    networks = dict.fromkeys(slot for output in algorithm.outputs.values() for slot in _networks(output))
+    suffix = f"_{next(iter(networks))}" if len(networks) > 1 else ""
+    work_dir = data.get("work_dir") or f"work_dirs/{file.stem}"
+    best = ((data.get("default_hooks") or {}).get("checkpoint") or {}).get("save_best")
+    checkpoint = f"{work_dir}/{best_file(best) if best else 'iter_{}.pth'.format(data['train_cfg']['max_iters'])}"
+    given = shlex.quote(str(shown))
+    styles = (data["model"].get("generator") or {}).get("styles")
+    choice = f" --style {style}" if styles else ""
+    return [
+        f"gan-toolbox train {file}",
+        f"gan-toolbox infer {given} -o out --config {file} --checkpoint {checkpoint}{choice}",
+        f"gan-toolbox export {file} {checkpoint} -o {file.stem}.safetensors",
+        f"gan-toolbox infer {given} -o out --weights {file.stem}{suffix}.safetensors{choice}",
+    ]
+
+
+def _networks(output: Any) -> Sequence[str]:
+    return output.networks if hasattr(output, "networks") else output[1:]
