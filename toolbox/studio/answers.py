@@ -92,7 +92,7 @@ def names_in(content: dict[str, Any], key: str, most: int) -> list[str]:
 
 
 def picture(file: Path) -> Response:
-    """A picture's file, to be shown."""
+    """A picture's or a film's file, to be shown."""
     if not file.is_file():
         return Response(status_code=404)
     return FileResponse(file, media_type=media_type(file))

@@ -47,6 +47,8 @@ class Compare:
         """Have two models make pictures to vote on."""
         tab, content = tab_of(request), await json_of(request)
         uploads = [self.use.pictures.get(each, tab) for each in names_in(content, "pictures", MOST)]
+        if films := [each.name for each in uploads if each.film]:
+            raise UserError(f"{films[0]}: is a film; pictures are compared here")
         asked = []
         for name in ("first", "second"):
             given = content.get(name)
