@@ -14,6 +14,7 @@ from toolbox.config.yaml_loader import parse_yaml
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
 from toolbox.studio.holders import Holder, holder_of
+from toolbox.studio.trainings import Trainings
 
 MOST_POINTS, SHOWN_POINTS = 8_000, 600
 """Points of a curve that are kept, and that are sent; of more, every second one goes."""
@@ -98,26 +99,33 @@ class Run:
     folder: Path
     curves: Curves
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, trainings: Trainings) -> dict[str, Any]:
         """All that the page shows of it, without the curves' points."""
-        config, holder = _config(self.folder), holder_of(self.folder)
+        config, holder = config_of(self.folder), holder_of(self.folder)
         curves = self.curves.refresh()
         planned = _number(config, "train_cfg", "max_iters")
         seconds = curves.seconds
         left = None if planned is None or seconds is None else max(0, planned - curves.last) * seconds
         batch = _number(config, "train_dataloader", "batch_size")
+        state = "running" if trainings.goes(self.folder) else self.state(holder, planned)
         return {
-            "id": self.id, "name": self.name, "state": self.state(holder, planned), "iteration": curves.last,
-            "planned": planned, "seconds": seconds, "left": left if holder else None, "batch": batch,
+            "id": self.id, "name": self.name, "state": state, "iteration": curves.last,
+            "planned": planned, "seconds": seconds, "left": left if state == "running" else None, "batch": batch,
             "algorithm": str(_section(config, "model").get("type", "")), "seed": config.get("seed", 0),
             "curves": sorted(curves.curves), "samples": samples(self.folder), "health": health(self.folder),
-            "rows": _rows(self.folder), "can_stop": bool(holder and holder.can_stop),
-            "cannot": holder.cannot if holder else "", "resume": self.resume(),
+            "rows": _rows(self.folder), "resume": self.resume(), "report": (self.folder / "report.html").is_file(),
+            **trainings.shown(self.folder, holder, state, config),
         }  # fmt: skip
 
     def brief(self) -> dict[str, Any]:
         """What a list of runs shows."""
         return {"id": self.id, "name": self.name, "running": holder_of(self.folder) is not None}
+
+    def now(self) -> tuple[str, dict[str, Any]]:
+        """Its state, and its config."""
+        config = config_of(self.folder)
+        self.curves.refresh()
+        return self.state(holder_of(self.folder), _number(config, "train_cfg", "max_iters")), config
 
     def state(self, holder: Holder | None, planned: int | None) -> str:
         """`running`, `done` or `stopped`."""
@@ -169,7 +177,8 @@ def _tail(file: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def config_of(folder: Path) -> dict[str, Any]:
+    """A run's config; empty where it cannot be read."""
     try:
         with open_regular(folder / "config.yaml") as file:
             return parse_yaml(file.read(_CONFIG).decode(), "config.yaml")
