@@ -16,7 +16,8 @@ from toolbox.io.errors import UserError
 from toolbox.studio.found import Finder, search
 from toolbox.studio.holders import holder_of, stop
 from toolbox.studio.trainings import Trainings
-from toolbox.studio.runs import MOST_POINTS, Curves, Run, health, samples
+from toolbox.benchmark.run_files import MOST_POINTS, Curves, health, samples
+from toolbox.studio.runs import Run
 
 HOLD = """
 import sys, time

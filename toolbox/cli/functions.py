@@ -89,10 +89,10 @@ def train(
     check_structure(read)
     use_plugins(plugins, read)
 
-    from toolbox.assembly import run as runs
     from toolbox.assembly.runner import work_dir_of
+    from toolbox.cli import reported
 
-    runs.train(read, resume=resume, amp=amp)
+    reported.train(read, resume=resume, amp=amp)
     return run_in(work_dir_of(read))
 
 

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from toolbox.benchmark.run_files import Curves
 from toolbox.io.errors import UserError
 from toolbox.studio.answers import picture, report, told
 from toolbox.studio.found import Finder, id_of
-from toolbox.studio.runs import Curves, Run
+from toolbox.studio.runs import Run
 from toolbox.studio.trainings import Trainings
 
 KEPT = 12
