@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from runs import write_config
+from toolbox.benchmark.run_files import MOST_POINTS, Curves, health, samples
 from toolbox.io.errors import UserError
 from toolbox.studio.found import Finder, search
 from toolbox.studio.holders import holder_of, stop
-from toolbox.studio.trainings import Trainings
-from toolbox.benchmark.run_files import MOST_POINTS, Curves, health, samples
 from toolbox.studio.runs import Run
+from toolbox.studio.trainings import Trainings
 
 HOLD = """
 import sys, time

@@ -98,7 +98,13 @@ def test_a_worker_that_dies_at_a_film_is_told(studio: Served, long_film: Path) -
     ],
 )
 def test_a_film_that_is_too_long_or_none_is_refused_and_nothing_is_left(
-    studio: Served, long_film: Path, monkeypatch: pytest.MonkeyPatch, name: str, limit: str | None, value: int, words: str
+    studio: Served,
+    long_film: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    limit: str | None,
+    value: int,
+    words: str,
 ) -> None:
     if limit:
         monkeypatch.setattr(f"toolbox.studio.films.{limit}", value)

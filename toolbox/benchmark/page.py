@@ -1,4 +1,4 @@
-"""The pages of benchmarks and of runs: one HTML file that holds its own style, script, numbers and pictures, and asks for nothing."""
+"""The pages of benchmarks and runs: an HTML file with its own style, script, numbers and pictures asks for nothing."""
 
 from __future__ import annotations
 

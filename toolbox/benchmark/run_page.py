@@ -17,7 +17,7 @@ from PIL import Image
 import toolbox
 from toolbox.benchmark.page import data_uri, write_html
 from toolbox.benchmark.run_files import Curves, config_of, health, number, samples, section
-from toolbox.config import Config
+from toolbox.config import Config, load_config
 from toolbox.config.load import base_values
 from toolbox.engine.claim import LOCK
 from toolbox.io.errors import UserError
@@ -36,19 +36,25 @@ SHEETS, SIDE, QUALITY = 24, 1600, 85
 _LONGEST = 400
 
 
-def write_run_page(config: Config, folder: Path) -> Path | None:
+def write_run_page(folder: Path, changed: Mapping[str, Any] | None = None) -> Path | None:
     """Write `report.html` of a training into its folder; None where nobody trained there.
 
     Args:
-        config: what was trained, as it was read; a run that goes on by its own `config.yaml` keeps the differences that
-            it began with.
+        changed: what its config says otherwise than its bases, as `changes` tells before a training; None of one that
+            goes on by its own `config.yaml`: it keeps what it began with.
 
     Raises:
         OSError: the disk refuses.
     """
     if not (folder / "config.yaml").is_file() or not (folder / LOCK).is_file():
         return None
-    content = {**story(folder), "changes": changes(config, folder)}
+    if changed is None:
+        found = _read(folder / CHANGES)
+        known = isinstance(found.get("rows"), list) and isinstance(found.get("base"), list)
+        changed = found if known else {"base": [], "rows": []}
+    else:
+        replace_text(folder / CHANGES, json.dumps(changed) + "\n")
+    content = {**story(folder), "changes": changed}
     write_html(str(content["name"]), content, folder / PAGE, ("charts.js", "run.js"))
     return folder / PAGE
 
@@ -77,21 +83,23 @@ def story(folder: Path) -> dict[str, Any]:
 # ---------------------------------------------------------------------- what was trained
 
 
-def changes(config: Config, folder: Path) -> dict[str, Any]:
-    """What a config says otherwise than its bases: rows of key, the base's value, the value, and who wrote it."""
-    if config.file.parent == folder.resolve():  # its own config.yaml, which has no bases
-        found = _read(folder / CHANGES)
-        return found if isinstance(found.get("rows"), list) else {"base": [], "rows": []}
+def changes(config: Config, folder: Path) -> dict[str, Any] | None:
+    """What a config says otherwise than its bases: rows of key, the base's value, the value, and who wrote it.
+
+    None of a run's own `config.yaml`, which has no bases.
+    """
+    if config.file.parent == folder.resolve():
+        return None
+    if not config.file.is_file():  # it was a mapping of Python's
+        return {"base": [], "rows": []}
     names, base = base_values(config.file)
-    rows = []
+    base = base or load_config(config.file).data  # without a base, what the command line has changed
+    rows: list[list[str]] = []
     for key, source in config.sources.items():
         value, before = _at(config.data, key), _at(base, key)
-        if isinstance(value, Mapping) or value == before or key == "work_dir":
-            continue
-        rows.append([key, _text(before), _text(value), source])
-    made = {"base": names, "rows": rows}
-    replace_text(folder / CHANGES, json.dumps(made) + "\n")
-    return made
+        if not isinstance(value, Mapping) and value != before and key != "work_dir":
+            rows.append([key, _text(before), _text(value), source])
+    return {"base": names, "rows": rows}
 
 
 def _at(data: Any, key: str) -> Any:
@@ -145,11 +153,12 @@ def _sheets(folder: Path) -> Iterator[list[Any]]:
 def environment() -> list[list[str]]:
     """What the run's process is made of."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    plugins = ", ".join(f"{name} {version}" for name, version in manager().versions().items())
+    own = {name: text for name, text in manager().versions().items() if text != f"gan-toolbox {toolbox.__version__}"}
+    plugins = ", ".join(f"{name} ({text})" for name, text in own.items())
     facts = {
         "gan-toolbox": toolbox.__version__, "Python": sys.version.split()[0], "torch": torch.__version__,
         "system": f"{platform.system()} {platform.machine()}", "threads": str(torch.get_num_threads()),
-        "GPU": gpu, "plugins": plugins,
+        "GPU": gpu, "plugins from elsewhere": plugins,
     }  # fmt: skip
     return [[name, value] for name, value in facts.items() if value]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
+from typing import Any
 
 from toolbox.assembly import run
 from toolbox.assembly.runner import work_dir_of
@@ -15,22 +17,25 @@ logger = logging.getLogger("toolbox")
 
 def train(config: Config, *, resume: str | None = None, amp: bool = False, stop_at: int | None = None) -> None:
     """As `toolbox.assembly.run.train`; a run that ended, or was asked to stop, leaves its `report.html` as well."""
+    from toolbox.benchmark.run_page import changes
+
+    folder = work_dir_of(config)
+    changed = changes(config, folder)  # by the files as they are now
     try:
         run.train(config, resume=resume, amp=amp, stop_at=stop_at)
     except RunStopped:
-        _tell(config)
+        _tell(folder, changed)
         raise
-    _tell(config)
+    _tell(folder, changed)
 
 
-def _tell(config: Config) -> None:
+def _tell(folder: Path, changed: dict[str, Any] | None) -> None:
     """Write the page. What is wrong with that is a warning: the training has not failed."""
     if int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", 0))):
         return
     from toolbox.benchmark.run_page import write_run_page
 
-    folder = work_dir_of(config)
     try:
-        write_run_page(config, folder)
+        write_run_page(folder, changed)
     except (OSError, UserError) as error:
         logger.warning("%s: its report.html is not written (%s)", folder, error)

@@ -38,10 +38,21 @@ def papers_of(components: Iterable[tuple[str, type]]) -> list[Paper]:
             bibtex = known.get(key)
             if bibtex is None and "et al." not in authors and " and " not in authors:
                 continue  # a word before a year, perhaps
-            paper = found.setdefault(key, Paper(key, bibtex or _plain(key, authors, year)))
-            if name not in paper.used_by:
-                paper.used_by.append(name)
+            bibtex = bibtex or _plain(key, authors, year)
+            if bibtex not in found:
+                found[bibtex] = _apart(Paper(key, bibtex), {each.key for each in found.values()})
+            if name not in found[bibtex].used_by:
+                found[bibtex].used_by.append(name)
     return list(found.values())
+
+
+def _apart(paper: Paper, taken: set[str]) -> Paper:
+    """A paper under a key of its own, where another's, of a package of its own, is alike."""
+    letters = iter("bcdefgh")
+    key = paper.key
+    while key in taken:
+        key = f"{paper.key}{next(letters)}"
+    return Paper(key, paper.bibtex.replace(f"{{{paper.key},", f"{{{key},", 1), paper.used_by)
 
 
 def cited(component: type) -> list[tuple[str, str, str]]:

@@ -18,6 +18,8 @@ from toolbox.studio.use import Use
 
 MOST = 100
 """Pictures of one comparison."""
+
+
 class Compare:
     """The routes, over the same pictures and the same queue as `Use`."""
 

@@ -1,4 +1,4 @@
-"""What the process that computes does with a film: the result by the way that `infer` takes, and what a browser plays."""
+"""What the process that computes does with a film: the result as `infer` makes it, and what a browser plays."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ def write_preview(file: Path, target: Path, alive: Callable[[], None]) -> Path |
                 alive()
                 pixels = frame.array[..., :3]
                 pixels = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
-                encoded = to_frame(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), colours, "yuv420p")
+                pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+                encoded = to_frame(pixels, colours, "yuv420p")
                 encoded.pts, encoded.time_base = frame.pts, video.time_base
                 out.mux(stream.encode(encoded))
             out.mux(stream.encode(None))

@@ -24,7 +24,7 @@ PictureOf = Callable[[Any], tuple[str, str]]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model is applied: what is chosen of it, by name; the options of `infer`; a picture's format, a film's codec."""
+    """How a model is applied: what is chosen of it, by name; the options of `infer`; a result's format or codec."""
 
     chosen: Mapping[str, Any]
     options: Options

@@ -124,7 +124,7 @@ class Trainings:
             raise UserError(f"{MOST} trainings were resumed from here, and are the most; stop one of them")
         plugins = [word for name in self.plugins for word in ("-p", name)]
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "toolbox.studio.training_process", str(folder / "config.yaml")),
+            *(sys.executable, "-m", "toolbox.cli.attended", str(folder / "config.yaml")),
             *("--work-dir", str(folder), "--resume", *plugins), cwd=self.root,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C in the terminal is the studio's to pass on

@@ -1,4 +1,4 @@
-"""What the page asks to watch trainings: which there are, how they do, their curves and samples; to stop one, and resume it."""
+"""What the page asks to watch trainings: which there are, how they do, their curves and samples, stop and resume."""
 
 from __future__ import annotations
 

@@ -58,9 +58,10 @@ function health() {
 
 function config() {
   const { base, rows } = report.changes;
-  return section("Config", base.length ? el("p", { class: "quiet" }, "Over ", base.join(", "), ":") : nothing("It has no base; all of it stands below."),
-    base.length && rows.length ? table(["key", "base", "here", "written in"], rows) : null,
-    base.length && !rows.length ? nothing("Nothing differs from the base.") : null, fold("The whole config", block(report.config)));
+  const beside = base.length ? `Over ${base.join(", ")}:` : rows.length ? "Changed when it was started:" : "";
+  return section("Config", beside ? el("p", { class: "quiet" }, beside) : null,
+    rows.length ? table(["key", "before", "here", "written in"], rows) : nothing(base.length ? "Nothing differs from the base." : "It stands alone, without a base."),
+    fold("The whole config", block(report.config)));
 }
 
 const papers = () => report.papers.length ? section("Citation",

@@ -1,4 +1,4 @@
-"""A training that the studio resumed: `python -m toolbox.studio.training_process CONFIG …`, the arguments of `train`.
+"""A training that the studio resumes: `python -m toolbox.cli.attended CONFIG …`, with the arguments of `train`.
 
 Its input is a pipe that the studio holds. When that closes, because somebody asked to stop or because the studio is
 gone, however it went, the training hears what Ctrl-C says: it ends its iteration, saves, and stops.
