@@ -10,6 +10,7 @@ import pytest
 from served import Served, picture, serving
 
 from browsers import browser
+from video_clips import clip
 
 __all__ = ["browser"]
 
@@ -45,6 +46,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "large.png": (480, 480),
     }
     return {name: picture(folder / name, *size) for name, size in sizes.items()}
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of twelve frames, half a second long, with sound."""
+    return clip(tmp_path_factory.mktemp("film") / "drift.mp4", frames=12, size=(48, 32), sound=1)
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film that is not done within a test."""
+    return clip(tmp_path_factory.mktemp("long") / "long.mp4", frames=2_000, size=(96, 64))
 
 
 @pytest.fixture

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from runs import write_config
+from toolbox.benchmark.run_files import MOST_POINTS, Curves, health, samples
 from toolbox.io.errors import UserError
 from toolbox.studio.found import Finder, search
 from toolbox.studio.holders import holder_of, stop
-from toolbox.studio.runs import MOST_POINTS, Curves, Run, health, samples
+from toolbox.studio.runs import Run
+from toolbox.studio.trainings import Trainings
 
 HOLD = """
 import sys, time
@@ -87,18 +89,18 @@ def test_time_left_and_speed_are_those_of_the_iterations_to_come(tmp_path: Path)
     (tmp_path / "samples").mkdir()
     for name in ("iter_100.png", "iter_20.png", "iter_x.png", "other.png"):
         (tmp_path / "samples" / name).touch()
-    run = Run("x", "a run", tmp_path, Curves(tmp_path))
-    shown = run.shown()
+    run, trainings = Run("x", "a run", tmp_path, Curves(tmp_path)), Trainings(tmp_path)
+    shown = run.shown(trainings)
     assert (shown["state"], shown["iteration"], shown["planned"], shown["batch"]) == ("stopped", 200, 1000, 8)
     assert shown["left"] is None, "nobody trains"
     assert shown["resume"] == "gan-toolbox train 'a run/config.yaml' --work-dir 'a run' --resume"
     assert samples(tmp_path) == [20, 100]
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        shown = run.shown()
+        shown = run.shown(trainings)
         assert shown["state"] == "running" and shown["left"] == 800 * 0.25 and shown["can_stop"]
         holder.kill()
-    assert run.shown()["state"] == "stopped"
+    assert run.shown(trainings)["state"] == "stopped"
 
 
 def test_verdicts_are_those_of_the_newest_look_and_the_earlier_ones(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ Open = Callable[..., Any]
 def add(page: Any, *names: Path) -> None:
     """Choose pictures, and wait until they are there."""
     before = page.locator(".strip-list .pick").count()
-    page.get_by_label("choose pictures").set_input_files([str(each) for each in names])
+    page.get_by_label("choose pictures and films").set_input_files([str(each) for each in names])
     wait_for(lambda: page.locator(".strip-list .pick").count() == before + len(names))
 
 
@@ -158,7 +158,7 @@ def test_a_page_that_is_loaded_again_has_its_pictures_and_results(opened: Open, 
     assert states(page) == ["done"]
     wait_for(lambda: page.evaluate("[...document.images].every((each) => each.complete)"))
     page.get_by_label("remove one.png").click()
-    page.get_by_text("Drop pictures here").wait_for()
+    page.get_by_text("Drop pictures or films here").wait_for()
 
 
 def test_a_live_run_is_watched_beside_another(opened: Open, studio: Served) -> None:
@@ -245,7 +245,7 @@ def test_the_right_password_opens_the_page(browser: Any, tmp_path: Path) -> None
         page.goto(f"http://127.0.0.1:{other.port}/")
         page.get_by_label("Password").fill("correct horse")
         page.get_by_role("button", name="Enter").click()
-        page.get_by_text("Drop pictures here").wait_for()
+        page.get_by_text("Drop pictures or films here").wait_for()
         page.close()
 
 

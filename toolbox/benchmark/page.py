@@ -1,4 +1,4 @@
-"""The benchmark's page: one HTML file that holds its own style, script, numbers and pictures, and asks for nothing."""
+"""The pages of benchmarks and runs: an HTML file with its own style, script, numbers and pictures asks for nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,18 @@ def write_page(report: Mapping[str, Any], folder: Path, path: Path) -> None:
     holds reaches the page as text: names from configs and plugins are never read as HTML. Raises OSError where the disk
     refuses.
     """
-    content = finite({**report, "pictures": pictures(report, folder)})
-    script = "\n".join(read(name) for name in SCRIPTS)
+    write_html(str(report.get("title") or "Benchmark"), {**report, "pictures": pictures(report, folder)}, path, SCRIPTS)
+
+
+def write_html(title: str, content: Mapping[str, Any], path: Path, scripts: Sequence[str]) -> None:
+    """Write content as one self-contained HTML file, drawn by scripts of the template; no other script runs in it."""
+    script = "\n".join(read(name) for name in scripts)
     digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
     parts = {
-        "title": html.escape(str(report.get("title") or "Benchmark")).encode("ascii", "xmlcharrefreplace").decode(),
+        "title": html.escape(title).encode("ascii", "xmlcharrefreplace").decode(),
         "policy": f"sha256-{digest}",  # so that no other script runs, whatever came into the page
         "style": read("page.css"),
-        "report": as_script(content),
+        "report": as_script(finite(content)),
         "script": script,
     }
     replace_text(path, re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], read("page.html")))  # one pass

@@ -93,11 +93,11 @@ def train(
     check_structure(read)
     use_plugins(plugins, read)
 
-    from toolbox.assembly import run as runs
     from toolbox.assembly.runner import work_dir_of
+    from toolbox.cli import reported
     from toolbox.io.notebook import place_in_cell
 
-    runs.train(read, resume=resume, amp=amp, show=place_in_cell() if live else None)
+    reported.train(read, resume=resume, amp=amp, show=place_in_cell() if live else None)
     return run_in(work_dir_of(read))
 
 

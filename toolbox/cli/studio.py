@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--port", type=int, metavar="N", help="where to listen (8420, or any that is free)")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="to be reached from elsewhere: needs --password-file")
     add("--password-file", type=Path, metavar="FILE", help="whose first line is the password to enter with")
+    add("--control", action="store_true", help="with --host: let whoever may enter stop and resume trainings too")
     add("--device", default="", help="cpu, cuda, cuda:1; a GPU if there is one")
     options = made.parse_args(arguments)
     if options.port is not None and not 1 <= options.port <= 65_535:
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serve(
             options.folder.resolve(), say, host=options.host, port=options.port, password=password,
-            device=options.device, plugins=options.plugins,
+            device=options.device, plugins=options.plugins, control=local or options.control,
         )  # fmt: skip
     except KeyboardInterrupt as stop:
         if getattr(stop, "number", None) is not None:  # a signal other than Ctrl-C

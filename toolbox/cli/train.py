@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show(config)
         return 0
 
-    from toolbox.assembly.run import train
+    from toolbox.cli.reported import train
 
     train(config, resume=options.resume, amp=options.amp, stop_at=options.stop_at)
     return 0

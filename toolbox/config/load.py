@@ -93,6 +93,21 @@ def load_config(
     return Config(layer.data, first, layer.sources)
 
 
+def base_values(path: Path) -> tuple[list[str], dict[str, Any]]:
+    """The bases that a config names, and what they say together, presets left out."""
+    first = path.resolve()
+    named = parse_yaml(read_text(first), shown(first)).get("_base_") or []
+    names = [str(each) for each in (named if isinstance(named, list) else [named])]
+    root, merged = root_of(first), Layer()
+    reader = _Reader(root)
+    for name in names:
+        file = base_of(name, first, root if first.is_relative_to(root) else shipped_root())
+        layer = reader.read(file, (first,))
+        if file not in reader.presets:
+            merged = lay_over(merged, layer)
+    return names, merged.data
+
+
 class _Reader:
     """Reads the files of one config, each once."""
 

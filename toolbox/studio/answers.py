@@ -21,6 +21,10 @@ from toolbox.studio.shown import media_type
 LONGEST = 256 << 10
 """Bytes of a request that is JSON."""
 _TAB = 64
+REPORT = (
+    "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+)
+"""A report holds all it needs, and runs apart from this page: it can send nothing, to here neither."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -92,10 +96,17 @@ def names_in(content: dict[str, Any], key: str, most: int) -> list[str]:
 
 
 def picture(file: Path) -> Response:
-    """A picture's file, to be shown."""
+    """A picture's or a film's file, to be shown."""
     if not file.is_file():
         return Response(status_code=404)
     return FileResponse(file, media_type=media_type(file))
+
+
+def report(folder: Path) -> Response:
+    """The report in a folder. Raises UserError where there is none."""
+    if not (folder / "report.html").is_file():
+        raise UserError("there is no such report any more")
+    return FileResponse(folder / "report.html", media_type="text/html", headers={"content-security-policy": REPORT})
 
 
 def attachment(name: str) -> dict[str, str]:

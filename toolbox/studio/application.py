@@ -22,6 +22,7 @@ from toolbox.studio.guard import HOSTS, Guard
 from toolbox.studio.models import Models
 from toolbox.studio.pictures import Pictures
 from toolbox.studio.tasks import Tasks
+from toolbox.studio.trainings import Trainings
 from toolbox.studio.use import Use
 from toolbox.studio.watch import Watch
 from toolbox.studio.worker import Worker
@@ -40,6 +41,7 @@ class Studio:
         port, hosts, by_address: how the server may be called, as of `Guard`.
         password: of a server that others may reach.
         device, plugins: as of `infer`.
+        control: whether trainings may be stopped and resumed from the page.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class Studio:
         password: str | None = None,
         device: str = "",
         plugins: Sequence[str] = (),
+        control: bool = True,
     ) -> None:
         self.token = secrets.token_urlsafe(24)
         self.worker = Worker(device, plugins)
+        self.trainings = Trainings(root, plugins, allowed=control)
         self.finder = finder = Finder(root)
         models, pictures = Models(finder), Pictures(folder)
         self.tasks = Tasks(folder, self.worker, models)
@@ -66,7 +70,7 @@ class Studio:
             Route("/enter", entry.enter, methods=["GET", "POST"]),
             Route("/page/{name}", page_file),
             *use.routes(),
-            *Watch(finder).routes(),
+            *Watch(finder, self.trainings).routes(),
             *Compare(use, finder, Votes(root / "work_dirs" / "studio" / "votes.jsonl")).routes(),
         ]
         self.application = Guard(
@@ -84,6 +88,7 @@ class Studio:
             with suppress(asyncio.CancelledError):
                 await doing
             await self.worker.kill()
+            await self.trainings.close()
 
 
 async def page_file(request: Request) -> Response:

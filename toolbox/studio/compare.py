@@ -7,21 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from toolbox.io.errors import UserError
-from toolbox.studio.answers import json_of, names_in, picture, tab_of, told
+from toolbox.studio.answers import json_of, names_in, picture, report, tab_of, told
 from toolbox.studio.duels import CHOICES, Duel, Round, Votes, begin
 from toolbox.studio.found import Finder, id_of
 from toolbox.studio.use import Use
 
 MOST = 100
 """Pictures of one comparison."""
-REPORT = (
-    "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-)
-"""A report holds all it needs, and runs apart from this page: it can send nothing, to here neither."""
 
 
 class Compare:
@@ -47,6 +43,8 @@ class Compare:
         """Have two models make pictures to vote on."""
         tab, content = tab_of(request), await json_of(request)
         uploads = [self.use.pictures.get(each, tab) for each in names_in(content, "pictures", MOST)]
+        if films := [each.name for each in uploads if each.film]:
+            raise UserError(f"{films[0]}: is a film; pictures are compared here")
         asked = []
         for name in ("first", "second"):
             given = content.get(name)
@@ -109,8 +107,7 @@ class Compare:
         folder = await asyncio.to_thread(self.finder.grid, request.path_params["grid"])
         if folder is None:
             raise UserError("there is no such report any more")
-        headers = {"content-security-policy": REPORT}
-        return FileResponse(folder / "report.html", media_type="text/html", headers=headers)
+        return report(folder)
 
     def _duel(self, request: Request) -> Duel:
         duel = self.duels.get(request.path_params["duel"])

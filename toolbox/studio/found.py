@@ -75,7 +75,7 @@ def search(root: Path) -> Findings:
         ]  # fmt: skip
         if "config.yaml" in here and (".lock" in here or "report.json" in here or "last_checkpoint" in here):
             found.runs.append(folder)
-        if "report.html" in here and "report.json" in here:
+        elif "report.html" in here and "report.json" in here:
             found.grids.append(folder)
     found.runs.sort(key=changed, reverse=True)
     found.grids.sort(key=changed, reverse=True)

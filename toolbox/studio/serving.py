@@ -27,8 +27,9 @@ def serve(
     password: str | None = None,
     device: str = "",
     plugins: Sequence[str] = (),
+    control: bool = True,
 ) -> None:
-    """Serve until a signal comes. `say` hears the address to open.
+    """Serve until a signal comes. `say` hears the address to open; `control` lets the page stop and resume trainings.
 
     Raises:
         UserError: the host or the port cannot be had.
@@ -43,7 +44,7 @@ def serve(
     with listening, private_folder() as folder:
         studio = Studio(
             root, folder, port=number, password=password, device=device, plugins=plugins, by_address=everywhere,
-            hosts=names_of(host),
+            hosts=names_of(host), control=control,
         )  # fmt: skip
         shown = f"[{host}]" if ":" in host else socket.gethostname() if everywhere else host
         say(f"http://{shown}:{number}/" + (f"?token={studio.token}" if password is None else ""))

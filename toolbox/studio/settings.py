@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any
 
 from toolbox.inference.chosen import refuse_unknown_style
 from toolbox.inference.formats import NAMES
 from toolbox.inference.options import Options
+from toolbox.inference.video.settings import TEMPORAL
+from toolbox.inference.video.settings import Settings as FilmSettings
 from toolbox.io.errors import UserError, did_you_mean
 from toolbox.studio.models import Model
 
-KEYS = ("chosen", "outscale", "tile", "precision", "format", "quality")
+KEYS = ("chosen", "outscale", "tile", "precision", "format", "quality", "codec", "temporal")
 _FLAGS = {"style": "--style", "strength": "--strength", "seed": "--seed"}
 PictureOf = Callable[[Any], tuple[str, str]]
 """The path, and the name, of an uploaded picture by its id."""
@@ -22,7 +24,7 @@ PictureOf = Callable[[Any], tuple[str, str]]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model is applied: what is chosen of it, by name; the options of `infer`; and the result's format."""
+    """How a model is applied: what is chosen of it, by name; the options of `infer`; a result's format or codec."""
 
     chosen: Mapping[str, Any]
     options: Options
@@ -30,12 +32,14 @@ class Settings:
     quality: int = 95
     shown: Mapping[str, str] | None = None
     """What was chosen, as the command line writes it."""
+    films: FilmSettings = field(default_factory=FilmSettings)
 
     def order(self) -> dict[str, Any]:
         """What the worker needs."""
-        return {"chosen": dict(self.chosen), "options": asdict(self.options), "quality": self.quality}
+        films = asdict(self.films)
+        return {"chosen": dict(self.chosen), "options": asdict(self.options), "quality": self.quality, "films": films}
 
-    def command(self, model: Model, name: str) -> str:
+    def command(self, model: Model, name: str, *, film: bool = False) -> str:
         """The command that makes the same of a file of that name."""
         words = ["gan-toolbox", "infer", f"./{name}" if name.startswith("-") else name]
         for flag, value in model.flags.items():
@@ -49,11 +53,15 @@ class Settings:
             words += ["--tile", str(self.options.tile)]
         if self.options.precision != "fp32":
             words += ["--precision", self.options.precision]
-        if self.format != "auto":
-            words += ["--format", self.format]
-        if self.quality != 95:
-            words += ["--quality", str(self.quality)]
-        return shlex.join(words)
+        return shlex.join(words + (self._of_films() if film else self._of_pictures()))
+
+    def _of_pictures(self) -> list[str]:
+        form = [] if self.format == "auto" else ["--format", self.format]
+        return form + ([] if self.quality == 95 else ["--quality", str(self.quality)])
+
+    def _of_films(self) -> list[str]:
+        codec = [] if self.films.codec is None else ["--codec", self.films.codec]
+        return codec + ([] if self.films.temporal == TEMPORAL else ["--temporal", f"{self.films.temporal:g}"])
 
 
 def settings_of(given: Any, model: Model, picture_of: PictureOf) -> Settings:
@@ -76,7 +84,11 @@ def settings_of(given: Any, model: Model, picture_of: PictureOf) -> Settings:
     outscale, tile = _number(given, "outscale"), _number(given, "tile")
     precision = given.get("precision") or "fp32"
     options = Options(outscale=outscale, tile=None if tile is None else int(tile), precision=str(precision)[:40])
-    return Settings(chosen, options, str(file_format), quality, shown)
+    temporal, codec = _number(given, "temporal"), given.get("codec") or None
+    films = FilmSettings(
+        codec=None if codec is None else str(codec)[:40], temporal=TEMPORAL if temporal is None else temporal
+    )
+    return Settings(chosen, options, str(file_format), quality, shown, films)
 
 
 def _number(given: Mapping[str, Any], name: str) -> float | None:

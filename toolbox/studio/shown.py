@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from toolbox.inference.picture import read_picture
+from toolbox.studio.films import TYPES as FILMS
 
 BROWSERS = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".avif", ".bmp")
 """What browsers decode by themselves."""
@@ -23,9 +24,9 @@ def needs_preview(file: Path) -> bool:
 
 
 def media_type(file: Path) -> str:
-    """What to call a picture's file in an answer; only what a browser shows as a picture is called one."""
+    """What to call a file in an answer; only what a browser shows as a picture, or plays, is called one."""
     suffix = file.suffix.lower()
-    return TYPES.get(suffix, "image/jpeg" if suffix in BROWSERS else "application/octet-stream")
+    return FILMS.get(suffix) or TYPES.get(suffix, "image/jpeg" if suffix in BROWSERS else "application/octet-stream")
 
 
 def write_preview(file: Path, target: Path) -> Path:

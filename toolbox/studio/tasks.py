@@ -1,9 +1,10 @@
-"""The queue: one picture through one model at a time, tabs in turn; what a tab has left undone goes with it."""
+"""The queue: one picture or film through one model at a time, tabs in turn; what a tab has left undone goes with it."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from toolbox.inference.planning import plan
 from toolbox.inference.sizes import problem_of_size
 from toolbox.io.errors import UserError
 from toolbox.io.files import full_disk
+from toolbox.studio.films import FRAME_PIXELS, WORKING
 from toolbox.studio.models import Model, Models
 from toolbox.studio.pictures import MOST_PIXELS, Upload
 from toolbox.studio.settings import Settings
@@ -32,7 +34,7 @@ ENDED = ("done", "failed", "stopped")
 
 @dataclass(eq=False)
 class Task:
-    """One picture, one model, one way to apply it."""
+    """One picture or film, one model, one way to apply it."""
 
     id: str
     tab: str
@@ -42,6 +44,8 @@ class Task:
     target: Path
     state: str = "waiting"
     part: float = 0.0
+    said: str = ""
+    """How far a film is, in words."""
     notes: list[str] = field(default_factory=list)
     problem: str = ""
     result: dict[str, Any] = field(default_factory=dict)
@@ -62,9 +66,23 @@ class Task:
         return {
             "id": self.id, "picture": self.upload.id, "model": self.model.id, "state": self.state,
             "part": round(self.part, 4), "notes": self.notes, "problem": self.problem, "name": self.name,
-            "command": self.settings.command(self.model, self.upload.name),
-            "chosen": dict(self.settings.shown or {}), **{key: self.result.get(key) for key in names},
+            "command": self.settings.command(self.model, self.upload.name, film=self.upload.film is not None),
+            "said": self.said, "film": self._film(), "chosen": dict(self.settings.shown or {}),
+            **{key: self.result.get(key) for key in names},
         }  # fmt: skip
+
+    def _film(self) -> dict[str, Any] | None:
+        """What the page needs to know of a film that is done."""
+        if self.upload.film is None or self.state != "done":
+            return None
+        plays = self.result["plays"] or "target" in self.result["previews"]
+        return {"plays": plays, **{name: self.result[name] for name in ("frames", "rate")},
+                "seconds": self.result["length"]}  # fmt: skip
+
+    @property
+    def poster(self) -> Path:
+        """The first frame of a film's result."""
+        return self.target.parent / "target.poster.jpg"
 
 
 class Tasks:
@@ -100,7 +118,12 @@ class Tasks:
     def _task(self, tab: str, upload: Upload, model: Model, settings: Settings, hidden: bool) -> Task:
         name = secrets.token_hex(8)
         scale = settings.options.outscale or model.scale or 1
-        if upload.header.width * upload.header.height * upload.header.frames * scale**2 > RESULT_PIXELS:
+        if upload.film:
+            if upload.film.width * upload.film.height * scale**2 > FRAME_PIXELS:
+                most = FRAME_PIXELS // 10**6
+                raise UserError(f"{upload.name}: frames of its result would have more than {most} million pixels")
+            return Task(name, tab, upload, model, settings, self.folder / name / "film", hidden=hidden)
+        if upload.header.width * upload.header.height * (upload.header.frames or 1) * scale**2 > RESULT_PIXELS:
             raise UserError(f"{upload.name}: its result would have more than {RESULT_PIXELS // 10**6} million pixels")
         made = plan([upload.file], self.folder / name, file_format=settings.format, max_pixels=MOST_PIXELS)
         problems = made.refused + [said for job in made.jobs if (said := problem_of_size(job, scale))]
@@ -181,16 +204,11 @@ class Tasks:
     async def _do(self, task: Task) -> None:
         task.state = "running"
         self.tell(task)
-        previews = {name: str(task.target.parent / f"{name}.preview.png") for name in ("source", "target")}
-        order = {
-            "id": task.id, "kind": "translate", **task.model.order(), **task.settings.order(),
-            "source": str(task.upload.file), "target": str(task.target), "max_pixels": MOST_PIXELS,
-            "source_preview": previews["source"], "target_preview": previews["target"],
-        }  # fmt: skip
+        order, seconds = self._order(task), WORKING if task.upload.film else SECONDS
         try:
             task.target.parent.mkdir(exist_ok=True)
             made = await self.worker.do(
-                order, lambda message: self._hear(task, message), seconds=SECONDS, wanted=lambda: not task.stopping
+                order, lambda message: self._hear(task, message), seconds=seconds, wanted=lambda: not task.stopping
             )
         except (WorkerDied, OSError, ValueError) as error:  # no disk or memory for it; the queue goes on
             full = full_disk(error) if isinstance(error, OSError) else None
@@ -198,13 +216,25 @@ class Tasks:
             return
         if made["event"] == "done":
             task.result, task.part = made, 1.0
+            task.target = Path(made.get("target", task.target))  # whose ending its codec decides
             if task.model.scale is None and task.model.conditions is not None:
                 self.models.learn(task.model, made["scale"], task.model.conditions)
         self._end(task, made["event"], self._plain(task, made.get("problem", "")))
 
+    def _order(self, task: Task) -> dict[str, Any]:
+        folder, film = task.target.parent, task.upload.film is not None
+        preview = {name: str(folder / f"{name}.preview.{'mp4' if film else 'png'}") for name in ("source", "target")}
+        if film:
+            preview["source"] = str(task.upload.preview)
+        return {
+            "id": task.id, "kind": "film" if film else "translate", **task.model.order(), **task.settings.order(),
+            "source": str(task.upload.file), "target": str(task.target), "max_pixels": MOST_PIXELS,
+            "source_preview": preview["source"], "target_preview": preview["target"], "target_poster": str(task.poster),
+        }  # fmt: skip
+
     def _hear(self, task: Task, message: dict[str, Any]) -> None:
         if message["event"] == "progress":
-            task.part = message["part"]
+            task.part, task.said = message["part"], message.get("said", "")
         elif message["event"] == "note":
             task.notes.append(self._plain(task, message["line"]))
         self.tell(task)
@@ -217,6 +247,8 @@ class Tasks:
 
     def _end(self, task: Task, state: str, problem: str = "") -> None:
         task.state, task.problem = state, problem
+        if task.upload.film and state != "done":  # the pieces of what was not finished
+            shutil.rmtree(task.target.parent, ignore_errors=True)
         task.ended.set()
         self.tell(task)
         finished = [each for each in self.all.values() if each.state in ENDED]

@@ -1,4 +1,4 @@
-"""What the page asks to use networks: pictures go up, tasks are made and stopped, results come down."""
+"""What the page asks to use networks: pictures and films go up, tasks are made and stopped, results come down."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from toolbox.studio.answers import attachment, json_of, names_in, parts_of, pict
 from toolbox.studio.models import Model, Models
 from toolbox.studio.pictures import Pictures
 from toolbox.studio.settings import Settings, settings_of
-from toolbox.studio.shown import needs_preview
 from toolbox.studio.tasks import WAITING, Task, Tasks
 from toolbox.studio.worker import WorkerDied
+from toolbox.video.opening import SUFFIXES as FILMS
 
 GRACE = 0.3
 """Seconds that a tab may be away, as when its page is loaded again, before what it has left undone is stopped."""
@@ -49,11 +49,13 @@ class Use:
             Route("/api/pictures", told(self.upload), methods=["POST"]),
             Route("/api/pictures/{picture}", told(self.remove), methods=["DELETE"]),
             Route("/api/pictures/{picture}/shown", told(self.show_picture)),
+            Route("/api/pictures/{picture}/poster", told(self.picture_poster)),
             Route("/api/tasks", told(self.begin), methods=["POST"]),
             Route("/api/command", told(self.command), methods=["POST"]),
             Route("/api/stop", told(self.stop), methods=["POST"]),
             Route("/api/events", told(self.events)),
             Route("/api/tasks/{task}/shown", told(self.show_result)),
+            Route("/api/tasks/{task}/poster", told(self.result_poster)),
             Route("/api/tasks/{task}/file", told(self.download)),
             Route("/api/zip", told(self.zip)),
         ]
@@ -64,7 +66,7 @@ class Use:
         """All networks there are."""
         models = await asyncio.to_thread(self.models.all)
         cut = self.models.finder.find().cut
-        return JSONResponse({"models": [each.shown() for each in models], "suffixes": SUFFIXES, "cut": cut})
+        return JSONResponse({"models": [each.shown() for each in models], "suffixes": (*SUFFIXES, *FILMS), "cut": cut})
 
     async def describe(self, request: Request) -> Response:
         """One network, loaded where its description does not tell what can be chosen."""
@@ -100,12 +102,18 @@ class Use:
     async def show_picture(self, request: Request) -> Response:
         """The picture, or where browsers cannot show it the preview that its first task makes."""
         upload = self.pictures.get(request.path_params["picture"], tab_of(request))
-        if not needs_preview(upload.file):
+        if upload.showable:
             return picture(upload.file)
+        if upload.film:
+            return picture(upload.preview)
         for task in self.tasks.all.values():
             if task.upload is upload and (preview := task.result.get("previews", {}).get("source")):
                 return picture(Path(preview))
         return Response(status_code=404)
+
+    async def picture_poster(self, request: Request) -> Response:
+        """A film's first frame."""
+        return picture(self.pictures.get(request.path_params["picture"], tab_of(request)).poster)
 
     # ------------------------------------------------------------------ tasks
 
@@ -125,7 +133,7 @@ class Use:
             model, settings = await self.asked(content, tab)
         except UserError as error:
             return JSONResponse({"command": "", "problem": str(error)})
-        return JSONResponse({"command": settings.command(model, upload.name)})
+        return JSONResponse({"command": settings.command(model, upload.name, film=upload.film is not None)})
 
     async def asked(self, content: dict[str, Any], tab: str) -> tuple[Model, Settings]:
         """The model and the settings that a request names."""
@@ -136,6 +144,8 @@ class Use:
 
         def picture_of(name: Any) -> tuple[str, str]:
             upload = self.pictures.get(name, tab)
+            if upload.film:
+                raise UserError(f"{upload.name}: is a film, and a picture is wanted here")
             return str(upload.file), upload.name
 
         return model, settings_of(given, model, picture_of)
@@ -189,6 +199,10 @@ class Use:
         preview = task.result.get("previews", {}).get("target")
         return picture(Path(preview) if preview else task.target)
 
+    async def result_poster(self, request: Request) -> Response:
+        """The first frame of a film's result."""
+        return picture(self._done(request).poster)
+
     async def download(self, request: Request) -> Response:
         """A result's file."""
         task = self._done(request)
@@ -197,7 +211,7 @@ class Use:
     def _done(self, request: Request) -> Task:
         task = self.tasks.get(request.path_params["task"], tab_of(request))
         if task.state != "done" or task.hidden:
-            raise UserError("this picture is not done")
+            raise UserError("this result is not done")
         return task
 
     async def zip(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What the page asks to watch trainings: which there are, how they do, their curves and samples, and to stop one."""
+"""What the page asks to watch trainings: which there are, how they do, their curves and samples, stop and resume."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from toolbox.benchmark.run_files import Curves
 from toolbox.io.errors import UserError
-from toolbox.studio.answers import picture, told
+from toolbox.studio.answers import picture, report, told
 from toolbox.studio.found import Finder, id_of
-from toolbox.studio.holders import stop
-from toolbox.studio.runs import Curves, Run
+from toolbox.studio.runs import Run
+from toolbox.studio.trainings import Trainings
 
 KEPT = 12
 """Runs whose curves are kept in memory."""
@@ -23,8 +24,8 @@ KEPT = 12
 class Watch:
     """The routes; reading files goes to a thread, so that a slow disk keeps nobody waiting."""
 
-    def __init__(self, finder: Finder) -> None:
-        self.finder = finder
+    def __init__(self, finder: Finder, trainings: Trainings) -> None:
+        self.finder, self.trainings = finder, trainings
         self.curves: dict[str, Curves] = {}
         self._one = asyncio.Lock()
 
@@ -36,6 +37,8 @@ class Watch:
             Route("/api/runs/{run}/curve", told(self.curve)),
             Route("/api/runs/{run}/samples/{iteration:int}", told(self.samples)),
             Route("/api/runs/{run}/stop", told(self.stop), methods=["POST"]),
+            Route("/api/runs/{run}/resume", told(self.resume), methods=["POST"]),
+            Route("/api/runs/{run}/report", told(self.report)),
         ]
 
     async def list_runs(self, request: Request) -> Response:
@@ -49,7 +52,7 @@ class Watch:
         """How a run does."""
         async with self._one:
             run = await self._run(request)
-            shown = await asyncio.to_thread(run.shown)
+            shown = await asyncio.to_thread(run.shown, self.trainings)
         return JSONResponse(shown)
 
     async def curve(self, request: Request) -> Response:
@@ -65,8 +68,19 @@ class Watch:
 
     async def stop(self, request: Request) -> Response:
         """Ask a training to save and stop."""
-        stop((await self._run(request)).folder)
+        await self.trainings.stop((await self._run(request)).folder)
         return JSONResponse({})
+
+    async def resume(self, request: Request) -> Response:
+        """Have a run go on from its newest checkpoint."""
+        async with self._one:  # two that ask at once begin one training
+            run = await self._run(request)
+            await self.trainings.resume(run.folder, *await asyncio.to_thread(run.now))
+        return JSONResponse({})
+
+    async def report(self, request: Request) -> Response:
+        """The page that a run left at its end."""
+        return report((await self._run(request)).folder)
 
     async def _run(self, request: Request) -> Run:
         folder = await asyncio.to_thread(self.finder.run, request.path_params["run"])

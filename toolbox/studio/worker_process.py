@@ -18,6 +18,7 @@ from toolbox.studio.messages import packed, read
 
 if TYPE_CHECKING:
     from toolbox.inference.predictor import Predictor
+    from toolbox.inference.video.progress import Progress
 
 LOADED = 3
 """Networks that are kept loaded, with what was chosen for them."""
@@ -37,6 +38,7 @@ class Bench:
         self.loaded: OrderedDict[str, Predictor] = OrderedDict()
         self.stopped: set[str] = set()
         self.current = ""
+        self.ways = {"describe": self.describe, "translate": self.translate, "film": self.film}
 
     def tell(self, event: str, **more: Any) -> None:
         """Send a message about the order that is being done."""
@@ -49,7 +51,7 @@ class Bench:
         try:
             if self.current in self.stopped:
                 raise _Stop
-            self.tell("done", **{"describe": self.describe, "translate": self.translate}[order["kind"]](order))
+            self.tell("done", **self.ways[order["kind"]](order))
         except _Stop:
             self.tell("stopped")
         except (UserError, OSError, RuntimeError, ValueError, MemoryError, LookupError, TypeError) as error:
@@ -69,7 +71,8 @@ class Bench:
         files = [order.get("weights"), order.get("checkpoint"), chosen.get("style")]
         times = [Path(each).stat().st_mtime_ns for each in files if each and Path(each).is_file()]
         wanted = {name: order.get(name) for name in ("weights", "config", "checkpoint", "output", "options")}
-        key = repr((wanted, chosen, times))
+        alone = self.current if order["kind"] == "film" else ""  # a film's tiles are fixed at its first frame
+        key = repr((wanted, chosen, times, alone))
         if key not in self.loaded:
             self.tell("loading")
             named = {} if order.get("config") is None else {"config": _config(order["config"])}
@@ -134,18 +137,35 @@ class Bench:
         sizes = {"width": made.width, "height": made.height, "scale": predictor.scale, "tile": predictor.tile}
         return {**sizes, "seconds": seconds, "loading": loaded - begun, "previews": previews}
 
-    def progress(self) -> Callable[[float], None]:
-        """What hears of each tile: it tells, not too often, and stops what was stopped."""
+    def film(self, order: dict[str, Any]) -> dict[str, Any]:
+        """One film through a network, by the way that `infer` takes."""
+        from toolbox.studio.film_work import translate_film
+
+        begun = time.perf_counter()
+        predictor = self.predictor(order)
+        loading, progress = time.perf_counter() - begun, self.progress()
+
+        def frame(each: Progress) -> None:
+            progress(each.part, said=each.described())
+
+        return {**translate_film(predictor, order, self.note, frame, self.go_on), "loading": loading}
+
+    def go_on(self) -> None:
+        """End what was stopped."""
+        if self.current in self.stopped:
+            raise _Stop
+
+    def progress(self) -> Callable[..., None]:
+        """What hears of each tile or frame: it tells, not too often, and stops what was stopped."""
         last = 0.0
 
-        def tell(part: float) -> None:
+        def tell(part: float, **more: Any) -> None:
             nonlocal last
-            if self.current in self.stopped:
-                raise _Stop
+            self.go_on()
             now = time.monotonic()
             if now - last > OFTEN or part >= 1:
                 last = now
-                self.tell("progress", part=part)
+                self.tell("progress", part=part, **more)
 
         return tell
 

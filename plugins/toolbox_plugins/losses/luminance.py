@@ -18,7 +18,7 @@ class LowPassLuminanceLoss(Loss):
     The window has 2 * `radius` + 1 pixels a side, cut at the border. Unpaired translators may invert light and dark
     without any other loss noticing; a weight of 1 on (output, input) early in training forbids that, and costs
     strokes smaller than the window nothing. With `radius: 0` the luminance itself is kept: style transfer of colours
-    only (Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer", keep luminance or colour apart
+    only (Gatys et al. 2016b, "Preserving Color in Neural Artistic Style Transfer", keep luminance or colour apart
     likewise). An output of a whole multiple of the input's size is averaged down to it.
     """
 

@@ -15,6 +15,8 @@ export function verdict({ first, second, wins, losses, neither, low, high }) {
   return low > 0.5 ? `${line}: it is preferred.` : high < 0.5 ? `${line}: ${second} is preferred.` : `${line}: too few votes, or no difference.`;
 }
 
+const pictures = () => store.pictures.filter((each) => !each.film);
+
 export function makeCompare() {
   let duel = null, at = 0, here = false;
   const setup = el("div", {}), stage = el("div", { hidden: true }), kept = el("div", { class: "block" }), grids = el("div", { class: "block" });
@@ -53,10 +55,10 @@ export function makeCompare() {
 
   let drawn = "";
   function draw() {
-    const key = JSON.stringify([store.models.length, store.pictures.map((each) => each.id)]);
+    const key = JSON.stringify([store.models.length, pictures().map((each) => each.id)]);
     if (!here || key === drawn) return;
     drawn = key;
-    const count = store.pictures.length;
+    const count = pictures().length;
     if (!count) {
       setup.replaceChildren(el("p", {}, "Add pictures under ", el("a", { href: "#use" }, "Use"), " first; ten or more, or the votes say little."));
       return;
@@ -72,7 +74,7 @@ export function makeCompare() {
     try {
       await during(async () => {
         const [first, second] = sides.map((each) => each.asked());
-        duel = await post("/api/duels", { pictures: store.pictures.map((each) => each.id), first, second });
+        duel = await post("/api/duels", { pictures: pictures().map((each) => each.id), first, second });
         at = 0;
         setup.hidden = true;
         stage.hidden = false;

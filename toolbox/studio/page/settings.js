@@ -2,6 +2,7 @@
 
 import { store } from "./store.js";
 
+const CODECS = ["h264", "hevc", "av1", "ffv1", "prores"];
 const FORMATS = ["auto", "png", "jpg", "webp", "avif", "tif"];
 const STRENGTH = 1;
 let groups = 0;
@@ -25,7 +26,7 @@ function control(condition, changed) {
       node: el("div", { class: "choice" }, el("label", { for: input.id }, name), input) };
   }
   if (kind === "picture") {
-    const options = store.pictures.map((picture) => [picture.id, picture.name]);
+    const options = store.pictures.filter((picture) => !picture.film).map((picture) => [picture.id, picture.name]);
     const made = choice(`${name}: one of your pictures`, [["", options.length ? "none" : "add a picture first"], ...options], "", changed);
     return { name, node: made.node, value: () => made.input.value || null };
   }
@@ -48,7 +49,7 @@ function slide({ name, low, high, default: usual }, changed) {
   return { name, value: () => Number(input.value), node: el("div", { class: "slide" }, el("label", { for: id }, name), shown, input) };
 }
 
-// {node, values()} for scale, tile, precision and format.
+// {node, values()} for scale, tile, precision, a picture's format, and a film's codec and steadiness.
 export function moreControls(changed) {
   const field = (label, attributes) => {
     const input = el("input", { id: `field-${groups++}`, type: "number", input: changed, ...attributes });
@@ -58,10 +59,13 @@ export function moreControls(changed) {
   const tile = field("tile, pixels", { min: 0, max: 8192, step: 1, placeholder: "auto" });
   const precision = choice("precision", [["fp32", "fp32"], ["bf16", "bf16"], ["fp16", "fp16 (GPU)"]], "fp32", changed);
   const format = choice("format", FORMATS.map((name) => [name, name === "auto" ? "as each picture" : name]), "auto", changed);
+  const codec = choice("films' codec", [["", "as each film"], ...CODECS.map((name) => [name, name])], "", changed);
+  const temporal = field("films' steadiness", { min: 0, max: 1, step: 0.05, placeholder: "0.85" });
   const number = ({ input }) => (input.value === "" ? null : Number(input.value));
   return {
     node: el("details", {}, el("summary", {}, "More"), el("div", { class: "fields" },
-      outscale.node, tile.node, precision.node, format.node)),
-    values: () => ({ outscale: number(outscale), tile: number(tile), precision: precision.input.value, format: format.input.value }),
+      outscale.node, tile.node, precision.node, format.node, codec.node, temporal.node)),
+    values: () => ({ outscale: number(outscale), tile: number(tile), precision: precision.input.value, format: format.input.value,
+      codec: codec.input.value, temporal: number(temporal) }),
   };
 }

@@ -97,4 +97,6 @@ export const sourceOf = (picture) => {
   const made = picture.showable || tasksOf(picture).some((task) => task.state === "done");
   return made ? address(`/api/pictures/${picture.id}/shown`) : null;
 };
+export const posterOf = (picture) => address(`/api/pictures/${picture.id}/poster`);
+export const resultPosterOf = (task) => address(`/api/tasks/${task.id}/poster`);
 export const resultOf = (task) => address(`/api/tasks/${task.id}/shown`);

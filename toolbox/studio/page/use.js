@@ -1,16 +1,17 @@
-// Use: pictures come in, go through a network, and are looked at beside what they were.
+// Use: pictures and films come in, go through a network, and are looked at beside what they were.
 
 import { address } from "./api.js";
 import { makePanel } from "./panel.js";
-import { active, addFiles, apply, changed, isActive, removePicture, resultOf, sourceOf, stopAll, store, tasksOf, titleOf, watchStore } from "./store.js";
+import { active, addFiles, apply, changed, isActive, posterOf, removePicture, resultOf, resultPosterOf, sourceOf, stopAll, store, tasksOf, titleOf, watchStore } from "./store.js";
 import { makeViewer } from "./viewer.js";
 
-const several = (count) => (count === 1 ? "1 picture" : `${count} pictures`);
+const several = (count) => (count === 1 ? "1 file" : `${count} files`);
+const time = (seconds) => (seconds < 90 ? `${seconds.toFixed(1)} s` : `${(seconds / 60).toFixed(1)} min`);
 
 export function makeUse() {
   const panel = makePanel(), viewer = makeViewer("The picture before and after");
-  const files = el("input", { type: "file", multiple: true, accept: "image/*,.tif,.tiff,.heic,.psd,.dds,.tga", class: "visually-hidden",
-    "aria-label": "choose pictures", tabindex: -1, change: () => taken(files) });
+  const files = el("input", { type: "file", multiple: true, accept: "image/*,video/*,.mkv,.avi,.ts,.y4m,.tif,.tiff,.heic,.psd,.dds,.tga", class: "visually-hidden",
+    "aria-label": "choose pictures and films", tabindex: -1, change: () => taken(files) });
   const folder = el("input", { type: "file", webkitdirectory: true, class: "visually-hidden", "aria-label": "choose a folder", tabindex: -1,
     change: () => taken(folder, true) });
   const taken = (input, filtered) => {
@@ -18,17 +19,17 @@ export function makeUse() {
     addFiles(filtered ? list.filter(isPicture) : list);
     input.value = "";
   };
-  const chooseFiles = () => el("button", { type: "button", class: "button", click: () => files.click() }, "Choose pictures");
+  const chooseFiles = () => el("button", { type: "button", class: "button", click: () => files.click() }, "Choose files");
   const chooseFolder = () => el("button", { type: "button", class: "button", click: () => folder.click() }, "A folder");
-  const drop = el("div", { class: "drop" }, el("strong", {}, "Drop pictures here"),
+  const drop = el("div", { class: "drop" }, el("strong", {}, "Drop pictures or films here"),
     el("div", { class: "row" }, chooseFiles(), chooseFolder()),
-    el("span", { class: "note" }, "Then choose a network, and apply it. Pictures stay with this server, and go when it ends."));
-  const strip = el("ul", { class: "strip-list", "aria-label": "Pictures" });
+    el("span", { class: "note" }, "Then choose a network, and apply it. They stay with this server, and go when it ends."));
+  const strip = el("ul", { class: "strip-list", "aria-label": "Pictures and films" });
   const problems = el("p", { class: "problem", role: "alert" });
   const notes = el("span", { class: "note" });
   const status = el("p", { class: "note", role: "status" });
   const tools = el("div", { class: "tools" }), downloads = el("div", { class: "row" });
-  const looking = el("div", { hidden: true }, viewer.box, tools, el("div", { class: "under" }, viewer.zoomBar, notes, downloads));
+  const looking = el("div", { hidden: true }, viewer.box, viewer.player, viewer.silent, tools, el("div", { class: "under" }, viewer.zoomBar, notes, downloads));
   const one = el("button", { type: "button", class: "button first", click: () => begin([chosen()]) }, "Apply");
   const all = el("button", { type: "button", class: "button", click: () => begin(store.pictures) });
   const stop = el("button", { type: "button", class: "button", click: () => stopAll().catch((error) => panel.fail(error.message)) }, "Stop");
@@ -71,15 +72,20 @@ export function makeUse() {
   // ---------------------------------------------------------------- what is looked at
 
   const sides = { left: "source", right: null }; // ids of what is on a side; null is the newest result
-  const given = (picture) => ({ id: "source", name: "as it is", source: sourceOf(picture), width: picture.width, height: picture.height });
+  const given = (picture) => ({ id: "source", name: "as it is", width: picture.width, height: picture.height,
+    ...film(sourceOf(picture), picture.film, picture.film && posterOf(picture)) });
+  const film = (source, is, poster) => (is ? { source: source ?? poster, film: source ? is : null, poster } : { source });
   const results = (picture) => tasksOf(picture).filter((task) => task.state === "done").map((task) =>
-    ({ id: task.id, name: titleOf(task), source: resultOf(task), width: task.width, height: task.height, task }));
+    ({ id: task.id, name: titleOf(task), width: task.width, height: task.height, task,
+      ...film(task.film && !task.film.plays ? null : resultOf(task), task.film, task.film && resultPosterOf(task)) }));
+  const long = (is) => (is ? [is.frames && `, ${is.frames.toLocaleString("en")} frames`, is.rate && `, ${Number(is.rate.toFixed(2))} a second`].filter(Boolean).join("") : "");
   let shownState = "";
 
   function look() {
     const picture = chosen();
     looking.hidden = !picture;
     drop.hidden = Boolean(picture);
+    if (!picture) viewer.pause();
     if (!picture) return;
     const options = [given(picture), ...results(picture)];
     const pick = (id, otherwise) => options.find((each) => each.id === id) ?? otherwise;
@@ -99,7 +105,8 @@ export function makeUse() {
         right.task ? el("a", { class: "button", href: address(`/api/tasks/${right.id}/file`), download: right.task.name }, "Download") : "",
         done > 1 ? el("a", { class: "button", href: address("/api/zip"), download: "pictures.zip" }, `All ${done} as a zip`) : "");
     }
-    const facts = right.task ? `${right.width} × ${right.height} pixels, ${right.task.seconds.toFixed(1)} s` : `${picture.width} × ${picture.height} pixels`;
+    const facts = right.task ? `${right.width} × ${right.height} pixels${long(right.task.film)}, ${right.task.film ? "made in " : ""}${time(right.task.seconds)}`
+      : `${picture.width} × ${picture.height} pixels${long(picture.film)}`;
     notes.textContent = [facts, ...(right.task?.notes ?? [])].join("; ");
   }
 
@@ -122,7 +129,7 @@ export function makeUse() {
       removePicture(picture).catch((error) => panel.fail(error.message)) }, "×");
     const made = el("li", {}, pick, away, bar);
     return { made, draw() {
-      const last = tasksOf(picture).at(-1), source = sourceOf(picture);
+      const last = tasksOf(picture).at(-1), source = picture.film ? posterOf(picture) : sourceOf(picture);
       if (source && image.getAttribute("src") !== source) image.src = source;
       pick.setAttribute("aria-pressed", picture.id === store.chosen);
       state.textContent = last ? words(last) : "";
@@ -147,10 +154,10 @@ export function makeUse() {
     all.textContent = `to all ${some}`;
     stop.hidden = !going.length;
     const now = going.find((task) => task.state === "running");
-    status.textContent = going.length ? `${several(going.length)} to go${now ? `; ${store.pictures.find((each) => each.id === now.picture)?.name ?? ""} ${words(now)}` : ""}` : "";
+    status.textContent = going.length ? `${several(going.length)} to go${now ? `; ${store.pictures.find((each) => each.id === now.picture)?.name ?? ""}: ${now.said || words(now)}` : ""}` : "";
     problems.textContent = [failed?.state === "failed" ? failed.problem : "", ...store.problems.slice(0, 3),
       store.problems.length > 3 ? `and ${store.problems.length - 3} more were passed over` : ""].filter(Boolean).join("\n");
   });
 
-  return { node };
+  return { node, leave: viewer.pause };
 }

@@ -1,4 +1,7 @@
-// Two pictures on one another: the divider uncovers the left one. Wheel, buttons, fingers and keys zoom and move both.
+// Two pictures, or films, on one another: the divider uncovers the left one. Wheel, buttons, fingers and keys zoom and
+// move both.
+
+import { layerOf, makePlayer, shownBy } from "./films.js";
 
 const MOST = 32;
 const button = (text, label, click) => el("button", { type: "button", class: "button", "aria-label": label, title: label, click }, text);
@@ -6,12 +9,14 @@ const button = (text, label, click) => el("button", { type: "button", class: "bu
 export function makeViewer(label) {
   let zoom = 1, x = 0, y = 0, split = 50, width = 1, height = 1, fitted = true;
   let loads = 0;
-  const right = el("img", { alt: "", draggable: "false" }), left = el("img", { alt: "", draggable: "false" });
+  let right = layerOf(), left = layerOf();
+  const player = makePlayer();
   const divider = el("div", { class: "divider", "aria-hidden": "true" });
   const tags = [el("span", { class: "tag left" }), el("span", { class: "tag right" })];
+  const silent = el("p", { class: "note", role: "status", hidden: true }, "This browser does not play the film; its first frame is shown. The download is whole.");
   const hint = el("p", { class: "hint", hidden: true });
   const box = el("div", { class: "viewer", tabindex: 0, role: "group",
-    "aria-label": `${label}; arrow keys move, plus and minus zoom, 1 shows pixels, 0 all` }, right, left, divider, tags, hint);
+    "aria-label": `${label}; arrow keys move, plus and minus zoom, 1 shows pixels, 0 all; the space bar plays films` }, right, left, divider, tags, hint);
   const range = el("input", { type: "range", class: "split", min: 0, max: 100, step: 0.5, value: 50,
     "aria-label": "how much of the left picture is shown", input: () => { split = Number(range.value); draw(); } });
   const shownZoom = el("output", { "aria-live": "off" });
@@ -99,28 +104,55 @@ export function makeViewer(label) {
     const step = 60, keys = {
       ArrowLeft: () => { x += step; draw(); }, ArrowRight: () => { x -= step; draw(); },
       ArrowUp: () => { y += step; draw(); }, ArrowDown: () => { y -= step; draw(); },
-      "+": () => zoomAt(zoom * 1.5), "=": () => zoomAt(zoom * 1.5), "-": () => zoomAt(zoom / 1.5), 0: fit, 1: () => zoomAt(1) };
+      "+": () => zoomAt(zoom * 1.5), "=": () => zoomAt(zoom * 1.5), "-": () => zoomAt(zoom / 1.5), 0: fit, 1: () => zoomAt(1),
+      " ": () => player.toggle() };
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     keys[event.key]();
   });
   new ResizeObserver(() => (fitted ? fit() : draw())).observe(box);
 
-  // Show a pair {source, name, width, height}; a picture may be missing. The larger one's pixels are those of 1:1.
+  // A layer for what is to be shown: the one that is there where it fits, or another in its place.
+  function layer(old, each) {
+    const made = layerOf(each);
+    if (made.tagName === old.tagName) return old;
+    old.replaceWith(made);
+    return made;
+  }
+
+  // Have both layers show a pair; of a film that does not play, its first frame.
+  async function fill(pair) {
+    [left, right] = [layer(left, pair[0]), layer(right, pair[1])];
+    const layers = [left, right];
+    return Promise.all(pair.map(async (each, side) => {
+      const image = layers[side];
+      if (!each?.source) {
+        image.removeAttribute("src");
+        return true;
+      }
+      if (image.getAttribute("src") !== each.source) image.src = each.source;
+      image.setAttribute(image.tagName === "IMG" ? "alt" : "aria-label", each.name);
+      return shownBy(image, each);
+    }));
+  }
+
+  // Show a pair {source, name, width, height, film, poster}; one may be missing. The larger one's pixels are those of 1:1.
   async function show(before, after) {
     const turn = ++loads;
+    const played = await fill([before, after]);
+    if (turn !== loads) return;
+    if (played.includes(false)) {
+      [before, after] = [before, after].map((each, side) => (played[side] ? each : { ...each, film: null, source: each.poster }));
+      await fill([before, after]);
+    }
+    silent.hidden = !played.includes(false);
     const there = [before, after].filter((each) => each?.source);
     const largest = there.reduce((kept, each) => (each.width > (kept?.width ?? 0) ? each : kept), null);
     const same = before?.source === after?.source;
-    await Promise.allSettled([[left, before], [right, after]].map(async ([image, each]) => {
-      if (!each?.source) return image.removeAttribute("src");
-      if (image.getAttribute("src") !== each.source) image.src = each.source;
-      image.alt = each.name;
-      return image.decode();
-    }));
     if (turn !== loads) return;
     left.hidden = !before?.source;
     right.hidden = !after?.source;
+    player.take([before, after].flatMap((each, side) => (each?.source && each.film ? [[left, right][side]] : [])));
     for (const part of [divider, range, ...tags]) part.hidden = same || there.length < 2;
     tags.forEach((tag, side) => { tag.textContent = [before, after][side]?.name ?? ""; });
     hint.hidden = there.length > 0;
@@ -137,5 +169,5 @@ export function makeViewer(label) {
     fitted ? fit() : draw();
   }
 
-  return { box, range, zoomBar, show, fit: () => { fitted = true; } };
+  return { box, range, zoomBar, player: player.bar, silent, pause: player.pause, show, fit: () => { fitted = true; } };
 }

@@ -9,7 +9,7 @@ const curveOf = async (id, name) => (await ask(`/api/runs/${id}/curve?${new URLS
 
 export function makeWatch() {
   let runs = [], chosen = null, beside = "", run = null, other = null, curve = null, lines = [], timer = 0, here = false, turn = 0;
-  let iteration = null, message = "";
+  let iteration = null, message = "", asking = false;
   const head = el("div", {}), lasting = el("div", {}), controls = el("div", { class: "controls" }), sheets = el("div", { class: "block", hidden: true });
   const problem = el("p", { class: "problem", role: "alert" });
   const log = el("input", { type: "checkbox", change: () => chart.again() });
@@ -72,14 +72,17 @@ export function makeWatch() {
   // What a person may have the focus in, or have opened, is drawn anew only when it says something else.
   function drawLasting() {
     const rows = Object.entries(run.rows), columns = [...new Set(rows.flatMap(([, values]) => Object.keys(values)))];
-    const key = JSON.stringify([run.id, run.state, run.can_stop, run.cannot, message, run.rows, run.health?.remarks]);
+    const key = JSON.stringify([run.id, run.state, run.can_stop, run.can_resume, run.cannot, run.said, run.report, message, asking, run.rows, run.health?.remarks]);
     if (lasting.dataset.key === key) return;
     lasting.dataset.key = key;
     lasting.replaceChildren(...[
       run.health?.remarks.length ? el("details", {}, el("summary", {}, "Earlier remarks"), el("ul", {}, run.health.remarks.map(([at, text]) => el("li", {}, `iteration ${at}: ${text}`)))) : null,
-      el("div", { class: "row" }, run.can_stop ? el("button", { type: "button", class: "button", click: stop }, "Save and stop after this iteration") : null,
-        el("span", { class: "note", role: "status" }, message || (run.cannot ? `It cannot be stopped from here: ${run.cannot}.` : ""))),
-      run.state === "stopped" ? el("div", { class: "command" }, el("span", { class: "note" }, "Go on with it"), el("pre", { tabindex: 0 }, run.resume)) : null,
+      el("div", { class: "row" },
+        run.can_stop ? act("Save and stop after this iteration", "stop") : null,
+        run.can_resume ? act("Resume", "resume") : null,
+        run.report ? el("a", { class: "button", href: `/api/runs/${run.id}/report`, target: "_blank", rel: "noopener" }, "Its report") : null,
+        el("span", { class: "note", role: "status" }, message || run.said || (run.cannot ? `It cannot be ${run.state === "running" ? "stopped" : "resumed"} from here: ${run.cannot}.` : ""))),
+      run.state === "stopped" ? el("div", { class: "command" }, el("span", { class: "note" }, "Go on with it on a terminal"), el("pre", { tabindex: 0 }, run.resume)) : null,
       rows.length ? el("div", { class: "scroll tabled", tabindex: 0, role: "region", "aria-label": "Its report" }, el("table", {},
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span", { class: "cell" }, "report")), columns.map((name) => el("th", { scope: "col" }, el("span", { class: "cell" }, name))))),
         el("tbody", {}, rows.map(([name, values]) => el("tr", {}, el("th", { scope: "row" }, name), columns.map((column) => el("td", {}, fixed(values[column], 3)))))))) : null,
@@ -119,13 +122,19 @@ export function makeWatch() {
     sheets.replaceChildren(el("h2", {}, "Samples over time"), el("div", { class: "row" }, samples.length > 1 ? input : null, caption), image);
   }
 
-  async function stop() {
+  const act = (text, what) => el("button", { type: "button", class: "button", disabled: asking, click: () => askFor(what) }, text);
+
+  // Ask for a training to stop, or to go on; how it stands with it the server tells, to every page.
+  async function askFor(what) {
+    asking = true;
+    message = "";
+    drawLasting();
     try {
-      await post(`/api/runs/${run.id}/stop`, {});
-      message = "It was asked to save and stop.";
+      await post(`/api/runs/${run.id}/${what}`, {});
     } catch (error) {
       message = error.message;
     }
+    asking = false;
     fresh();
   }
 
