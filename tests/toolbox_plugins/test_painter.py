@@ -166,9 +166,9 @@ def test_a_mixture_is_named_by_its_shares() -> None:
             style.value(wrong)
 
 
-def algorithm() -> Any:
-    made: Any = build_algorithm(MODEL)
-    made.generator.load_state_dict(network().state_dict())
+def algorithm(**arguments: Any) -> Any:
+    made: Any = build_algorithm(MODEL | {"generator": MODEL["generator"] | arguments})
+    made.generator.load_state_dict(network(**arguments).state_dict())
     return made.eval()
 
 
@@ -183,11 +183,14 @@ def test_each_sample_is_painted_in_the_style_of_its_number() -> None:
     assert values["style_b"].shape == (2,) and set(values["style_b"].tolist()) <= {0, 1}
 
 
-def test_a_picture_in_tiles_equals_the_whole() -> None:
+@pytest.mark.parametrize("norm", ["every", "instance"])
+def test_a_picture_in_tiles_equals_the_whole(norm: str) -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (70, 90, 3), np.uint8)
     whole, tiled = (
-        Predictor(TrainedOutput(algorithm(), "fake_b", {"style": "hokusai"}), options=Options(tile=tile))(pixels)
+        Predictor(TrainedOutput(algorithm(norm=norm), "fake_b", {"style": "hokusai"}), options=Options(tile=tile))(
+            pixels
+        )
         for tile in (0, 32)
     )
     assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 1
@@ -202,6 +205,14 @@ def test_at_strength_0_the_output_is_the_upscalers_and_keeps_colours() -> None:
     with torch.no_grad():
         assert torch.equal(output(images), made.generator.upscaler(images).clamp(0, 1))
         assert torch.equal(TrainedOutput(made, "sr_a")(images), output(images))
+
+
+def test_half_of_it_is_an_output_of_its_own() -> None:
+    made = algorithm().eval()
+    images = picture()
+    half = made.predict(images, "half_b", {"style": "hokusai"})
+    assert torch.equal(half, made.predict(images, "fake_b", {"style": "hokusai", "strength": 0.5}))
+    assert not torch.equal(half, made.predict(images, "half_b"))
 
 
 def test_losses_of_other_styles_are_refused(tmp_path: Path) -> None:
