@@ -17,6 +17,7 @@ from toolbox.assembly.loading import TrainedOutput
 from toolbox.contracts.output import Condition
 from toolbox.inference.options import Options
 from toolbox.inference.predictor import Predictor
+from toolbox_plugins.painter import generator
 from toolbox_plugins.painter.generator import StyleSPAN
 from toolbox_plugins.painter.norm import Statistics, StyledNorm
 
@@ -73,9 +74,10 @@ def test_the_upscaler_stands_still_and_everything_else_learns() -> None:
         assert (parameter.grad is None) == stands and parameter.requires_grad != stands, name
 
 
+@pytest.mark.parametrize("norm", ["every", "instance"])
 @torch.no_grad()
-def test_statistics_of_the_whole_are_used_for_a_part() -> None:
-    net, images = network(), picture(48, 48)
+def test_statistics_of_the_whole_are_used_for_a_part(norm: str) -> None:
+    net, images = network(norm=norm), picture(48, 48)
     cut = images[..., 8:40, 8:40]
     part = net(cut, statistics=net.survey(images))
     inner = slice(4 * 13, 4 * 19)  # what the borders of the part do not reach
@@ -96,8 +98,21 @@ def test_without_norm_a_picture_is_known_by_its_surroundings_alone() -> None:
     assert net.survey(images) == []
     part, inner = net(images[..., 8:40, 8:40]), slice(4 * 13, 4 * 19)
     assert torch.allclose(part[..., inner, inner], net(images)[..., 32:, 32:][..., inner, inner], atol=1e-4)
-    with pytest.raises(UserError, match="norm must be instance or none"):
-        network(norm="batch")
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+@torch.no_grad()
+def test_larger_features_are_measured_in_strips_as_in_one_piece(scale: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, images = network(norm="every", scale=scale), picture(23, 17)
+    measured = Statistics()
+    painted = net.paint(images, net.shares(images, None), measured)
+    for pixels in (17, 100, 10_000):  # strips of one row, of five, of all
+        monkeypatch.setattr(generator, "STRIP", pixels)
+        found = net.survey(images)
+        assert len(found) == len(measured.found)
+        for ours, theirs in zip(found, measured.found, strict=True):
+            assert torch.allclose(torch.cat(ours), torch.cat(theirs), atol=1e-6)
+        assert torch.allclose(net(images, statistics=found), painted, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 8])
@@ -124,6 +139,8 @@ def test_norms_of_moments_given_are_those_of_moments_measured() -> None:
         ({"styles": ["3"]}, "is no name of a style"),
         ({"scale": 3}, "scale must be 1, 2, 4 or 8"),
         ({"tap": 7}, "tap from 0 to 6"),
+        ({"norm": "batch"}, "norm must be every, instance or none"),
+        ({"kernel": 4}, "kernel must be odd"),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], words: str) -> None:
@@ -149,9 +166,9 @@ def test_a_mixture_is_named_by_its_shares() -> None:
             style.value(wrong)
 
 
-def algorithm() -> Any:
-    made: Any = build_algorithm(MODEL)
-    made.generator.load_state_dict(network().state_dict())
+def algorithm(**arguments: Any) -> Any:
+    made: Any = build_algorithm(MODEL | {"generator": MODEL["generator"] | arguments})
+    made.generator.load_state_dict(network(**arguments).state_dict())
     return made.eval()
 
 
@@ -166,13 +183,12 @@ def test_each_sample_is_painted_in_the_style_of_its_number() -> None:
     assert values["style_b"].shape == (2,) and set(values["style_b"].tolist()) <= {0, 1}
 
 
-def test_a_picture_in_tiles_equals_the_whole() -> None:
+@pytest.mark.parametrize("norm", ["every", "instance"])
+def test_a_picture_in_tiles_equals_the_whole(norm: str) -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (70, 90, 3), np.uint8)
-    whole, tiled = (
-        Predictor(TrainedOutput(algorithm(), "fake_b", {"style": "hokusai"}), options=Options(tile=tile))(pixels)
-        for tile in (0, 32)
-    )
+    output = TrainedOutput(algorithm(norm=norm), "fake_b", {"style": "hokusai"})
+    whole, tiled = (Predictor(output, options=Options(tile=tile))(pixels) for tile in (0, 32))
     assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 1
 
 
@@ -185,6 +201,14 @@ def test_at_strength_0_the_output_is_the_upscalers_and_keeps_colours() -> None:
     with torch.no_grad():
         assert torch.equal(output(images), made.generator.upscaler(images).clamp(0, 1))
         assert torch.equal(TrainedOutput(made, "sr_a")(images), output(images))
+
+
+def test_half_of_it_is_an_output_of_its_own() -> None:
+    made = algorithm().eval()
+    images = picture()
+    half = made.predict(images, "half_b", {"style": "hokusai"})
+    assert torch.equal(half, made.predict(images, "fake_b", {"style": "hokusai", "strength": 0.5}))
+    assert not torch.equal(half, made.predict(images, "half_b"))
 
 
 def test_losses_of_other_styles_are_refused(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class PaintedSuperResolution(Algorithm):
     optional = ("discriminator", "discriminator_small")
     outputs = {
         "fake_b": Output("lr_a", "generator", keeps_colors=False, conditions=(STRENGTH,)),
+        "half_b": Output("lr_a", "generator", keeps_colors=False),
         "sr_a": Output("lr_a", "generator", keeps_colors=True),
     }
     roles = {
@@ -68,7 +69,8 @@ class PaintedSuperResolution(Algorithm):
         self.register_buffer("drawn", drawn, persistent=False)
         self.scale = self.scale_of("fake_b")
         painted = Output("lr_a", "generator", keeps_colors=False, conditions=(style, STRENGTH))
-        self.outputs = {"fake_b": painted, "sr_a": self.outputs["sr_a"]}
+        half = Output("lr_a", "generator", keeps_colors=False, conditions=(style,))
+        self.outputs = {"fake_b": painted, "half_b": half, "sr_a": self.outputs["sr_a"]}
 
     def translate(self, values: Values) -> None:
         """Paint each small photograph in a style; mark what discriminators are going to see with it."""
@@ -105,6 +107,8 @@ class PaintedSuperResolution(Algorithm):
 
     def condition(self, output: str, chosen: dict[str, Any]) -> dict[str, Any]:
         """Strength and style; at strength 1 the upscaler is not asked, and at 0 the painter is not."""
+        if output == "half_b":
+            return {"way": "mix", "strength": 0.5, "style": chosen.get("style"), "statistics": None}
         strength = chosen.get("strength")
         if torch.compiler.is_exporting() and strength is not None:  # it is anything from 0 to 1 there
             return {"way": "mix", "strength": strength, "style": chosen.get("style"), "statistics": None}
@@ -121,12 +125,14 @@ class PaintedSuperResolution(Algorithm):
         return {**state, "statistics": network.survey(values["lr_a"], state["style"])}
 
     def generate(self, output: str, values: Values, state: dict[str, Any]) -> Tensor:
-        """`fake_b` at the strength and in the style chosen; `sr_a`, enlarged alone."""
+        """`fake_b` at the strength and in the style chosen; `half_b` at half of it; `sr_a`, enlarged alone."""
         network: Any = self.averaged_network("generator")
         images = values["lr_a"]
         if state["way"] == "enlarge":
             return network(images, 0.0)
-        strength = None if state["way"] == "paint" else state["strength"].expand(images.shape[0])
+        strength = None if state["way"] == "paint" else state["strength"]
+        if isinstance(strength, Tensor):
+            strength = strength.expand(images.shape[0])
         return network(images, strength, state["style"], state["statistics"])
 
 

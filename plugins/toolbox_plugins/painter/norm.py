@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,6 +35,20 @@ class Statistics:
             variance, mean = next(self.given)
         scale = (variance + EPSILON).rsqrt()
         return torch.addcmul((-mean * scale).to(features), features, scale.to(features))
+
+
+def moments_of(parts: Iterable[Tensor]) -> Moments:
+    """Variance and mean (B, C, 1, 1) over all places of features that come in parts (B, C, h, w)."""
+    counts, variances, means = [], [], []
+    for part in parts:
+        variance, mean = torch.var_mean(part.float(), dim=(2, 3), correction=0, keepdim=True)
+        counts.append(part.shape[-2] * part.shape[-1])
+        variances.append(variance)
+        means.append(mean)
+    shares = [count / sum(counts) for count in counts]
+    mean = sum((share * each for share, each in zip(shares, means, strict=True)), torch.zeros_like(means[0]))
+    spread = zip(shares, variances, means, strict=True)
+    return sum((share * (each + (its - mean).square()) for share, each, its in spread), torch.zeros_like(mean)), mean
 
 
 class StyledNorm(nn.Module):
