@@ -88,7 +88,7 @@ NETWORKS = {
         {"in_channels": 3, "width": 4, "layers": 2, "norm": "instance", "antialias": True},
     ],
 }  # fmt: skip
-"""Small ones of each network that formats exist for; a format of another network needs an entry, unless it is asked last."""
+"""Small ones of each network that formats exist for; another needs an entry, if its format is not asked last."""
 CASES = [
     pytest.param(name, arguments, id=f"{name}-{i}")
     for name, each in sorted(formats().items())
