@@ -8,12 +8,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from browsers import browser  # noqa: F401  (a fixture)
 from toolbox.cli import TASKS
 from toolbox.config.shipped import shipped_configs
 from toolbox.plugins.registry import KINDS
@@ -31,6 +36,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr, done.stderr
     return folder
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder and says nothing of it."""
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Nothing."""
 
 
 class Links(HTMLParser):
@@ -101,3 +113,19 @@ def test_the_pages_of_components_tell_arguments_and_papers(site: Path) -> None:
     assert "<code>blocks</code>" in entry and "<code>23</code>" in entry and "Wang" in entry
     assert '<img alt="Halo" src="degradations/Halo.png"' in (site / "reference/degradations.html").read_text("utf-8")
     assert 'id="toolbox.train"' in (site / "reference/python.html").read_text("utf-8")
+
+
+def test_the_search_answers_in_a_browser_without_asking_elsewhere(site: Path, browser: Any) -> None:  # noqa: F811
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        here = f"http://127.0.0.1:{server.server_port}/"
+        page, asked = browser.new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{here}index.html")
+        page.fill("input[data-md-component=search-query]", "FocalFrequencyLoss")
+        first = page.locator("a.md-search-result__link").first
+        first.wait_for(state="attached")
+        assert "reference/losses.html" in str(first.get_attribute("href"))
+        assert asked and all(url.startswith((here, f"blob:{here}")) for url in asked)
+        page.close()
+        server.shutdown()

@@ -55,7 +55,7 @@ def _entry(name: str, text: str) -> list[str]:
     end = next((number for number, line in enumerate(body) if not line.startswith("#")), len(body))
     header = "\n".join(line[2:] for line in body[:end])
     lines = [f"### {name} {{ #{anchor(name)} }}", ""]
-    for part in re.split(r"\n(?=Needs:|Takes:|Reaches:| +(?:python|gan-toolbox) )", header):
+    for part in re.split(r"\n(?=Needs[:,]|Takes:|Reaches:| +(?:python|gan-toolbox) )", header):
         command, *rest = re.split(r" {2,}# | *\n", part.strip(), maxsplit=1)
         if command.startswith(("python ", "gan-toolbox ")):
             note = _escaped(" ".join("".join(rest).split()))
