@@ -120,7 +120,7 @@ def test_a_film_that_is_too_long_or_none_is_refused_and_nothing_is_left(
 def test_a_film_is_no_style_and_not_compared_blindly_and_its_settings_are_checked(
     studio: Served, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolbox.studio.tasks.FRAME_PIXELS", 10_000_000)
+    monkeypatch.setattr("toolbox.studio.tasks.FRAME_PIXELS", 1_000_000)
     found = studio.upload(film)
     model = studio.model("enlarge-x2")["id"]
     for settings, words in (
