@@ -73,8 +73,8 @@ def translate_film(
             note("its first frame is shown, since no film for browsers could be made of it")
     sizes = {"width": facts.width, "height": facts.height, "scale": predictor.scale, "tile": predictor.tile}
     return {
-        **sizes, "target": str(target), "seconds": seconds, "previews": previews, "plays": facts.plays(target),
-        **facts.shown(), "length": facts.seconds,
+        **sizes, **facts.shown(), "length": facts.seconds, "target": str(target), "seconds": seconds,
+        "previews": previews, "plays": facts.plays(target),
     }  # fmt: skip
 
 
