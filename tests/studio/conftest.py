@@ -69,7 +69,7 @@ def opened(browser: Any, studio: Served) -> Iterator[Callable[..., Any]]:
     context.on("page", lambda page: listen(page))
 
     def listen(page: Any) -> None:
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
