@@ -51,28 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     use_plugins(options.plugins)
 
     from toolbox.assembly.loading import usable_device
-    from toolbox.benchmark.evaluate import build_metrics, evaluate, evaluate_sets, find_pairs
-    from toolbox.benchmark.prices import named
+    from toolbox.benchmark.evaluate import build_metrics
+    from toolbox.benchmark.folders import price_folders
     from toolbox.config.yaml_loader import parse_value
-    from toolbox.contracts.metric import SetMetric
     from toolbox.io.console import console
 
     device = usable_device(options.device)
     wanted = [parse_value(text, "--metric") for text in options.metrics]
     metrics, notes = build_metrics(wanted, crop=options.crop, channel=options.channel)
-    prices = None
-    if not all(isinstance(metric, SetMetric) and not metric.paired for metric in metrics):
-        pairs, missing = find_pairs(
-            options.predictions, options.references, suffix=options.suffix, reference_suffix=options.reference_suffix,
-            max_pixels=options.max_pixels, partial=options.partial,
-        )  # fmt: skip
-        if missing and not options.partial:
-            raise UserError(f"without a partner: {named(missing)}; --partial leaves them out of the means")
-        prices = evaluate(
-            pairs, metrics, cut=options.mod_crop, missing=missing, device=device, max_pixels=options.max_pixels
-        )
-    limits = {"device": device, "max_pixels": options.max_pixels}
-    prices = evaluate_sets(options.predictions, options.references, metrics, prices, **limits)
+    prices = price_folders(
+        options.predictions, options.references, metrics, suffix=options.suffix,
+        reference_suffix=options.reference_suffix, cut=options.mod_crop, partial=options.partial, device=device,
+        max_pixels=options.max_pixels,
+    )  # fmt: skip
     prices.print()
     for note in notes:
         console.print(note, style="quiet", soft_wrap=True)

@@ -142,22 +142,13 @@ def evaluate(
     use_plugins(plugins)
 
     from toolbox.assembly.loading import usable_device
-    from toolbox.benchmark.evaluate import build_metrics, evaluate_sets, find_pairs
-    from toolbox.benchmark.evaluate import evaluate as priced
-    from toolbox.benchmark.prices import named
-    from toolbox.contracts.metric import SetMetric
+    from toolbox.benchmark.evaluate import build_metrics
+    from toolbox.benchmark.folders import price_folders
 
     built, notes = build_metrics(list(metrics), crop=crop, channel=channel)
     if metrics and notes:  # a metric that was asked for
         raise UserError(notes[0].removeprefix("left out: "))
-    first, second, where = Path(predictions), Path(references), usable_device(device)
-    prices = None
-    if not all(isinstance(metric, SetMetric) and not metric.paired for metric in built):
-        pairs, missing = find_pairs(first, second)
-        if missing:
-            raise UserError(f"without a partner: {named(missing)}")
-        prices = priced(pairs, built, device=where)
-    prices = evaluate_sets(first, second, built, prices, device=where)
+    prices = price_folders(Path(predictions), Path(references), built, device=usable_device(device))
     return {**prices.means(), **prices.sets}
 
 
