@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from toolbox.benchmark.evaluate import evaluate, evaluate_sets, find_pairs
+from toolbox.benchmark.evaluate import Metric, evaluate, evaluate_sets, find_pairs
 from toolbox.benchmark.prices import Prices, named
-from toolbox.contracts.metric import Metric, SetMetric
+from toolbox.contracts.metric import SetMetric
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
 
