@@ -83,9 +83,8 @@ class SANTA(Algorithm):
         if self.wants("reconstruction"):
             places["same_a"] = code.new_zeros(count)
         if self.wants("path"):
-            middle = torch.rand(count, device=code.device)
             least, most = self.interval
-            half = torch.empty_like(middle).uniform_(least, most)
+            middle, half = torch.rand_like(places["fake_b"]), least + (most - least) * torch.rand_like(places["fake_b"])
             places["end"], places["start"] = (middle + half).clamp(max=1), (middle - half).clamp(min=0)
         along = "end" in places
         with watched(unwrapped(self.decoder), self.layers) if along else nullcontext({}) as seen:
