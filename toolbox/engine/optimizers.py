@@ -99,6 +99,8 @@ class GuardedOptimWrapper(OptimWrapper):
         if self.scale is not None and scale is not None:
             self.scale.load_state_dict(scale)
         super().load_state_dict(state)
+        for group in self.optimizer.param_groups:  # how steps are computed is this run's own affair
+            group |= {"fused": self.optimizer.defaults["fused"]} if "fused" in group else {}
         if trained is not None and averages(self.optimizer):
             put_back(self.optimizer, trained)
 

@@ -43,8 +43,8 @@ def bilinear(parts: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     height, width = parts.shape[-2:]
     rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
     top, left = (
-        rows.detach().floor().clamp(max=max(height - 2, 0)),
-        columns.detach().floor().clamp(max=max(width - 2, 0)),
+        rows.detach().nan_to_num().floor().clamp(max=max(height - 2, 0)),  # what is no number has no place
+        columns.detach().nan_to_num().floor().clamp(max=max(width - 2, 0)),
     )
     down, right = (rows - top)[:, :, None], (columns - left)[:, :, None]  # (B, G, 1, h, w), in [0, 1]
     flat = parts.flatten(-2)

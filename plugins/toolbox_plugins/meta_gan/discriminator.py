@@ -23,9 +23,9 @@ class MetaGANDiscriminator(Discriminator):
     """Images (B, C, H, W) in [0, 1] to `[logits]`: one tensor (B, 1), or with `pooled` off (B, 1, H/32, W/32).
 
     MetaGAN2 (umzi, MIT; no paper), the default of neosr, and in traiNNer-redux: a stem of two strided convolutions,
-    stages of gated blocks (MambaOut, Yu and Wang 2025) whose depthwise convolutions are square, wide and tall over an
-    eighth of the channels each (InceptionNeXt, Yu et al. 2024), a strided convolution between stages, and a head of two
-    layers. Spectral norm on all but the depthwise convolutions and the last layer. Without batch norm.
+    stages of gated blocks (of MambaOut: Yu and Wang, 2025) whose depthwise convolutions are square, wide and tall over
+    an eighth of the channels each (of InceptionNeXt: Yu et al., 2024), a strided convolution between stages, and a head
+    of two layers. Spectral norm on all but the depthwise convolutions and the last layer. Without batch norm.
 
     Args:
         widths: channels of each stage; the image is a quarter as large in the first, and half of that in each next.
