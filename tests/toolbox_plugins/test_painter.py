@@ -1,47 +1,18 @@
-"""The painter: styles are chosen and mixed, strengths go from enlarging to painting, tiles agree with the whole."""
+"""The painter's network: styles are chosen and mixed, strengths go from enlarging to painting, parts know the whole."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from runs import command, pictures, write_config
+from painters import STYLES, network, picture
 from toolbox import UserError
-from toolbox.assembly.build import build_algorithm
-from toolbox.assembly.loading import TrainedOutput
 from toolbox.contracts.output import Condition
-from toolbox.inference.options import Options
-from toolbox.inference.predictor import Predictor
 from toolbox_plugins.painter import generator
-from toolbox_plugins.painter.generator import StyleSPAN
-from toolbox_plugins.painter.norm import Statistics, StyledNorm
-
-STYLES = ["monet", "hokusai"]
-MODEL: dict[str, Any] = {
-    "type": "PaintedSuperResolution",
-    "generator": {"type": "StyleSPAN", "styles": STYLES, "width": 8, "blocks": 1, "upscaler_width": 8, "scale": 4},
-    "losses": {"content": {"type": "L1Loss"}},
-    "degradation": {"type": "BicubicDegradation", "scale": 4},
-}
-
-
-def network(**arguments: Any) -> StyleSPAN:
-    torch.manual_seed(0)
-    made = StyleSPAN(**{"styles": STYLES, "width": 8, "blocks": 1, "upscaler_width": 8, "scale": 4} | arguments)
-    for module in made.modules():  # styles differ, as after training
-        if isinstance(module, StyledNorm):
-            nn.init.normal_(module.scale, 1.0, 0.5)
-            nn.init.normal_(module.offset, 0.0, 0.5)
-    return made.eval()
-
-
-def picture(height: int = 12, width: int = 16) -> Tensor:
-    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(1))
+from toolbox_plugins.painter.norm import Statistics
 
 
 @torch.no_grad()
@@ -166,65 +137,6 @@ def test_a_mixture_is_named_by_its_shares() -> None:
             style.value(wrong)
 
 
-def algorithm(**arguments: Any) -> Any:
-    made: Any = build_algorithm(MODEL | {"generator": MODEL["generator"] | arguments})
-    made.generator.load_state_dict(network(**arguments).state_dict())
-    return made.eval()
-
-
-def test_each_sample_is_painted_in_the_style_of_its_number() -> None:
-    made = algorithm().train()
-    values = {"real_a": torch.rand(2, 3, 32, 32), "lr_a": torch.rand(2, 3, 8, 8), "style_b": torch.tensor([1, 0])}
-    made.translate(values)
-    expected = made.generator(values["lr_a"], None, torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
-    assert torch.equal(values["fake_b"], expected)
-    del values["style_b"]
-    made.translate(values)
-    assert values["style_b"].shape == (2,) and set(values["style_b"].tolist()) <= {0, 1}
-
-
-@pytest.mark.parametrize("norm", ["every", "instance"])
-def test_a_picture_in_tiles_equals_the_whole(norm: str) -> None:
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (70, 90, 3), np.uint8)
-    output = TrainedOutput(algorithm(norm=norm), "fake_b", {"style": "hokusai"})
-    whole, tiled = (Predictor(output, options=Options(tile=tile))(pixels) for tile in (0, 32))
-    assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 1
-
-
-def test_at_strength_0_the_output_is_the_upscalers_and_keeps_colours() -> None:
-    made = algorithm()
-    output = TrainedOutput(made, "fake_b", {"strength": 0.0})
-    assert output.keeps_colors and not TrainedOutput(made, "fake_b", {"strength": 0.1}).keeps_colors
-    images = picture()
-    made.generator.paint = None  # which is not asked
-    with torch.no_grad():
-        assert torch.equal(output(images), made.generator.upscaler(images).clamp(0, 1))
-        assert torch.equal(TrainedOutput(made, "sr_a")(images), output(images))
-
-
-def test_half_of_it_is_an_output_of_its_own() -> None:
-    made = algorithm().eval()
-    images = picture()
-    half = made.predict(images, "half_b", {"style": "hokusai"})
-    assert torch.equal(half, made.predict(images, "fake_b", {"style": "hokusai", "strength": 0.5}))
-    assert not torch.equal(half, made.predict(images, "half_b"))
-
-
-def test_losses_of_other_styles_are_refused(tmp_path: Path) -> None:
-    folder = pictures(tmp_path, 1)
-    loss = {
-        "type": "StyleImagesLoss",
-        "features": {"type": "RandomFeatures"},
-        "layers": {"conv1_1": 1.0},
-        "images": {"hokusai": str(folder), "monet": str(folder)},
-    }
-    with pytest.raises(UserError, match="they must be the same, in the same order"):
-        build_algorithm({**MODEL, "losses": {"style": loss}})
-    with pytest.raises(UserError, match="has no styles; StyleSPAN has"):
-        build_algorithm({**MODEL, "generator": {"type": "StyleSRNet"}})
-
-
 def test_a_new_style_begins_as_the_mean_of_those_that_the_network_knows_and_trains_alone() -> None:
     known, wider = network(), network(styles=[*STYLES, "new"], trains="styles")
     wider.load_state_dict(wider.fitted(known.state_dict()))
@@ -237,72 +149,3 @@ def test_a_new_style_begins_as_the_mean_of_those_that_the_network_knows_and_trai
     assert learned and all(name.rpartition(".")[2] in ("scale", "offset") for name in learned)
     with pytest.raises(UserError, match="trains must be all or styles"):
         network(trains="some")
-
-
-def test_styles_without_pictures_are_not_drawn(tmp_path: Path) -> None:
-    loss = {
-        "type": "StyleImagesLoss", "features": {"type": "RandomFeatures"}, "layers": {"conv1_1": 1.0},
-        "styles": STYLES, "images": {"hokusai": str(pictures(tmp_path, 1))},
-    }  # fmt: skip
-    made: Any = build_algorithm({**MODEL, "losses": {"style": loss}})
-    values = {"real_a": torch.rand(8, 3, 32, 32), "lr_a": torch.rand(8, 3, 8, 8)}
-    made.translate(values)
-    assert values["style_b"].tolist() == [1] * 8
-    assert made.outputs["fake_b"].chosen({})["style"].tolist() == [[0.0, 1.0]], "what is taught is measured and shown"
-    assert made.losses["style"][0](values["fake_b"], values["style_b"]).isfinite()
-    with pytest.raises(UserError, match="'hokusai' is none of the styles monet"):
-        build_algorithm({**MODEL, "losses": {"style": loss | {"styles": ["monet"]}}})
-
-
-def test_what_is_judged_moves_with_its_photograph() -> None:
-    made: Any = build_algorithm({**MODEL, "shift": 8})
-    large = torch.arange(40.0 * 40).reshape(1, 1, 40, 40).expand(2, 3, -1, -1)
-    places = set()
-    for _ in range(8):
-        values = {"real_a": large, "fake_b": large + 0.5}
-        made.move(values, "fake_b", "real_a")
-        assert values["real_a"].shape[-2:] == (32, 32) and torch.all(values["fake_b"] - values["real_a"] == 0.5)
-        places.add(values["real_a"][0, 0, 0, 0].item())
-    assert len(places) > 1
-
-
-def test_it_trains_against_discriminators_that_see_the_style_and_is_applied_by_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    photos, styles = pictures(tmp_path / "photos", 3), {name: str(pictures(tmp_path / name, 2)) for name in STYLES}
-    judge = {"type": "PatchDiscriminator", "in_channels": 5, "width": 8, "layers": 1, "norm": "none"}
-    config = {
-        "model": {
-            **MODEL,
-            "shift": 4,
-            "discriminator": judge,
-            "discriminator_small": judge,
-            "variant": {"type": "RpGAN", "regularizers": [{"type": "R1", "weight": 1.0}]},
-            "losses": {"content": {"type": "L1Loss"}, "smoothness": {"type": "LatticeLoss"}},
-        },
-        "train_dataloader": {
-            "batch_size": 2,
-            "dataset": {
-                "type": "StyledFolders",
-                "root_a": str(photos),
-                "styles": styles,
-                "transforms": [{"type": "RandomCrop", "size": 32}],
-            },
-        },
-        "train_cfg": {"max_iters": 2},
-        "optim_wrapper": {
-            "generator": {"optimizer": {"type": "Adam", "lr": 1e-3}},
-            "discriminator": {"optimizer": {"type": "Adam", "lr": 1e-3}},
-        },
-        "work_dir": str(tmp_path / "run"),
-    }
-    file = write_config(config, tmp_path / "run.yaml")
-    assert command("train", file) == 0
-    assert command("export", file, tmp_path / "run" / "iter_2.pth", "-o", tmp_path / "x.safetensors") == 0
-    out = tmp_path / "out"
-    for style in STYLES:
-        assert (
-            command("infer", photos, "-o", out / style, "--weights", tmp_path / "x.safetensors", "--style", style) == 0
-        )
-    assert command("infer", photos, "-o", out, "--weights", tmp_path / "x.safetensors", "--style", "dali") == 2
-    assert "--style dali: the model has monet, hokusai" in capsys.readouterr().err
