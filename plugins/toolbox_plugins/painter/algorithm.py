@@ -48,6 +48,8 @@ class PaintedSuperResolution(Algorithm):
         "half_b": Output("lr_a", "generator", keeps_colors=False),
         "sr_a": Output("lr_a", "generator", keeps_colors=True),
     }
+    fixed = {"half_b": 0.5, "sr_a": 0.0}
+    """Strengths of the outputs that have no choice."""
     roles = {
         "style": [("fake_b", "style_b")],
         "example": [("fake_b", "real_b")],
@@ -107,14 +109,13 @@ class PaintedSuperResolution(Algorithm):
 
     def condition(self, output: str, chosen: dict[str, Any]) -> dict[str, Any]:
         """Strength and style; at strength 1 the upscaler is not asked, and at 0 the painter is not."""
-        if output == "half_b":
-            return {"way": "mix", "strength": 0.5, "style": chosen.get("style"), "statistics": None}
-        strength = chosen.get("strength")
-        if torch.compiler.is_exporting() and strength is not None:  # it is anything from 0 to 1 there
-            return {"way": "mix", "strength": strength, "style": chosen.get("style"), "statistics": None}
-        ends = {0.0: "enlarge", 1.0: "paint"}
-        every = set(strength.flatten().tolist()) if strength is not None else {0.0}
-        way = ends.get(every.pop(), "mix") if len(every) == 1 else "mix"
+        strength = self.fixed.get(output, chosen.get("strength"))
+        way = "mix"
+        if isinstance(strength, float):
+            way = "mix" if strength else "enlarge"
+        elif not torch.compiler.is_exporting():  # there it is anything from 0 to 1
+            every = set(strength.flatten().tolist())
+            way = {0.0: "enlarge", 1.0: "paint"}.get(every.pop(), "mix") if len(every) == 1 else "mix"
         return {"way": way, "strength": strength, "style": chosen.get("style"), "statistics": None}
 
     def survey(self, output: str, values: Values, state: dict[str, Any]) -> dict[str, Any]:

@@ -39,16 +39,15 @@ class Statistics:
 
 def moments_of(parts: Iterable[Tensor]) -> Moments:
     """Variance and mean (B, C, 1, 1) over all places of features that come in parts (B, C, h, w)."""
-    counts, variances, means = [], [], []
-    for part in parts:
-        variance, mean = torch.var_mean(part.float(), dim=(2, 3), correction=0, keepdim=True)
-        counts.append(part.shape[-2] * part.shape[-1])
-        variances.append(variance)
-        means.append(mean)
-    shares = [count / sum(counts) for count in counts]
-    mean = sum((share * each for share, each in zip(shares, means, strict=True)), torch.zeros_like(means[0]))
-    spread = zip(shares, variances, means, strict=True)
-    return sum((share * (each + (its - mean).square()) for share, each, its in spread), torch.zeros_like(mean)), mean
+    found = [
+        (*torch.var_mean(part.float(), dim=(2, 3), correction=0, keepdim=True), part.shape[-2] * part.shape[-1])
+        for part in parts
+    ]
+    variances, means = (torch.stack([each[place] for each in found]) for place in (0, 1))  # (parts, B, C, 1, 1)
+    counts = means.new_tensor([count for *_, count in found])
+    shares = (counts / counts.sum()).reshape(-1, 1, 1, 1, 1)
+    mean = (shares * means).sum(0)
+    return (shares * (variances + (means - mean).square())).sum(0), mean
 
 
 class StyledNorm(nn.Module):
