@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +72,12 @@ def source_of(place: str) -> str:
     return next((source for source, where in ELSEWHERE.items() if where == place), f"docs/{place}")
 
 
+@cache
 def generated() -> list[tuple[str, str, str]]:
     """Title, place and text of every page that is made of the toolbox itself, in the navigation's order."""
-    global _generated
-    if _generated is None:
-        logging.getLogger("toolbox").setLevel(logging.ERROR)
-        kinds = [(title, OF_KINDS.format(kind), text) for kind, title, text in components.pages()]
-        _generated = [*kinds, *recipes.pages(), *commands.pages(), *python.pages(ROOT / "plugins/README.md")]
-    return _generated
-
-
-_generated: list[tuple[str, str, str]] | None = None
+    logging.getLogger("toolbox").setLevel(logging.ERROR)
+    kinds = [(title, OF_KINDS.format(kind), text) for kind, title, text in components.pages()]
+    return [*kinds, *recipes.pages(), *commands.pages(), *python.pages(ROOT / "plugins/README.md")]
 
 
 def _sources(files: Files) -> list[str]:
