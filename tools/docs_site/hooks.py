@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -62,6 +63,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     """Lead a page's links to their places in the site, and the components that the overview names to theirs."""
     known = {path: ELSEWHERE.get(path, path.removeprefix("docs/")) for path in _sources(files)}
     known |= {f"configs/{name}": place for name, place in recipes.places().items()}
+    markdown = re.sub(r"(?<=\S) {3,}# ", "  # ", markdown)  # a page is narrower than a file: comments stand nearer
     if page.file.src_uri == "components.md":
         markdown = components.linked(markdown)
     return links.rewritten(markdown, source_of(page.file.src_uri), page.file.src_uri, known, ROOT)
