@@ -112,7 +112,16 @@ def test_the_pages_of_components_tell_arguments_and_papers(site: Path) -> None:
     entry = text[text.index('<h2 id="rrdbnet"') : text.index('<h2 id="realplksr"')]
     assert "<code>blocks</code>" in entry and "<code>23</code>" in entry and "Wang" in entry
     assert '<img alt="Halo" src="degradations/Halo.png"' in (site / "reference/degradations.html").read_text("utf-8")
+    assert 'href="reference/mixtures.html#mixup"' in (site / "components.html").read_text("utf-8")
     assert 'id="toolbox.train"' in (site / "reference/python.html").read_text("utf-8")
+
+
+def test_commands_stand_on_the_generated_pages_as_they_are_typed(site: Path) -> None:
+    recipes, commands = ((site / f"reference/{name}.html").read_text("utf-8") for name in ("recipes", "commands"))
+    assert "<code>pip install 'gan-toolbox[metrics]'</code>" in recipes
+    assert "<code>doctor [CONFIG]</code>" in commands
+    for text in re.findall(r"<code>([^<]*)</code>", recipes + commands):
+        assert "\\" not in text, text
 
 
 def test_the_search_answers_in_a_browser_without_asking_elsewhere(site: Path, browser: Any) -> None:  # noqa: F811

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolbox.io.progress import ProgressLines
+from toolbox.io.progress import ProgressLines, hours
 
 
 def test_a_line_comes_every_so_often_and_says_what_is_left() -> None:
@@ -20,3 +20,7 @@ def test_short_work_says_nothing() -> None:
     for now[0] in range(10):
         tell(now[0] / 10)
     assert not said
+
+
+def test_more_than_a_day_is_told_as_what_it_is() -> None:
+    assert [hours(seconds) for seconds in (0.9, 3599, 27 * 3600 + 249)] == ["0:00:00", "0:59:59", "27:04:09"]

@@ -15,6 +15,7 @@ from toolbox.benchmark.launch import LOG, Outcome
 from toolbox.benchmark.plan import Run, progress_of
 from toolbox.benchmark.schedule import state_of
 from toolbox.io.console import console
+from toolbox.io.progress import hours
 
 
 class Watch:
@@ -56,8 +57,7 @@ class Watch:
         made = sum(state != "open" for state in states) - self.before
         if not made:
             return "?"
-        seconds = (time.monotonic() - self.start) / made * states.count("open")
-        return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02}:{int(seconds % 60):02}"
+        return hours((time.monotonic() - self.start) / made * states.count("open"))
 
     def table(self) -> Group:
         """Counts, and what runs."""

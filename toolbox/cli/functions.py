@@ -107,6 +107,7 @@ def run_in(work_dir: str | Path) -> Run:
     Raises:
         UserError: it holds no checkpoint, or its report cannot be read.
     """
+    from toolbox.benchmark.run_files import samples
     from toolbox.io.files import read_json
     from toolbox.weights.checkpoint import checkpoints
 
@@ -115,8 +116,7 @@ def run_in(work_dir: str | Path) -> Run:
     if not found:
         raise UserError(f"{folder}: holds no checkpoint")
     report = read_json(folder / "report.json") if (folder / "report.json").is_file() else {}
-    sheets = [path for path in (folder / "samples").glob("iter_*.png") if path.stem.removeprefix("iter_").isdecimal()]
-    sheets.sort(key=lambda path: int(path.stem.removeprefix("iter_")))
+    sheets = [folder / f"samples/iter_{iteration}.png" for iteration in samples(folder)]
     return Run(folder, Path(found[0]), report.get("rows", {}), report.get("protocols", {}), sheets)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from mmengine.hooks import Hook
 
 from toolbox.engine.progress import ProgressHook
+from toolbox.io.progress import hours
 
 WIDTH, HEIGHT = 240, 80
 """Of a curve, in pixels."""
@@ -55,7 +55,7 @@ class LiveHook(Hook):
 
     def _draw(self, runner: Any, iteration: int) -> None:
         if runner.rank == 0:
-            left = time.strftime("%H:%M:%S", time.gmtime(self.seconds * (runner.max_iters - iteration)))
+            left = hours(self.seconds * (runner.max_iters - iteration))
             said = f"{iteration:,} of {runner.max_iters:,} iterations, {self.seconds:.3g} s each, {left} left"
             self.show(view(said, self.curves, newest_sheet(Path(runner.work_dir) / "samples")))
 

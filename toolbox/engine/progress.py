@@ -14,6 +14,7 @@ from torch import Tensor
 
 from toolbox.io.console import console, styled
 from toolbox.io.files import NotWritten
+from toolbox.io.progress import hours
 from toolbox.io.visible import visible
 
 
@@ -95,7 +96,7 @@ class ProgressHook(Hook):
         if self.bar is not None:
             self.bar.update(self.task, losses=visible(losses))
         elif not self.silent:
-            left = time.strftime("%H:%M:%S", time.gmtime(seconds * (runner.max_iters - done)))
+            left = hours(seconds * (runner.max_iters - done))
             lrs = " ".join(f"{value:.1e}" for value in rates.values())
             phase = runner.algorithm.phase_of(done - 1).name
             progress = f"{phase} {done}/{runner.max_iters}  eta {left}  {seconds:.3f} s/it  lr {lrs}  {losses}"

@@ -1,4 +1,4 @@
-"""Progress of long work where no bar can be drawn: a line every so often, so that a log shows that it goes on."""
+"""Progress of long work: the time left, and, where no bar can be drawn, a line every so often."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from collections.abc import Callable
 
 FIRST, EVERY = 10.0, 30.0
 """Seconds until the first line, and between two."""
+
+
+def hours(seconds: float) -> str:
+    """Seconds as `27:04:09`: hours, of which there may be more than a day's, minutes and seconds."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole % 3600 // 60:02}:{whole % 60:02}"
 
 
 class ProgressLines:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
 import textwrap
 from collections.abc import Iterator
+
+from components import cell, said
 
 from toolbox.cli import TASKS
 from toolbox.cli.parsers import parser_of
@@ -30,7 +31,7 @@ def pages() -> list[tuple[str, str, str]]:
 
 
 def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
-    yield from (f"{_escaped(parser.description or '')}", "")
+    yield from (f"{said(parser.description or '')}", "")
     usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
     options = usage[len(parser.prog) :]
     yield from ("```text", *textwrap.wrap(f"gan-toolbox {name}{options}", 100, subsequent_indent=" " * 4), "```", "")
@@ -50,14 +51,10 @@ def _row(action: argparse.Action) -> str | None:
     value = action.metavar if isinstance(action.metavar, str) else action.dest.upper() if action.nargs != 0 else ""
     if action.choices is not None:
         value = ", ".join(map(str, action.choices))
-    said = (action.help or "") % {**vars(action), "prog": ""} if "%(" in (action.help or "") else action.help or ""
+    text = (action.help or "") % {**vars(action), "prog": ""} if "%(" in (action.help or "") else action.help or ""
     shown = f"{names} {_code(value)}" if names else _code(value)
-    return f"| {shown.strip()} | {_escaped(' '.join(said.split()).replace('%%', '%'))} |"
+    return f"| {shown.strip()} | {cell(said(text.replace('%%', '%')))} |"
 
 
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([*_<\[\]|])", r"\\\1", text)

@@ -24,19 +24,24 @@ TITLES = {
 """Titles of kinds whose name is not title enough."""
 ORDER = (
     "algorithms", "generators", "discriminators", "encoders", "style_encoders", "decoders", "gan_variants",
-    "regularizers", "augmentations", "losses", "features", "degradations", "datasets", "transforms", "metrics",
-    "hooks", "exporters", "backends", "formats",
+    "regularizers", "augmentations", "mixtures", "losses", "features", "degradations", "datasets", "transforms",
+    "metrics", "hooks", "exporters", "backends", "formats",
 )  # fmt: skip
 """As docs/components.md has them."""
 
 
 def pages() -> Iterator[tuple[str, str, str]]:
     """Kind, title and Markdown of each page."""
-    for kind in [*ORDER, *(each for each in KINDS if each not in ORDER)]:
+    for kind in kinds():
         title = TITLES.get(kind, kind.replace("_", " ").capitalize())
         registry = KINDS[kind]
         entries = [entry(kind, name, owned) for name in registry.names() for owned in built_in(registry.owners(name))]
         yield kind, title, "\n".join([f"# {title}", "", f"{said(registry.contract)}.", "", *entries])
+
+
+def kinds() -> list[str]:
+    """All of them, in the pages' order."""
+    return [*ORDER, *(each for each in KINDS if each not in ORDER)]
 
 
 def built_in(owners: list[Owned]) -> list[Owned]:
@@ -120,7 +125,7 @@ def first_line(module: str) -> str:
 @cache
 def place(name: str) -> str | None:
     """Where the component of that name stands; the first kind's where two have it."""
-    for kind in ORDER:
+    for kind in kinds():
         if name in KINDS[kind].names():
             return f"reference/{kind}.md#{name.lower()}"
     return None

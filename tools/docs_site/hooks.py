@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     """Lead a page's links to their places in the site, and the components that the overview names to theirs."""
     known = {path: ELSEWHERE.get(path, path.removeprefix("docs/")) for path in _sources(files)}
     known |= {f"configs/{name}": place for name, place in recipes.places().items()}
+    markdown = re.sub(r"(?<=\S) {3,}# ", "  # ", markdown)  # a page is narrower than a file: comments stand nearer
     if page.file.src_uri == "components.md":
         markdown = components.linked(markdown)
     return links.rewritten(markdown, source_of(page.file.src_uri), page.file.src_uri, known, ROOT)
@@ -71,17 +74,12 @@ def source_of(place: str) -> str:
     return next((source for source, where in ELSEWHERE.items() if where == place), f"docs/{place}")
 
 
+@cache
 def generated() -> list[tuple[str, str, str]]:
     """Title, place and text of every page that is made of the toolbox itself, in the navigation's order."""
-    global _generated
-    if _generated is None:
-        logging.getLogger("toolbox").setLevel(logging.ERROR)
-        kinds = [(title, OF_KINDS.format(kind), text) for kind, title, text in components.pages()]
-        _generated = [*kinds, *recipes.pages(), *commands.pages(), *python.pages(ROOT / "plugins/README.md")]
-    return _generated
-
-
-_generated: list[tuple[str, str, str]] | None = None
+    logging.getLogger("toolbox").setLevel(logging.ERROR)
+    kinds = [(title, OF_KINDS.format(kind), text) for kind, title, text in components.pages()]
+    return [*kinds, *recipes.pages(), *commands.pages(), *python.pages(ROOT / "plugins/README.md")]
 
 
 def _sources(files: Files) -> list[str]:

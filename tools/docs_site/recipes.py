@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from components import said
+
 from toolbox.config.shipped import shipped_configs
 
 TITLE, PLACE = "Recipes", "reference/recipes.md"
@@ -53,18 +55,14 @@ def anchor(name: str) -> str:
 def _entry(name: str, text: str) -> list[str]:
     body = [line for line in text.split("\n") if not line.startswith("# yaml-language-server")]
     end = next((number for number, line in enumerate(body) if not line.startswith("#")), len(body))
-    header = "\n".join(line[2:] for line in body[:end])
+    header = re.sub(r" \\\n +", " ", "\n".join(line[2:] for line in body[:end]))  # a command over two lines is one
     lines = [f"### {name} {{ #{anchor(name)} }}", ""]
     for part in re.split(r"\n(?=Needs[:,]|Takes:|Reaches:| +(?:python|gan-toolbox) )", header):
         command, *rest = re.split(r" {2,}# | *\n", part.strip(), maxsplit=1)
         if command.startswith(("python ", "gan-toolbox ")):
-            note = _escaped(" ".join("".join(rest).split()))
+            note = said(" ".join("".join(rest).split()))
             lines += [f"`{command}`" + (f" {note}" if note else ""), ""]
         else:
-            lines += [_escaped(" ".join(part.split())), ""]
+            lines += [said(" ".join(part.split())), ""]
     whole = [f"    {line}".rstrip() for line in body[end:]]
     return [*lines, '??? note "The config"', "", "    ```yaml", *whole, "    ```", ""]
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([*_<\[\]])", r"\\\1", text)
