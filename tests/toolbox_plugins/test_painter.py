@@ -111,7 +111,6 @@ def test_norms_of_moments_given_are_those_of_moments_measured() -> None:
         ({"scale": 3}, "scale must be 1, 2, 4 or 8"),
         ({"tap": 7}, "tap from 0 to 6"),
         ({"norm": "batch"}, "norm must be every, instance or none"),
-        ({"kernel": 4}, "kernel must be odd"),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], words: str) -> None:

@@ -40,9 +40,8 @@ class StyleSPAN(GradedGenerator):
         blocks: its residual blocks.
         tap: the block of the upscaler whose features it sees, 1 to 6; 0 for none.
         norm: where features are normalised. `every`: at low resolution, and before each enlargement, which learns a
-            style fastest. `instance`: at low resolution alone, so that `survey` costs less. `none`: then it knows
-            absolute colours, and no picture but its surroundings, as a filter does; strokes come late.
-        kernel: the size of the last convolution, odd.
+            style a little faster. `instance`: at low resolution alone, so that `survey` costs less. `none`: then it
+            knows absolute colours, and no picture but its surroundings, as a filter does; strokes come late.
         upscaler_width: channels of the upscaler; published files have 48 and 52.
         trains: `all` of the painter, or `styles` alone, their scales and offsets, which teaches it a new one in
             minutes. Weights of a network with fewer styles load as those of the first.
@@ -62,7 +61,6 @@ class StyleSPAN(GradedGenerator):
         upscaler_width: int = 52,
         trains: str = "all",
         norm: str = "instance",
-        kernel: int = 5,
     ) -> None:
         super().__init__()
         self.styles = check_styles(styles)
@@ -73,8 +71,6 @@ class StyleSPAN(GradedGenerator):
             raise UserError(
                 f"width and upscaler_width must be above 0, blocks 0 or more and tap from 0 to 6, got {got}"
             )
-        if kernel < 1 or kernel % 2 == 0:
-            raise UserError(f"kernel must be odd and above 0, got {kernel}")
         if norm not in NORMS:
             raise UserError(f"norm must be every, instance or none, got {norm!r}")
         self.scale, self.tap, count = scale, tap, len(self.styles)
@@ -87,7 +83,7 @@ class StyleSPAN(GradedGenerator):
         self.finer = nn.ModuleList(padded_convolution(*pair) for pair in pairwise(widths))
         normed = widths[:-1] if self.every else widths[1:]
         self.finer_norms = nn.ModuleList(StyledNorm(each, count, normed=self.every) for each in normed)
-        self.last = padded_convolution(widths[-1], 3, kernel)
+        self.last = padded_convolution(widths[-1], 3, 5)
         if trains not in ("all", "styles"):
             raise UserError(f"trains must be all or styles, got {trains!r}")
         if trains == "styles":

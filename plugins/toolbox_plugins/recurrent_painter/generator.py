@@ -34,7 +34,7 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
     remembered starts at zero, and the share that stays at three quarters.
 
     Args:
-        styles, width, blocks, tap, scale, upscaler_width, trains, norm, kernel: as of `StyleSPAN`.
+        styles, width, blocks, tap, scale, upscaler_width, trains, norm: as of `StyleSPAN`.
         reach: levels of the pyramid on which motion is looked for: steps up to about 3 * (2^reach - 1) small pixels.
     """
 
@@ -49,12 +49,11 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
         upscaler_width: int = 52,
         trains: str = "all",
         norm: str = "instance",
-        kernel: int = 5,
         reach: int = 3,
     ) -> None:
         super().__init__(
             styles=styles, width=width, blocks=blocks, tap=tap, scale=scale,
-            upscaler_width=upscaler_width, trains=trains, norm=norm, kernel=kernel,
+            upscaler_width=upscaler_width, trains=trains, norm=norm,
         )  # fmt: skip
         self.reach = reach
         self.look = nn.Conv2d(3 * scale**2 + width + 4, width, 3, padding=1, padding_mode="replicate")
