@@ -18,6 +18,7 @@ from toolbox.contracts.graph import missing
 from toolbox.io.errors import UserError
 from toolbox.testing import check_generator
 from toolbox.weights.importing import load_network, recognise
+from toolbox_plugins.rcan.generator import RCAN
 from toolbox_plugins.spandrel.generator import SpandrelNetwork
 from toolbox_plugins.spandrel.library import PACKAGES, architectures
 
@@ -109,8 +110,28 @@ def test_what_it_cannot_be_is_refused(arguments: dict[str, Any], said: str) -> N
 
 
 @needed
-def test_it_keeps_to_the_contract() -> None:
-    check_generator(SpandrelNetwork(**SpandrelNetwork.example_arguments()), size=8)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        SpandrelNetwork.example_arguments(),
+        {"architecture": "RCAN", "settings": {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 16, "scale": 2}},
+    ],
+)
+def test_it_keeps_to_the_contract(arguments: dict[str, Any]) -> None:
+    check_generator(SpandrelNetwork(**arguments), size=8)
+
+
+@needed
+@pytest.mark.parametrize("settings", [{"scale": 4}, {"scale": 2, "norm": False}, {"scale": 1, "unshuffle_mod": True}])
+def test_rcan_is_what_the_own_reader_makes_of_it(settings: dict[str, Any]) -> None:
+    small = {"n_resgroups": 2, "n_resblocks": 1, "n_feats": 16, **settings}
+    theirs = SpandrelNetwork(architecture="RCAN", settings=small).eval()
+    found = recognise(theirs.network.state_dict(), "rcan.pth")
+    own = RCAN(**{name: value for name, value in found.config.items() if name != "type"}).eval()
+    own.load_state_dict(found.state)
+    images = torch.rand(1, 3, 16, 24)
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(images), own(images), atol=1e-5, rtol=1e-5)
 
 
 @needed

@@ -80,7 +80,7 @@ class SpandrelNetwork(Generator):
         height, width = images.shape[-2:]
         least = max(height, width, self.minimum) if self.square else self.minimum
         if height >= least and width >= least:
-            return self.call(self.network, images)
+            return self.call(self.network, images.clone())  # RCAN's multiplies what it is given in place
         missing = (0, max(least - width, 0), 0, max(least - height, 0))
         output = self.call(self.network, F.pad(images, missing, mode="replicate"))
         return output[..., : height * self.scale, : width * self.scale]
