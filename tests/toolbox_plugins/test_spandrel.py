@@ -93,6 +93,24 @@ def test_a_file_that_counts_too_far_or_lacks_a_part_is_refused(file: Path) -> No
 
 
 @needed
+def test_shapes_that_ask_for_a_table_without_end_are_refused() -> None:
+    settings = {"img_size": 16, "window_size": 4, "depths": (1,), "num_heads": (1,), "embed_dim": 16, "upscale": 2}
+    state = architectures()["DRCT"].classes["DRCT"](**settings, upsampler="pixelshuffle").state_dict()
+    assert recognise(state, "drct.pth").config["architecture"] == "DRCT"
+    wide = {name: torch.zeros(399**2, 1) for name in state if name.endswith("relative_position_bias_table")}
+    with pytest.raises(UserError, match="would compute a table of more than"):
+        recognise({**state, **wide}, "trap.pth")
+
+
+@needed
+def test_a_file_whose_weights_share_one_storage_is_refused(tmp_path: Path) -> None:
+    weight = torch.zeros(1 << 18)
+    torch.save({f"body.{number}.weight": weight for number in range(40)}, tmp_path / "trap.pth")
+    with pytest.raises(UserError, match="claim far more than the file holds"):
+        SpandrelNetwork(file=str(tmp_path / "trap.pth"))
+
+
+@needed
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

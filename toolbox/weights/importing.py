@@ -135,6 +135,15 @@ def read_imported(path: Path, *, output: str | None = None) -> Imported:
     path = weights_path(path)
     if path.suffix in NCNN and (path.suffix == ".param" or path.with_suffix(".param").is_file()):
         return _recognise_graph(path, output)
+    return recognise(read_state(path), str(path), output=output)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The state dict of a weight file, under its own keys.
+
+    Raises:
+        UserError: it cannot be read, holds none, or claims more than it stores.
+    """
     try:
         content = read_weights(path)
     except DAMAGE as error:
@@ -143,7 +152,7 @@ def read_imported(path: Path, *, output: str | None = None) -> Imported:
     state = unwrapped_state(content, str(path))
     if sum(value.numel() * value.element_size() for value in state.values()) > 4 * path.stat().st_size + (1 << 20):
         raise UserError(f"{path}: its tensors claim far more than the file holds; it is damaged or a trap")
-    return recognise(state, str(path), output=output)
+    return state
 
 
 def recognise(state: Mapping[str, Tensor], source: str, *, output: str | None = None) -> Imported:

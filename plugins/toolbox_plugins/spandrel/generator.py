@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox import Generator, UserError
-from toolbox.weights.file import read_weights
+from toolbox.weights.importing import read_state
 from toolbox.weights.models import weights_path
-from toolbox.weights.state_layout import readings, unwrapped_state
+from toolbox.weights.state_layout import readings
 
 from .library import Architecture, ConstantsAside, built, described, detected, loaded, network_class
 
@@ -92,8 +92,7 @@ def recognised(file: Path) -> tuple[Architecture, dict[str, Tensor]]:
     Raises:
         UserError: it cannot be read, or spandrel knows no such network.
     """
-    path = weights_path(file)
-    state = unwrapped_state(read_weights(path), str(path))
+    state = read_state(weights_path(file))
     for reading in readings(state):
         found = detected(reading)
         if found is not None:
