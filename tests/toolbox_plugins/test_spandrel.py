@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from runs import command, sr_config, write_config
+from runs import command, sr_config, weights, write_config
 from toolbox.contracts.graph import missing
 from toolbox.io.errors import UserError
 from toolbox.testing import check_generator
@@ -73,6 +73,23 @@ def test_a_run_begins_with_a_file_and_stands_without_it(file: Path, tmp_path: Pa
     network = load_network(target)  # by its keys; the description says it too
     assert torch.equal(network.state_dict()["network.conv_first.weight"], before)
     assert json.loads((tmp_path / "own.safetensors.json").read_text())["model"]["generator"]["settings"]["upscale"] == 2
+
+
+@needed
+@pytest.mark.parametrize("architecture", ["Compact", "RCAN"])
+def test_a_run_of_spandrels_network_takes_a_file_that_an_own_format_knows_too(
+    architecture: str, tmp_path: Path
+) -> None:
+    few = {"num_feat": 8, "num_conv": 1} if architecture == "Compact" else {"n_resgroups": 1, "n_resblocks": 1}
+    (kind,) = architectures()[architecture].classes.values()
+    state = kind(**few, **({"upscale": 2} if architecture == "Compact" else {"scale": 2})).state_dict()
+    torch.save(state, tmp_path / "published.pth")
+    config = sr_config(tmp_path, generator={"type": "SpandrelNetwork", "file": str(tmp_path / "published.pth")})
+    config["train_cfg"] = {"max_iters": 1, "val_interval": 1}
+    config["optim_wrapper"]["generator"] = {"optimizer": {"type": "SGD", "lr": 0.0}}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    found = weights(tmp_path / "run" / "iter_1.pth")
+    assert all(torch.equal(found[f"generator.network.{name}"], value) for name, value in state.items())
 
 
 @needed

@@ -100,7 +100,7 @@ def import_state(path: str | Path, network: nn.Module, *, slot: str = "", strict
     Raises:
         UserError: the file cannot be read, is of no known format, or holds another network.
     """
-    found = read_imported(Path(path))
+    found = read_imported(Path(path), network=type(network).__name__)
     part = found.format.of_slot(found.whole, slot)
     state = under_parametrizations(network, found.state if part is None else part)
     problem = misfit(network, state) if strict else None
@@ -126,8 +126,8 @@ def under_parametrizations(network: nn.Module, state: Mapping[str, Tensor]) -> S
     return result
 
 
-def read_imported(path: Path, *, output: str | None = None) -> Imported:
-    """Read a weight file, or an official model by its name, and recognise what it holds.
+def read_imported(path: Path, *, output: str | None = None, network: str | None = None) -> Imported:
+    """Read a weight file, or an official model by its name, and recognise what it holds, as `recognise` does.
 
     Raises:
         UserError: it cannot be read, not exactly one format matches, or the file does not give the output.
@@ -135,7 +135,7 @@ def read_imported(path: Path, *, output: str | None = None) -> Imported:
     path = weights_path(path)
     if path.suffix in NCNN and (path.suffix == ".param" or path.with_suffix(".param").is_file()):
         return _recognise_graph(path, output)
-    return recognise(read_state(path), str(path), output=output)
+    return recognise(read_state(path), str(path), output=output, network=network)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -155,8 +155,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def recognise(state: Mapping[str, Tensor], source: str, *, output: str | None = None) -> Imported:
+def recognise(
+    state: Mapping[str, Tensor], source: str, *, output: str | None = None, network: str | None = None
+) -> Imported:
     """Find the one format that a state dict is of, and in it the network of an output.
+
+    Where `network`, the class that it is wanted for, is a fallback format's, those are asked first.
 
     Raises:
         UserError: none matches, several do, or the one that does has no such output.
@@ -165,7 +169,8 @@ def recognise(state: Mapping[str, Tensor], source: str, *, output: str | None = 
     known = {name: each for name, each in every.items() if not missing(each.packages, each.extra)}
     seen: dict[str, Tensor] = {}
     try:
-        for fallback in (False, True):
+        first = any(each.fallback and each.network == network for each in known.values())
+        for fallback in (first, not first):
             asked = {name: each for name, each in known.items() if each.fallback == fallback}
             for reading in readings(state):
                 seen = reading

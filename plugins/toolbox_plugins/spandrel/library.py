@@ -188,6 +188,8 @@ class ConstantsAside(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if func.__name__ in INITIAL and isinstance(args[0], Tensor) and args[0].is_meta:
             return args[0]
+        if func.__name__ == "__set__" and args[0].is_meta:  # `weight.data = torch.eye(3)`, as RCAN has it
+            args = (args[0], args[1].to("meta"))
         if func.__name__ in FACTORIES:
             kwargs.setdefault("device", "cpu")
         return func(*args, **kwargs)
