@@ -38,7 +38,8 @@ def check_generator(
 ) -> None:
     """Size, range of types, padding multiple, one sample independent of the others, gradients to every parameter.
 
-    What it is given stays as it is. `inputs`, here and in the other checks, are what `forward` is called with instead of made-up images.
+    What it is given stays as it is.
+    `inputs`, here and in the other checks, are what `forward` is called with instead of made-up images.
     """
     scale, multiple = getattr(network, "scale", 1), getattr(network, "multiple", 1)
     require(isinstance(scale, int) and scale >= 1, f"scale must be a whole number, got {scale!r}")

@@ -83,7 +83,7 @@ class DATOfficial(CheckpointFormat):
 
 def sides_of(distances: Tensor) -> list[int]:
     """The sides of a window, of all distances within it. Raises UserError where that is no list of them."""
-    if distances.dim() != 2 or distances.shape[1] != 2 or not 0 < len(distances):
+    if distances.dim() != 2 or distances.shape[1] != 2 or not len(distances):
         raise UserError(f"its rpe_biases have shape {tuple(distances.shape)} and are no list of distances")
     sides = [int(side) + 1 for side in distances.amax(0).nan_to_num().clamp(0, LARGEST)]
     if prod(sides) > LARGEST:
