@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch import nn
 
 from runs import command, refused, sr_config, weights, write_config
 from toolbox.engine.optimizers import build_optimizers
-from toolbox.engine.packaged_optimizers import PACKAGED
+from toolbox.engine.packaged_optimizers import COUNTED, PACKAGED
+from toolbox.engine.resuming import restore_optimizers
 from toolbox.engine.schedule_free import averaged_weights
 from toolbox.engine.schedules import warmed
 from toolbox.weights.checkpoint import read_checkpoint
@@ -64,6 +66,29 @@ def test_each_learns_skips_leaves_alone_and_goes_on_exactly(name: str) -> None:
     for seed in (4, 5):
         step(model, optimizers, seed), step(other, theirs, seed)
     assert all(torch.equal(value, other.state_dict()[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_what_its_groups_count_goes_on_at_another_rate(name: str) -> None:
+    """A count that began anew would correct moments for a bias that they have no more: steps many times as long."""
+    model, optimizers = stepping(name)
+    fresh = dict(optimizers["generator"].param_groups[0])
+    for seed in range(3):
+        step(model, optimizers, seed)
+    group = optimizers["generator"].param_groups[0]
+    counted = {key for key in group if key != "params" and (key not in fresh or fresh[key] != group[key])}
+    assert "step" in counted and counted <= set(COUNTED)
+    _, theirs = stepping(name)
+    state = {"generator": optimizers["generator"].state_dict()}
+    checkpoint = {
+        "meta": {"iter": 3, "schedules": {}, "optimizers": {"generator": {"optimizer": {"type": name, "lr": 1e-3}}}},
+        "optimizer": state,
+        "param_schedulers": {},
+    }
+    settings = {"optim_wrapper": {"generator": {"optimizer": {"type": name, "lr": 5e-4}}}, "param_scheduler": {}}
+    restore_optimizers(theirs, {}, checkpoint, settings, logging.getLogger("test"))
+    resumed = theirs["generator"].param_groups[0]
+    assert all(torch.equal(torch.as_tensor(resumed[key]), torch.as_tensor(group[key])) for key in counted)
 
 
 def run(folder: Path, name: str, **model: Any) -> dict[str, Any]:
