@@ -107,7 +107,7 @@ def resumed_and_whole(folder: Path, config: dict[str, Any]) -> tuple[Path, Path]
     return folder / "run/iter_6.pth", folder / "whole/iter_6.pth"
 
 
-@pytest.mark.parametrize("name", ["Adan", "SOAP", "ScheduleFreeAdamW"])
+@pytest.mark.parametrize("name", ["Adan", "Prodigy", "SOAP", "ScheduleFreeAdamW"])
 def test_a_run_resumes_bit_exactly(name: str, tmp_path: Path) -> None:
     resumed, whole = resumed_and_whole(tmp_path, run(tmp_path, name, ema=None))
     expected, found = weights(whole), weights(resumed)
