@@ -98,8 +98,8 @@ class GuardedOptimWrapper(OptimWrapper):
         scale, trained = state.pop("loss_scale", None), state.pop("trained", None)
         if self.scale is not None and scale is not None:
             self.scale.load_state_dict(scale)
-        own = {"fused": self.optimizer.defaults.get("fused")}  # how steps are computed is this run's own affair
-        groups = [{**group, **own} if "fused" in group else group for group in state["param_groups"]]
+        own = {key: value for key, value in self.optimizer.defaults.items() if key == "fused"}
+        groups = [{**group, **own} for group in state["param_groups"]]  # how steps are computed is this run's own affair
         super().load_state_dict({**state, "param_groups": groups})  # which lays counts of steps where that wants them
         if trained is not None and averages(self.optimizer):
             put_back(self.optimizer, trained)
