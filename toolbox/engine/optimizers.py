@@ -99,7 +99,7 @@ class GuardedOptimWrapper(OptimWrapper):
         if self.scale is not None and scale is not None:
             self.scale.load_state_dict(scale)
         own = {key: value for key, value in self.optimizer.defaults.items() if key == "fused"}
-        groups = [{**group, **own} for group in state["param_groups"]]  # how steps are computed is this run's own affair
+        groups = [{**group, **own} for group in state["param_groups"]]  # how it computes is its own affair
         super().load_state_dict({**state, "param_groups": groups})  # which lays counts of steps where that wants them
         if trained is not None and averages(self.optimizer):
             put_back(self.optimizer, trained)
