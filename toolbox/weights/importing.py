@@ -220,7 +220,9 @@ def _convert(
     try:
         return Imported(found, {"type": found.network, **found.arguments(chosen)}, found.convert(chosen), dict(state))
     except UserError as error:
-        raise UserError(f"{source}: is of the format {name}, but {error}") from None
+        own = formats() if found.fallback else {}  # what only a fallback took for its own may be nearly another's
+        near = f"; {nearest}known: {', '.join(own)}" if own and (nearest := _nearest(own, state)) else ""
+        raise UserError(f"{source}: is of the format {name}, but {error}{near}") from None
 
 
 def _unknown(source: str, known: Mapping[str, CheckpointFormat], state: Mapping[str, Tensor]) -> str:
