@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch import nn
 
 from runs import command, refused, sr_config, weights, write_config
 from toolbox.engine.optimizers import build_optimizers
-from toolbox.engine.packaged_optimizers import PACKAGED
+from toolbox.engine.packaged_optimizers import COUNTED, PACKAGED
+from toolbox.engine.resuming import restore_optimizers
 from toolbox.engine.schedule_free import averaged_weights
 from toolbox.engine.schedules import warmed
 from toolbox.weights.checkpoint import read_checkpoint
@@ -66,6 +68,29 @@ def test_each_learns_skips_leaves_alone_and_goes_on_exactly(name: str) -> None:
     assert all(torch.equal(value, other.state_dict()[key]) for key, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize("name", PACKAGED)
+def test_what_its_groups_count_goes_on_at_another_rate(name: str) -> None:
+    """A count that began anew would correct moments for a bias that they have no more: steps many times as long."""
+    model, optimizers = stepping(name)
+    fresh = dict(optimizers["generator"].param_groups[0])
+    for seed in range(3):
+        step(model, optimizers, seed)
+    group = optimizers["generator"].param_groups[0]
+    counted = {key for key in group if key != "params" and (key not in fresh or fresh[key] != group[key])}
+    assert "step" in counted and counted <= set(COUNTED)
+    _, theirs = stepping(name)
+    state = {"generator": optimizers["generator"].state_dict()}
+    checkpoint = {
+        "meta": {"iter": 3, "schedules": {}, "optimizers": {"generator": {"optimizer": {"type": name, "lr": 1e-3}}}},
+        "optimizer": state,
+        "param_schedulers": {},
+    }
+    settings = {"optim_wrapper": {"generator": {"optimizer": {"type": name, "lr": 5e-4}}}, "param_scheduler": {}}
+    restore_optimizers(theirs, {}, checkpoint, settings, logging.getLogger("test"))
+    resumed = theirs["generator"].param_groups[0]
+    assert all(torch.equal(torch.as_tensor(resumed[key]), torch.as_tensor(group[key])) for key in counted)
+
+
 def run(folder: Path, name: str, **model: Any) -> dict[str, Any]:
     config = sr_config(folder, **model)
     config["optim_wrapper"] = {group: {"optimizer": {"type": name, "lr": 1e-3}} for group in config["optim_wrapper"]}
@@ -82,7 +107,7 @@ def resumed_and_whole(folder: Path, config: dict[str, Any]) -> tuple[Path, Path]
     return folder / "run/iter_6.pth", folder / "whole/iter_6.pth"
 
 
-@pytest.mark.parametrize("name", ["Adan", "SOAP", "ScheduleFreeAdamW"])
+@pytest.mark.parametrize("name", ["Adan", "Prodigy", "SOAP", "ScheduleFreeAdamW"])
 def test_a_run_resumes_bit_exactly(name: str, tmp_path: Path) -> None:
     resumed, whole = resumed_and_whole(tmp_path, run(tmp_path, name, ema=None))
     expected, found = weights(whole), weights(resumed)

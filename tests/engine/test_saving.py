@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runs import command, sr_config, write_config
+from toolbox.engine.chosen_metric import better
 from toolbox.engine.saving import CheckpointHook, best_of
 from toolbox.weights.checkpoint import checkpoints
 
@@ -94,3 +95,10 @@ def test_the_clock_saves_too_and_changes_no_weight(tmp_path: Path) -> None:
 )
 def test_the_best_value_so_far_is_a_number_or_unknown(checkpoint: object, value: float | None) -> None:
     assert best_of(checkpoint) == value
+
+
+def test_a_number_is_better_than_none_and_none_is_better_than_nothing() -> None:
+    none = float("nan")
+    assert better(20.0, none, True) and better(20.0, none, False)
+    assert not better(none, 20.0, True) and not better(none, none, True)
+    assert better(0.1, 0.2, False) and not better(0.1, 0.2, True) and not better(0.1, 0.1, False)

@@ -13,7 +13,7 @@ from toolbox.io.errors import UserError
 from toolbox.testing import check_generator
 from toolbox.weights.importing import recognise
 from toolbox_plugins.dat.attention import Windows, apart, distances, index
-from toolbox_plugins.dat.formats import DATOfficial
+from toolbox_plugins.dat.formats import DATOfficial, sides_of
 from toolbox_plugins.dat.generator import DAT
 from toolbox_plugins.spandrel.library import PACKAGES, architectures
 
@@ -78,6 +78,13 @@ def test_distances_are_found_by_their_index() -> None:
     for i, j in ((0, 5), (4, 1), (3, 3)):
         assert found[i, j].tolist() == [at[i][0] - at[j][0], at[i][1] - at[j][1]]
     assert (apart(4, 6, sides, (1, 1), torch.zeros(()))[0, 0] == 0).all(), "the first window was no edge"
+
+
+def test_a_files_window_is_bounded_by_its_pixels() -> None:
+    assert sides_of(distances((8, 32))) == [8, 32]
+    for wrong, told in (([[1023.0, 1023.0]], "more than 4,096 pixels"), ([[float("inf")] * 2], "more than 4,096")):
+        with pytest.raises(UserError, match=told):
+            sides_of(torch.tensor(wrong))
 
 
 def test_it_keeps_to_the_contract() -> None:

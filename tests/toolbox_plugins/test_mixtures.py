@@ -112,7 +112,7 @@ def test_nothing_is_read_from_the_device(name: str) -> None:
 
 
 def test_the_beta_distribution_has_its_moments() -> None:
-    for shape in (0.5, 1.0, 1.2):
+    for shape in (0.5, 1.0, 1.2, 50.0):
         drawn = torch.tensor([beta(shape, generator) for generator in [rng(7)] for _ in range(4000)])
         assert abs(drawn.mean() - 0.5) < 0.02 and abs(drawn.var() - 1 / (4 * (2 * shape + 1))) < 0.01
 

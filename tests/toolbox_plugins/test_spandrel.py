@@ -13,11 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from runs import command, sr_config, write_config
+from runs import command, sr_config, weights, write_config
 from toolbox.contracts.graph import missing
 from toolbox.io.errors import UserError
 from toolbox.testing import check_generator
 from toolbox.weights.importing import load_network, recognise
+from toolbox_plugins.rcan.generator import RCAN
 from toolbox_plugins.spandrel.generator import SpandrelNetwork
 from toolbox_plugins.spandrel.library import PACKAGES, architectures
 
@@ -75,6 +76,23 @@ def test_a_run_begins_with_a_file_and_stands_without_it(file: Path, tmp_path: Pa
 
 
 @needed
+@pytest.mark.parametrize("architecture", ["Compact", "RCAN"])
+def test_a_run_of_spandrels_network_takes_a_file_that_an_own_format_knows_too(
+    architecture: str, tmp_path: Path
+) -> None:
+    few = {"num_feat": 8, "num_conv": 1} if architecture == "Compact" else {"n_resgroups": 1, "n_resblocks": 1}
+    (kind,) = architectures()[architecture].classes.values()
+    state = kind(**few, **({"upscale": 2} if architecture == "Compact" else {"scale": 2})).state_dict()
+    torch.save(state, tmp_path / "published.pth")
+    config = sr_config(tmp_path, generator={"type": "SpandrelNetwork", "file": str(tmp_path / "published.pth")})
+    config["train_cfg"] = {"max_iters": 1, "val_interval": 1}
+    config["optim_wrapper"]["generator"] = {"optimizer": {"type": "SGD", "lr": 0.0}}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    found = weights(tmp_path / "run" / "iter_1.pth")
+    assert all(torch.equal(found[f"generator.network.{name}"], value) for name, value in state.items())
+
+
+@needed
 def test_own_formats_go_first(tmp_path: Path) -> None:
     compact = architectures()["Compact"].classes["SRVGGNetCompact"](num_feat=8, num_conv=1)
     assert recognise(compact.state_dict(), "compact.pth").config["type"] == "SRVGGNetCompact"
@@ -89,6 +107,24 @@ def test_a_file_that_counts_too_far_or_lacks_a_part_is_refused(file: Path) -> No
     del state["norm.bias"]
     with pytest.raises(UserError, match="looks like spandrel's SwinIR and is not"):
         recognise(state, "damaged.pth")
+
+
+@needed
+def test_shapes_that_ask_for_a_table_without_end_are_refused() -> None:
+    settings = {"img_size": 16, "window_size": 4, "depths": (1,), "num_heads": (1,), "embed_dim": 16, "upscale": 2}
+    state = architectures()["DRCT"].classes["DRCT"](**settings, upsampler="pixelshuffle").state_dict()
+    assert recognise(state, "drct.pth").config["architecture"] == "DRCT"
+    wide = {name: torch.zeros(399**2, 1) for name in state if name.endswith("relative_position_bias_table")}
+    with pytest.raises(UserError, match="would compute a table of more than"):
+        recognise({**state, **wide}, "trap.pth")
+
+
+@needed
+def test_a_file_whose_weights_share_one_storage_is_refused(tmp_path: Path) -> None:
+    weight = torch.zeros(1 << 18)
+    torch.save({f"body.{number}.weight": weight for number in range(40)}, tmp_path / "trap.pth")
+    with pytest.raises(UserError, match="claim far more than the file holds"):
+        SpandrelNetwork(file=str(tmp_path / "trap.pth"))
 
 
 @needed
@@ -109,8 +145,28 @@ def test_what_it_cannot_be_is_refused(arguments: dict[str, Any], said: str) -> N
 
 
 @needed
-def test_it_keeps_to_the_contract() -> None:
-    check_generator(SpandrelNetwork(**SpandrelNetwork.example_arguments()), size=8)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        SpandrelNetwork.example_arguments(),
+        {"architecture": "RCAN", "settings": {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 16, "scale": 2}},
+    ],
+)
+def test_it_keeps_to_the_contract(arguments: dict[str, Any]) -> None:
+    check_generator(SpandrelNetwork(**arguments), size=8)
+
+
+@needed
+@pytest.mark.parametrize("settings", [{"scale": 4}, {"scale": 2, "norm": False}, {"scale": 1, "unshuffle_mod": True}])
+def test_rcan_is_what_the_own_reader_makes_of_it(settings: dict[str, Any]) -> None:
+    small = {"n_resgroups": 2, "n_resblocks": 1, "n_feats": 16, **settings}
+    theirs = SpandrelNetwork(architecture="RCAN", settings=small).eval()
+    found = recognise(theirs.network.state_dict(), "rcan.pth")
+    own = RCAN(**{name: value for name, value in found.config.items() if name != "type"}).eval()
+    own.load_state_dict(found.state)
+    images = torch.rand(1, 3, 16, 24)
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(images), own(images), atol=1e-5, rtol=1e-5)
 
 
 @needed

@@ -53,11 +53,6 @@ def drawn(low: float, high: float, rng: torch.Generator) -> float:
 
 
 def beta(shape: float, rng: torch.Generator) -> float:
-    """A share from 0 to 1 of the symmetric beta distribution: of 1 each is as likely, of less the ends are.
-
-    Jöhnk's method: torch's own distribution draws from the global state alone.
-    """
-    while True:
-        first, second = (float(torch.rand((), generator=rng, dtype=torch.float64)) ** (1 / shape) for _ in range(2))
-        if 0 < first + second <= 1:
-            return first / (first + second)
+    """A share from 0 to 1 of the symmetric beta distribution: of 1 each is as likely, of less the ends are."""
+    pair = torch.full((2,), shape, dtype=torch.float64)  # torch.distributions' own draw, but of this state
+    return float(torch._sample_dirichlet(pair, generator=rng)[0])  # pyright: ignore[reportPrivateImportUsage]

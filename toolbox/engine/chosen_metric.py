@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from toolbox.io.errors import UserError, did_you_mean
@@ -24,3 +25,10 @@ def chosen(runner: Any, metrics: Mapping[str, float] | None, name: str, key: str
         raise UserError(f"{key}: validation measures no '{name}'{hint}")
     measured = [each for each in runner.val_evaluator.metrics if getattr(each, "name", "") == name]
     return float((metrics or {})[name]), all(getattr(each, "higher_is_better", True) for each in measured)
+
+
+def better(one: float, other: float, rising: bool, by: float = 0.0) -> bool:
+    """Whether `one` is better than `other` by more than `by`; what is not finite is never better."""
+    if not isfinite(one):
+        return False
+    return not isfinite(other) or (one - other if rising else other - one) > by

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
-from toolbox.engine.chosen_metric import chosen
+from toolbox.engine.chosen_metric import better, chosen
 
 Seen = Sequence[tuple[int, float]]
 """What was measured so far: iterations, and the chosen metric's value."""
@@ -119,13 +119,6 @@ class EarlyStopHook(Hook):
         if files and (Path(runner.work_dir) / files[0]).is_file():
             return f"{which}, kept as {files[0]}"
         return f"{which}, and is not kept: default_hooks.checkpoint.save_best: {self.metric} would"
-
-
-def better(one: float, other: float, rising: bool, by: float = 0.0) -> bool:
-    """Whether `one` is better than `other` by more than `by`; what is not finite is never better."""
-    if not isfinite(one):
-        return False
-    return not isfinite(other) or (one - other if rising else other - one) > by
 
 
 def best_of(seen: Seen, rising: bool, min_gain: float = 0.0) -> int:

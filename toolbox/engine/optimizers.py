@@ -98,9 +98,9 @@ class GuardedOptimWrapper(OptimWrapper):
         scale, trained = state.pop("loss_scale", None), state.pop("trained", None)
         if self.scale is not None and scale is not None:
             self.scale.load_state_dict(scale)
-        super().load_state_dict(state)
-        for group in self.optimizer.param_groups:  # how steps are computed is this run's own affair
-            group |= {"fused": self.optimizer.defaults["fused"]} if "fused" in group else {}
+        own = {key: value for key, value in self.optimizer.defaults.items() if key == "fused"}
+        groups = [{**group, **own} for group in state["param_groups"]]  # how it computes is its own affair
+        super().load_state_dict({**state, "param_groups": groups})  # which lays counts of steps where that wants them
         if trained is not None and averages(self.optimizer):
             put_back(self.optimizer, trained)
 

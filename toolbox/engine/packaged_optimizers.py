@@ -22,6 +22,10 @@ Others of the package want the loss computed anew, second derivatives, or anothe
 """
 MATRICES = ("CAME", "SOAP")
 """Those whose moments have not their parameters' shapes."""
+COUNTED = (
+    "step", "d", "d_max", "d_hat", "d_numerator", "d_de_nom", "numerator_weighted", "weight_sum", "lr_max",
+)  # fmt: skip
+"""What their groups keep of the steps that were done, beside settings; torch's keep it with the moments."""
 
 
 def optimizer_names() -> list[str]:

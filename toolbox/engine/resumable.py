@@ -283,7 +283,7 @@ def _like(own: Any, found: Any, place: str) -> None:
         _number(found, place)
         if own >= 0 and found < 0:
             raise Wrong(f"{place} is negative")
-    elif isinstance(own, float):
+    elif isinstance(own, float) and not (isinstance(found, float) and found == own):  # a bound may be infinity
         _number(found, place)
 
 

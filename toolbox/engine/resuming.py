@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from toolbox.engine.packaged_optimizers import COUNTED
 from toolbox.engine.schedules import SCALED, scale_group
 
 SHAPING = ("amsgrad", "centered", "momentum")
@@ -40,15 +41,16 @@ def restore_optimizers(
                 schedule.load_state_dict(state)
             continue
         state = dict(checkpoint["optimizer"][name])
+        counted = COUNTED
         if _other_moments(was["optim_wrapper"] or {}, now["optim_wrapper"] or {}):
-            state["state"] = {}
+            state["state"], counted = {}, ()
             changes.append(f"the {name}'s moments begin anew")
         factor = state["param_groups"][0].get(SCALED, 1.0)
         for schedule in (schedule for _ in range(meta["iter"] if own else 0) for schedule in own):
             schedule.step()
         # replaced before they are loaded: torch places the moments by what the groups say
         state["param_groups"] = [
-            {**replayed, "params": saved["params"]}
+            {**replayed, **{key: saved[key] for key in ("params", *counted) if key in saved}}
             for replayed, saved in zip(optimizers[name].param_groups, state["param_groups"], strict=True)
         ]
         optimizers[name].load_state_dict(state)

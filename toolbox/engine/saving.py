@@ -13,7 +13,7 @@ import torch
 from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import Hook
 
-from toolbox.engine.chosen_metric import best_file, chosen
+from toolbox.engine.chosen_metric import best_file, better, chosen
 from toolbox.io.errors import RunStopped, Stopped
 from toolbox.weights.checkpoint import checkpoints, read_checkpoint, remove_checkpoint, set_aside
 
@@ -117,7 +117,7 @@ class CheckpointHook(Hook):
         if self.save_best is None:
             return
         value, rising = chosen(runner, metrics, self.save_best, "default_hooks.checkpoint.save_best")
-        if self.best is None or (value > self.best if rising else value < self.best):
+        if self.best is None or better(value, self.best, rising):
             self.best, self.best_at = value, runner.iter
             runner.message_hub.update_info("best", value)  # goes into the checkpoint
             runner.save_checkpoint(runner.work_dir, self.best_file, done=runner.iter)

@@ -38,6 +38,7 @@ def check_generator(
 ) -> None:
     """Size, range of types, padding multiple, one sample independent of the others, gradients to every parameter.
 
+    What it is given stays as it is.
     `inputs`, here and in the other checks, are what `forward` is called with instead of made-up images.
     """
     scale, multiple = getattr(network, "scale", 1), getattr(network, "multiple", 1)
@@ -47,8 +48,10 @@ def check_generator(
     given = [images(2, channels, height, width)] if inputs is None else list(inputs)
     batch = given[0]
     count, height, width = len(batch), *batch.shape[-2:]
+    before = batch.clone()
     network.train()
     result = network(*given)
+    require(torch.equal(batch, before), "forward writes into the images that it is given")
     require(isinstance(result, Tensor), f"forward must return a tensor of images, got {type(result).__name__}")
     wanted = (count, *result.shape[1:-2], height * scale, width * scale)
     require(

@@ -100,7 +100,7 @@ def import_state(path: str | Path, network: nn.Module, *, slot: str = "", strict
     Raises:
         UserError: the file cannot be read, is of no known format, or holds another network.
     """
-    found = read_imported(Path(path))
+    found = read_imported(Path(path), network=type(network).__name__)
     part = found.format.of_slot(found.whole, slot)
     state = under_parametrizations(network, found.state if part is None else part)
     problem = misfit(network, state) if strict else None
@@ -126,8 +126,8 @@ def under_parametrizations(network: nn.Module, state: Mapping[str, Tensor]) -> S
     return result
 
 
-def read_imported(path: Path, *, output: str | None = None) -> Imported:
-    """Read a weight file, or an official model by its name, and recognise what it holds.
+def read_imported(path: Path, *, output: str | None = None, network: str | None = None) -> Imported:
+    """Read a weight file, or an official model by its name, and recognise what it holds, as `recognise` does.
 
     Raises:
         UserError: it cannot be read, not exactly one format matches, or the file does not give the output.
@@ -135,6 +135,15 @@ def read_imported(path: Path, *, output: str | None = None) -> Imported:
     path = weights_path(path)
     if path.suffix in NCNN and (path.suffix == ".param" or path.with_suffix(".param").is_file()):
         return _recognise_graph(path, output)
+    return recognise(read_state(path), str(path), output=output, network=network)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The state dict of a weight file, under its own keys.
+
+    Raises:
+        UserError: it cannot be read, holds none, or claims more than it stores.
+    """
     try:
         content = read_weights(path)
     except DAMAGE as error:
@@ -143,11 +152,15 @@ def read_imported(path: Path, *, output: str | None = None) -> Imported:
     state = unwrapped_state(content, str(path))
     if sum(value.numel() * value.element_size() for value in state.values()) > 4 * path.stat().st_size + (1 << 20):
         raise UserError(f"{path}: its tensors claim far more than the file holds; it is damaged or a trap")
-    return recognise(state, str(path), output=output)
+    return state
 
 
-def recognise(state: Mapping[str, Tensor], source: str, *, output: str | None = None) -> Imported:
+def recognise(
+    state: Mapping[str, Tensor], source: str, *, output: str | None = None, network: str | None = None
+) -> Imported:
     """Find the one format that a state dict is of, and in it the network of an output.
+
+    Where `network`, the class that it is wanted for, is a fallback format's, those are asked first.
 
     Raises:
         UserError: none matches, several do, or the one that does has no such output.
@@ -156,7 +169,8 @@ def recognise(state: Mapping[str, Tensor], source: str, *, output: str | None = 
     known = {name: each for name, each in every.items() if not missing(each.packages, each.extra)}
     seen: dict[str, Tensor] = {}
     try:
-        for fallback in (False, True):
+        first = any(each.fallback and each.network == network for each in known.values())
+        for fallback in (first, not first):
             asked = {name: each for name, each in known.items() if each.fallback == fallback}
             for reading in readings(state):
                 seen = reading
@@ -206,7 +220,9 @@ def _convert(
     try:
         return Imported(found, {"type": found.network, **found.arguments(chosen)}, found.convert(chosen), dict(state))
     except UserError as error:
-        raise UserError(f"{source}: is of the format {name}, but {error}") from None
+        own = formats() if found.fallback else {}  # what only a fallback took for its own may be nearly another's
+        near = f"; {nearest}known: {', '.join(own)}" if own and (nearest := _nearest(own, state)) else ""
+        raise UserError(f"{source}: is of the format {name}, but {error}{near}") from None
 
 
 def _unknown(source: str, known: Mapping[str, CheckpointFormat], state: Mapping[str, Tensor]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from torch import Tensor
@@ -19,8 +20,8 @@ COMPUTED = re.compile(r"\.(relative_position_index|attn_mask_[01])$")
 """Tensors of a published file that follow from its sizes."""
 TRAINED_ON = 64
 """Sides of the crops that published masks are written for; of other images they are computed anew."""
-LONGEST = 1 << 10
-"""Side of a window, in pixels."""
+LARGEST = 1 << 12
+"""Pixels of a window, for whose pairs there is a table: those of DAT have 256."""
 FIRST = "layers.0.blocks.0."
 
 
@@ -82,9 +83,12 @@ class DATOfficial(CheckpointFormat):
 
 def sides_of(distances: Tensor) -> list[int]:
     """The sides of a window, of all distances within it. Raises UserError where that is no list of them."""
-    if distances.dim() != 2 or distances.shape[1] != 2 or not 0 < len(distances) <= LONGEST**2:
+    if distances.dim() != 2 or distances.shape[1] != 2 or not len(distances):
         raise UserError(f"its rpe_biases have shape {tuple(distances.shape)} and are no list of distances")
-    return [int(side) + 1 for side in distances.amax(0).nan_to_num().clamp(0, LONGEST)]
+    sides = [int(side) + 1 for side in distances.amax(0).nan_to_num().clamp(0, LARGEST)]
+    if prod(sides) > LARGEST:
+        raise UserError(f"its windows of {sides[1]}x{sides[0]} have more than {LARGEST:,} pixels")
+    return sides
 
 
 def enlargement(state: Mapping[str, Tensor]) -> int:

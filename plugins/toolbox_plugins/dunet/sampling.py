@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
+
+from toolbox_plugins.realplksr.dysample import LearnedPlaces
 
 GROUPS = 4
 """Groups of channels that look at places of their own."""
 
 
-class LearnedSampling(nn.Module):
+class LearnedSampling(LearnedPlaces):
     """Features (B, channels, H, W) to (B, channels, 2H, 2W), each new pixel read between four old ones.
 
-    Learning to Upsample by Learning to Sample (Liu et al., ICCV 2023), with a dynamic scope, as in RealPLKSR; torch's
-    grid_sample, which that uses, has no second derivative. `channels` below four have one group each.
+    DySample as in RealPLKSR; torch's grid_sample, which that uses, has no second derivative. `channels` that are no
+    multiple of four have one group.
     """
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.groups = GROUPS if channels % GROUPS == 0 else 1
-        self.offset = nn.Conv2d(channels, 8 * self.groups, 1)
-        self.scope = nn.Conv2d(channels, 8 * self.groups, 1, bias=False)
-        nn.init.trunc_normal_(self.offset.weight, std=0.02)
-        nn.init.zeros_(self.scope.weight)
+        super().__init__(channels, GROUPS if channels % GROUPS == 0 else 1, 2)
+        self.begin()
 
     def forward(self, features: Tensor) -> Tensor:
         """Enlarge features (B, channels, H, W) to (B, channels, 2H, 2W)."""
-        moved = self.offset(features) * torch.sigmoid(self.scope(features)) / 2  # (B, 8 * groups, H, W)
-        moved = F.pixel_shuffle(moved.float(), 2).unflatten(1, (2, self.groups))  # (B, 2, groups, 2H, 2W), in pixels
-        columns, rows = (self._middles(side, moved) for side in (features.shape[-1], features.shape[-2]))
+        rows, columns = (each - 0.5 for each in self.places(features))  # from the middle of the first pixel
         parts = features.unflatten(1, (self.groups, -1))  # (B, groups, C', H, W)
-        return bilinear(parts, moved[:, 1] + rows[:, None], moved[:, 0] + columns).flatten(1, 2).to(features.dtype)
-
-    def _middles(self, length: int, like: Tensor) -> Tensor:
-        """Where the new pixels of a side lie, in old pixels from the middle of the first: -1/4, 1/4, 3/4, ..."""
-        return torch.arange(2 * length, dtype=like.dtype, device=like.device) / 2 - 0.25
+        return bilinear(parts, rows, columns).flatten(1, 2).to(features.dtype)
 
 
 def bilinear(parts: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

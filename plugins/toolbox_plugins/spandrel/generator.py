@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox import Generator, UserError
-from toolbox.weights.file import read_weights
+from toolbox.weights.importing import read_state
 from toolbox.weights.models import weights_path
-from toolbox.weights.state_layout import readings, unwrapped_state
+from toolbox.weights.state_layout import readings
 
 from .library import Architecture, ConstantsAside, built, described, detected, loaded, network_class
 
@@ -80,7 +80,7 @@ class SpandrelNetwork(Generator):
         height, width = images.shape[-2:]
         least = max(height, width, self.minimum) if self.square else self.minimum
         if height >= least and width >= least:
-            return self.call(self.network, images)
+            return self.call(self.network, images.clone())  # RCAN's multiplies what it is given in place
         missing = (0, max(least - width, 0), 0, max(least - height, 0))
         output = self.call(self.network, F.pad(images, missing, mode="replicate"))
         return output[..., : height * self.scale, : width * self.scale]
@@ -92,8 +92,7 @@ def recognised(file: Path) -> tuple[Architecture, dict[str, Tensor]]:
     Raises:
         UserError: it cannot be read, or spandrel knows no such network.
     """
-    path = weights_path(file)
-    state = unwrapped_state(read_weights(path), str(path))
+    state = read_state(weights_path(file))
     for reading in readings(state):
         found = detected(reading)
         if found is not None:

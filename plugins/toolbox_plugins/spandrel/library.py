@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec, module_from_spec
 from inspect import isclass, signature
+from itertools import zip_longest
+from math import prod
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
@@ -32,6 +34,8 @@ PACKAGES = ("spandrel", "einops", "typing_extensions")
 EXTRA = "spandrel"
 SPARE = 1 << 20
 """Numbers that a network may have beyond those of its file."""
+LARGEST = 1 << 26
+"""Numbers of a table that follows from a network's sizes: which pixel of a window is how far from which other."""
 FACTORIES = ("arange", "eye", "full", "linspace", "logspace", "ones", "rand", "randn", "tensor", "zeros")
 
 INITIAL = ("add_", "clamp_", "erfinv_", "mul_")
@@ -146,7 +150,7 @@ def loaded(found: Architecture, state: Mapping[str, Tensor]) -> Any:
     if deepest > max(len(state), 1024):
         raise UserError(f"its keys count up to {deepest:,}, and it has {len(state):,} of them: it is damaged or a trap")
     made: list[Any] = []
-    with _at_most(numbers + SPARE), warnings.catch_warnings():
+    with _at_most(numbers + SPARE), SmallTables(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         error = failure_of(lambda: made.append(found.loader.load(dict(state))))
     if error is not None:
@@ -184,9 +188,23 @@ class ConstantsAside(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if func.__name__ in INITIAL and isinstance(args[0], Tensor) and args[0].is_meta:
             return args[0]
+        if func.__name__ == "__set__" and args[0].is_meta:  # `weight.data = torch.eye(3)`, as RCAN has it
+            args = (args[0], args[1].to("meta"))
         if func.__name__ in FACTORIES:
             kwargs.setdefault("device", "cpu")
         return func(*args, **kwargs)
+
+
+class SmallTables(TorchFunctionMode):
+    """Refuses what is computed of two tensors that would be far larger than either: a trap in a small file's shapes."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = [each for each in args if isinstance(each, Tensor)]
+        if len(given) == 2:
+            sides = zip_longest(*(reversed(each.shape) for each in given), fillvalue=1)
+            if prod(max(pair) for pair in sides) > LARGEST + max(each.numel() for each in given):
+                raise ValueError(f"it would compute a table of more than {LARGEST:,} numbers")
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
