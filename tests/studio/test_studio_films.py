@@ -14,6 +14,7 @@ import pytest
 from served import SOON, Served, wait_for
 
 from toolbox.cli import run
+from toolbox.studio.film_work import write_preview
 from video_clips import clip
 
 
@@ -65,6 +66,28 @@ def test_a_film_that_browsers_do_not_play_is_played_as_one_that_they_do(studio: 
     assert names == ["odd_enlarge-x2.mkv"]
     studio.json("DELETE", f"/api/pictures/{found['id']}", tab=tab)
     assert not [*studio.folder.glob(f"{found['id']}*")]
+
+
+def test_what_ends_while_a_preview_is_written_leaves_nothing_of_it(film: Path, tmp_path: Path) -> None:
+    class Ended(Exception):
+        pass
+
+    def end() -> None:
+        seen.extend(tmp_path.iterdir())
+        raise Ended
+
+    seen: list[Path] = []
+    with pytest.raises(Ended):
+        write_preview(film, tmp_path / "upload.preview.mp4", end)
+    assert [each.name for each in seen] == ["upload.preview.half.mp4"] and not [*tmp_path.iterdir()]
+
+
+def test_no_file_of_the_folder_that_the_studio_runs_in_is_imported(
+    studio: Served, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit('a file of the folder was imported')")
+    monkeypatch.chdir(tmp_path)
+    assert studio.upload(film)["frames"] == 12
 
 
 def test_stop_ends_a_film_and_leaves_no_piece_of_it(studio: Served, film: Path, long_film: Path) -> None:

@@ -48,7 +48,7 @@ class Worker:
             if self.process is None or self.process.returncode is not None:
                 self._said = b""
                 self.process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "toolbox.studio.worker_process", self.device, *self.plugins),
+                    *apart("toolbox.studio.worker_process", self.device, *self.plugins),
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                     start_new_session=True,  # a Ctrl-C in the terminal is the server's to handle
                 )  # fmt: skip
@@ -141,6 +141,15 @@ class Worker:
     def pid(self) -> int | None:
         """The process's number, while it runs."""
         return self.process.pid if self.process and self.process.returncode is None else None
+
+
+def apart(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of ours in a process of its own.
+
+    A file `yaml.py` in the folder that it runs in is somebody's file and no module, as for `gan-toolbox` itself; Python
+    3.10 does not know that option.
+    """
+    return [sys.executable, *(["-P"] if sys.version_info >= (3, 11) else []), "-m", module, *arguments]
 
 
 def be_first_to_go() -> None:
