@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +26,20 @@ sys.stdin.read()
 while not Path("now").exists():
     time.sleep(0.02)
 Path("saved").touch()
+"""
+ENDS = """
+import asyncio, sys
+from pathlib import Path
+from toolbox.studio import trainings
+trainings.WAIT = 0.1
+trainings.apart = lambda *_: [sys.executable, "-c", sys.argv[2]]
+async def resume_and_end():
+    folder = Path(sys.argv[1])
+    studio = trainings.Trainings(folder)
+    await studio.resume(folder, "stopped", {})
+    await studio.close()
+    assert studio.goes(folder)
+asyncio.run(resume_and_end())
 """
 
 
@@ -131,22 +143,11 @@ def test_a_studio_that_ends_takes_along_what_it_resumed(studio: Served, begun: P
     assert process.returncode is not None and newest(begun) > before, "it has saved"
 
 
-def test_a_training_saves_in_its_own_time_where_the_studio_has_ended_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("toolbox.studio.trainings.WAIT", 0.1)
-    monkeypatch.setattr("toolbox.studio.trainings.apart", lambda *_: [sys.executable, "-c", SAVES])
+def test_a_training_saves_in_its_own_time_where_the_studio_has_ended_before(tmp_path: Path) -> None:
     (tmp_path / "iter_1.pth").touch()
-
-    async def resume_and_end() -> None:
-        trainings = Trainings(tmp_path)
-        await trainings.resume(tmp_path, "stopped", {})
-        await trainings.close()
-        assert trainings.goes(tmp_path)
-
-    asyncio.run(resume_and_end())
-    gc.collect()
+    done = subprocess.run([sys.executable, "-c", ENDS, tmp_path, SAVES], capture_output=True, text=True)
     (tmp_path / "now").touch()
+    assert (done.returncode, done.stderr) == (0, "")
     wait_for((tmp_path / "saved").exists)
 
 

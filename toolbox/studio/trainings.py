@@ -46,8 +46,8 @@ class Resumed:
         self.process.stdin.close()
 
     def _listen(self) -> None:
-        assert isinstance(self.process.stderr, BufferedReader)
-        with self.process.stderr as heard:
+        assert isinstance(self.process.stderr, BufferedReader) and self.process.stdin is not None
+        with self.process.stdin, self.process.stderr as heard:
             while part := heard.read1(4096):
                 self.said = (self.said + part)[-_SAID:]
 
