@@ -94,6 +94,8 @@ def test_stop_ends_a_film_and_leaves_no_piece_of_it(studio: Served, film: Path, 
     made = studio.begin(found, "enlarge-x2", temporal=0)
     wait_for(lambda: studio.task(made)["part"] > 0, 60)
     assert "of 2,000 frames" in studio.task(made)["said"] and "a second" in studio.task(made)["said"]
+    task = studio.studio.tasks.all[made["id"]]
+    assert studio.studio.tasks._plain(task, f"{task.target}.mp4: no film") == "long.mp4.mp4: no film"
     studio.json("POST", "/api/stop", {"tasks": [made["id"]]})
     assert studio.task(made)["state"] == "stopped" and studio.studio.worker.current is None
     assert not (studio.folder / made["id"]).exists()
