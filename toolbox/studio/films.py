@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolbox.io.apart import apart
 from toolbox.io.errors import UserError
-from toolbox.studio.worker import apart
 
 MOST_BYTES = 1 << 30
 """Of one film."""

@@ -13,11 +13,11 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from toolbox.io.apart import apart
 from toolbox.io.errors import UserError
 from toolbox.studio import holders
 from toolbox.studio.holders import Holder, holder_of
 from toolbox.studio.models import newest_checkpoint
-from toolbox.studio.worker import apart
 
 MOST = 4
 """Trainings that are resumed from here at a time."""

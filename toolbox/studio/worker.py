@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from toolbox.io.apart import apart
 from toolbox.studio.messages import packed, receive
 
 PATIENCE = 0.4
@@ -141,15 +141,6 @@ class Worker:
     def pid(self) -> int | None:
         """The process's number, while it runs."""
         return self.process.pid if self.process and self.process.returncode is None else None
-
-
-def apart(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module of ours in a process of its own.
-
-    A file `yaml.py` in the folder that it runs in is somebody's file and no module, as for `gan-toolbox` itself; Python
-    3.10 does not know that option.
-    """
-    return [sys.executable, *(["-P"] if sys.version_info >= (3, 11) else []), "-m", module, *arguments]
 
 
 def be_first_to_go() -> None:
