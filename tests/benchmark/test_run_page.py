@@ -14,6 +14,7 @@ from runs import sr_config, write_config
 from toolbox import train
 from toolbox.benchmark.run_page import CHANGES, PAGE, licences, write_run_page
 from toolbox.cli import run
+from toolbox.weights.shipped import shipped_models
 
 __all__ = ["browser"]
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -80,7 +81,9 @@ def test_weights_that_a_run_begins_with_are_named_with_their_licence() -> None:
         "model": {"losses": [{"weights": "cache/realesr-animevideov3.pth"}]},
     }
     found = {name: licence for name, licence, _ in licences(config)}
-    assert found["realesr-animevideov3"] == "BSD-3-Clause" and "enlarge-x4" in found
+    assert found == {"realesr-animevideov3": "BSD-3-Clause", "enlarge-x4": "Apache-2.0"}
+    every = list(licences({"load_from": {name: name for name in shipped_models()}}))
+    assert [licence for _, licence, _ in every] == ["Apache-2.0"] * len(shipped_models())
     assert not list(licences({"load_from": "runs/iter_10.pth"}))
 
 

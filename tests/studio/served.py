@@ -18,10 +18,15 @@ from toolbox.io.images import write_image
 from toolbox.studio.application import Studio
 from toolbox.studio.folder import private_folder
 from toolbox.studio.serving import HERE, listen
+from toolbox.studio.trainings import WAIT
 
 TAB = "tab0000001"
 SOON = 5.0
 """Seconds that stopping takes at the most on a machine that does much else; docs/studio.md has what it takes alone."""
+
+
+LAST = WAIT + 10
+"""Seconds that a studio takes at the most to end, with trainings that save."""
 
 
 class Served:
@@ -90,11 +95,13 @@ def serving(root: Path, password: str | None = None) -> Iterator[Served]:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
-        wait_for(lambda: server.started)
-        yield Served(made, root, folder, port)
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
+        try:
+            wait_for(lambda: server.started)
+            yield Served(made, root, folder, port)
+        finally:  # a test that fails leaves no thread behind, for which pytest would wait for ever
+            server.should_exit = True
+            thread.join(LAST)
+            listening.close()
         assert not thread.is_alive() and made.worker.pid is None
 
 

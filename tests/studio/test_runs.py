@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runs import write_config
-from toolbox.benchmark.run_files import MOST_POINTS, Curves, health, samples
+from toolbox.benchmark.run_files import MOST_POINTS, Curves, health, rows_of, samples
 from toolbox.io.errors import UserError
 from toolbox.studio.found import Finder, search
 from toolbox.studio.holders import holder_of, stop
@@ -119,6 +119,15 @@ def test_verdicts_are_those_of_the_newest_look_and_the_earlier_ones(tmp_path: Pa
         "remarks": [[100, "the discriminator wins"]],
     }
     assert health(tmp_path / "none") is None
+
+
+def test_what_somebody_else_wrote_into_a_runs_files_is_passed_over(tmp_path: Path) -> None:
+    scalars(tmp_path, "1", {"a": 10**400, "b": float("nan"), "c": 1.0, "time": 10**400, "step": 1})
+    assert Curves(tmp_path).refresh().curves == {"c": [(1, 1.0)]}
+    (tmp_path / "health.jsonl").write_text('{"iteration": 1, "verdicts": 5, "open": [1]}\n')
+    assert health(tmp_path) == {"iteration": 1, "now": [], "remarks": []}
+    (tmp_path / "report.json").write_text(json.dumps({"rows": {"ours": {"a": 10**400, "b": "x", "c": 1}}}))
+    assert rows_of(tmp_path) == {"ours": {"c": 1}}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a lock does not say who holds it")

@@ -14,6 +14,7 @@ import pytest
 from served import SOON, Served, wait_for
 
 from toolbox.cli import run
+from toolbox.studio.film_work import write_preview
 from video_clips import clip
 
 
@@ -67,11 +68,34 @@ def test_a_film_that_browsers_do_not_play_is_played_as_one_that_they_do(studio: 
     assert not [*studio.folder.glob(f"{found['id']}*")]
 
 
+def test_what_ends_while_a_preview_is_written_leaves_nothing_of_it(long_film: Path, tmp_path: Path) -> None:
+    class Ended(Exception):
+        pass
+
+    def end() -> None:
+        if (tmp_path / "upload.preview.half.mp4").exists():  # which goes with `upload.*`, too
+            raise Ended
+
+    with pytest.raises(Ended):
+        write_preview(long_film, tmp_path / "upload.preview.mp4", end)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_no_file_of_the_folder_that_the_studio_runs_in_is_imported(
+    studio: Served, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit('a file of the folder was imported')")
+    monkeypatch.chdir(tmp_path)
+    assert studio.upload(film)["frames"] == 12
+
+
 def test_stop_ends_a_film_and_leaves_no_piece_of_it(studio: Served, film: Path, long_film: Path) -> None:
     found = studio.upload(long_film)
     made = studio.begin(found, "enlarge-x2", temporal=0)
     wait_for(lambda: studio.task(made)["part"] > 0, 60)
     assert "of 2,000 frames" in studio.task(made)["said"] and "a second" in studio.task(made)["said"]
+    task = studio.studio.tasks.all[made["id"]]
+    assert studio.studio.tasks._plain(task, f"{task.target}.mp4: no film") == "long.mp4.mp4: no film"
     studio.json("POST", "/api/stop", {"tasks": [made["id"]]})
     assert studio.task(made)["state"] == "stopped" and studio.studio.worker.current is None
     assert not (studio.folder / made["id"]).exists()

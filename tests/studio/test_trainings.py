@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,28 @@ from toolbox.studio.trainings import FORBIDDEN, Trainings
 from toolbox.weights.checkpoint import read_checkpoint
 
 Open = Callable[..., Any]
+SAVES = """
+import sys, time
+from pathlib import Path
+sys.stdin.read()
+while not Path("now").exists():
+    time.sleep(0.02)
+Path("saved").touch()
+"""
+ENDS = """
+import asyncio, sys
+from pathlib import Path
+from toolbox.studio import trainings
+trainings.WAIT = 0.1
+trainings.apart = lambda *_: [sys.executable, "-c", sys.argv[2]]
+async def resume_and_end():
+    folder = Path(sys.argv[1])
+    studio = trainings.Trainings(folder)
+    await studio.resume(folder, "stopped", {})
+    await studio.close()
+    assert studio.goes(folder)
+asyncio.run(resume_and_end())
+"""
 
 
 @pytest.fixture
@@ -37,6 +60,27 @@ def begun(studio: Served) -> Iterator[Path]:
         wait_for(lambda: not studio.studio.trainings.goes(folder), 60)
 
 
+@contextmanager
+def ending(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has ended when the test has, however that went."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def changed(file: Path, text: str) -> Iterator[None]:
+    """A file with another text, for a while."""
+    before = file.read_text()
+    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
 def shown(studio: Served, folder: Path) -> Any:
     return studio.json("GET", f"/api/runs/{id_of(folder)}")
 
@@ -50,6 +94,7 @@ def newest(folder: Path) -> int:
 
 
 def test_a_run_is_resumed_and_stopped_and_every_iteration_counts(studio: Served, begun: Path) -> None:
+    (studio.root / "yaml.py").write_text("raise SystemExit('a file of the folder was imported')")
     before = shown(studio, begun)
     assert (before["state"], before["can_resume"], before["can_stop"], before["said"]) == ("stopped", True, False, "")
     ask(studio, begun, "resume")
@@ -73,7 +118,7 @@ def test_the_pages_buttons_stop_a_training_of_a_terminal_and_resume_it(
     opened: Open, studio: Served, begun: Path
 ) -> None:
     command = [sys.executable, "-m", "toolbox", "train", str(begun / "config.yaml"), "--work-dir", str(begun)]
-    with subprocess.Popen([*command, "--resume"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as terminal:
+    with ending([*command, "--resume"]) as terminal:
         before = newest(begun)
         wait_for(lambda: shown(studio, begun)["iteration"] > before + 1, 120)
         page = opened("watch")
@@ -98,13 +143,19 @@ def test_a_studio_that_ends_takes_along_what_it_resumed(studio: Served, begun: P
     assert process.returncode is not None and newest(begun) > before, "it has saved"
 
 
+def test_a_training_saves_in_its_own_time_where_the_studio_has_ended_before(tmp_path: Path) -> None:
+    (tmp_path / "iter_1.pth").touch()
+    done = subprocess.run([sys.executable, "-c", ENDS, tmp_path, SAVES], capture_output=True, text=True)
+    (tmp_path / "now").touch()
+    assert (done.returncode, done.stderr) == (0, "")
+    wait_for((tmp_path / "saved").exists)
+
+
 def test_what_cannot_be_resumed_says_why(studio: Served, begun: Path, tmp_path: Path) -> None:
-    config = studio.root / "work_dirs" / "long" / "config.yaml"
-    text = config.read_text()
-    config.write_text(f"{text}launcher: pytorch\n")
-    assert "several processes" in ask(studio, begun, "resume", 400)["problem"]
-    assert "several processes" in shown(studio, begun)["cannot"] and not shown(studio, begun)["can_resume"]
-    config.write_text(text)
+    config = begun / "config.yaml"
+    with changed(config, f"{config.read_text()}launcher: pytorch\n"):
+        assert "several processes" in ask(studio, begun, "resume", 400)["problem"]
+        assert "several processes" in shown(studio, begun)["cannot"] and not shown(studio, begun)["can_resume"]
     empty = studio.root / "work_dirs" / "empty"
     empty.mkdir(exist_ok=True)
     (empty / "config.yaml").write_text("model: {type: SRGAN}\n")
@@ -115,24 +166,22 @@ def test_what_cannot_be_resumed_says_why(studio: Served, begun: Path, tmp_path: 
 
 def test_a_run_that_fails_says_what_train_said(studio: Served, begun: Path) -> None:
     config = begun / "config.yaml"
-    text = config.read_text()
-    config.write_text(text.replace("type: SRGAN", "type: SRGAM"))
-    ask(studio, begun, "resume")
-    wait_for(lambda: not studio.studio.trainings.goes(begun), 120)
-    wait_for(lambda: "SRGAM" in shown(studio, begun)["said"], 10)
-    assert shown(studio, begun)["said"].startswith("It ended: error: ")
-    config.write_text(text)
+    with changed(config, config.read_text().replace("type: SRGAN", "type: SRGAM")):
+        ask(studio, begun, "resume")
+        wait_for(lambda: not studio.studio.trainings.goes(begun), 120)
+        wait_for(lambda: "SRGAM" in shown(studio, begun)["said"], 10)
+        assert shown(studio, begun)["said"].startswith("It ended: error: ")
 
 
-def test_others_than_this_machine_watch_alone_unless_that_is_asked_for(studio: Served, begun: Path) -> None:
+def test_others_than_this_machine_watch_alone_unless_that_is_asked_for(
+    studio: Served, begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trainings = Trainings(studio.root, allowed=False)
-    own, studio.studio.trainings.allowed = studio.studio.trainings.allowed, False
-    try:
+    with monkeypatch.context() as others:
+        others.setattr(studio.studio.trainings, "allowed", False)
         for what in ("stop", "resume"):
             assert ask(studio, begun, what, 400)["problem"] == FORBIDDEN
         assert not shown(studio, begun)["can_resume"] and shown(studio, begun)["cannot"] == FORBIDDEN
-    finally:
-        studio.studio.trainings.allowed = own
     assert trainings.shown(begun, None, "stopped", {})["cannot"] == FORBIDDEN
     status, _, _ = studio.ask("POST", f"/api/runs/{id_of(begun)}/resume", {}, headers={"origin": "http://evil.example"})
     assert status == 403

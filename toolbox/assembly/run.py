@@ -48,9 +48,8 @@ def train(
     if resume == "auto" and config.data.get("load_from"):  # where a first stage ended is no run to continue
         started = any(work_dir_of(config).glob("iter_*.pth"))
         config.data["load_from" if started else "resume"] = None
-    rank = rank_told() if config.data.get("launcher") not in (None, "none") else 0
     with _telling(config):
-        with claimed(work_dir_of(config), rank=rank):
+        with claimed(work_dir_of(config), rank=rank_told(config.data.get("launcher"))):
             runner = build_runner(config, amp=amp, stop_at=stop_at)
             if show is not None:
                 runner.register_hook(LiveHook(show))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Curves:
                 self.curves[name] = [point for point in points if point[0] < step]
         self.last = step if first else max(self.last, step)
         for name, value in found.items():
-            if not isinstance(value, (int, float)) or not isfinite(value):
+            if not _finite(value):
                 continue
             if name == "time":
                 self.seconds = float(value)
@@ -101,7 +101,8 @@ def health(folder: Path) -> dict[str, Any] | None:
     open_ = entries[-1].get("open")
     remarks = [
         [entry["iteration"], str(text)[:500]]
-        for entry in entries for text in entry.get("verdicts") or [] if isinstance(text, str)
+        for entry in entries if isinstance(entry.get("verdicts"), list)
+        for text in entry["verdicts"] if isinstance(text, str)
     ]  # fmt: skip
     now = [str(text)[:500] for text in open_.values()] if isinstance(open_, Mapping) else []
     return {"iteration": entries[-1]["iteration"], "now": now, "remarks": remarks[-VERDICTS:]}
@@ -158,5 +159,10 @@ def rows_of(folder: Path) -> dict[str, dict[str, float]]:
     made: dict[str, dict[str, float]] = {}
     for name, values in (rows if isinstance(rows, dict) else {}).items():
         if isinstance(values, dict):
-            made[str(name)] = {str(k): v for k, v in values.items() if isinstance(v, (int, float)) and isfinite(v)}
+            made[str(name)] = {str(k): v for k, v in values.items() if _finite(v)}
     return made
+
+
+def _finite(value: Any) -> bool:
+    """Whether it is a number that a curve or a table can hold; JSON knows whole numbers of any length."""
+    return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max

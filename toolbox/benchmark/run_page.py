@@ -28,7 +28,7 @@ from toolbox.plugins.papers import papers_of
 from toolbox.plugins.registry import KINDS
 from toolbox.weights.checkpoint import checkpoints
 from toolbox.weights.official_models import MODELS
-from toolbox.weights.shipped import shipped_models
+from toolbox.weights.shipped import licence_in, shipped_models
 
 PAGE, CHANGES = "report.html", "changes.json"
 SHEETS, SIDE, QUALITY = 24, 1600, 85
@@ -193,9 +193,8 @@ def licences(config: Mapping[str, Any]) -> Iterator[list[str]]:
             yield [name, model.licence, model.licence_source]
     for name, file in shipped_models().items():
         if name in named:
-            lines = file.with_name("README.md").read_text(encoding="utf-8").splitlines()
-            line = next((each for each in lines if each.lower().startswith(("**licence**", "**license**"))), "")
-            yield [name, line.partition(":")[2].strip(" *") or "not said", "its card"]
+            card = file.with_name("README.md").read_text(encoding="utf-8")
+            yield [name, licence_in(card) or "not said", "its card"]
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from toolbox.assembly import run
 from toolbox.assembly.runner import work_dir_of
 from toolbox.config import Config
-from toolbox.io.errors import RunStopped, UserError
+from toolbox.io.errors import RunStopped
+from toolbox.plugins.error_line import one_line
 
 logger = logging.getLogger("toolbox")
 
@@ -27,23 +26,24 @@ def train(
     """As `toolbox.assembly.run.train`; a run that ended, or was asked to stop, leaves its `report.html` as well."""
     from toolbox.benchmark.run_page import changes
 
-    folder = work_dir_of(config)
-    changed = changes(config, folder)  # by the files as they are now
+    changed = changes(config, work_dir_of(config))  # by the files as they are now
     try:
         run.train(config, resume=resume, amp=amp, stop_at=stop_at, show=show)
     except RunStopped:
-        _tell(folder, changed)
+        _tell(config, changed)
         raise
-    _tell(folder, changed)
+    _tell(config, changed)
 
 
-def _tell(folder: Path, changed: dict[str, Any] | None) -> None:
-    """Write the page. What is wrong with that is a warning: the training has not failed."""
-    if int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", 0))):
-        return
+def _tell(config: Config, changed: dict[str, Any] | None) -> None:
+    """Write the page. Whatever is wrong with that, in a plugin's references too, is a warning: the training is done."""
     from toolbox.benchmark.run_page import write_run_page
+    from toolbox.engine.distributed import rank_told
 
+    if rank_told(config.data.get("launcher")):
+        return
+    folder = work_dir_of(config)
     try:
         write_run_page(folder, changed)
-    except (OSError, UserError) as error:
-        logger.warning("%s: its report.html is not written (%s)", folder, error)
+    except Exception as error:
+        logger.warning("%s: its report.html is not written (%s)", folder, one_line(error))

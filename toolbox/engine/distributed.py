@@ -117,9 +117,10 @@ def local_rank() -> int:
     return _place("LOCAL_RANK")
 
 
-def rank_told() -> int:
+def rank_told(launcher: str | None) -> int:
     """The number of this process among all, before the group is joined; 0 where nobody launched several."""
-    return _place("RANK") if any(name in os.environ for name in _PLACES["RANK"]) else 0
+    launched = launcher not in (None, "none") and any(name in os.environ for name in _PLACES["RANK"])
+    return _place("RANK") if launched else 0
 
 
 def _place(what: str) -> int:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
+from toolbox.io.apart import apart
 from toolbox.io.cache import cache_folder
 from toolbox.io.errors import UserError
 from toolbox.io.files import file_hash
@@ -30,7 +30,7 @@ def try_apart(file: Path, runtime: str) -> None:
     known = _place(file, runtime)
     if known is not None and known.is_file():
         return
-    command = [sys.executable, "-m", "toolbox.inference.trial_process", runtime, str(file)]
+    command = apart("toolbox.inference.trial_process", runtime, str(file))
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=SECONDS, check=False, env={**os.environ, **_plugins()}

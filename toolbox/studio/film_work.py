@@ -86,7 +86,7 @@ def write_preview(file: Path, target: Path, alive: Callable[[], None]) -> Path |
     if target.exists():
         return target
     av = pyav()
-    half = target.with_name(f"half-{target.name}")
+    half = target.with_suffix(f".half{target.suffix}")  # which goes with its upload, whatever ends this process
     try:
         with open_video(file, max_pixels=MOST_DECODED) as video, av.open(str(half), "w", format="mp4") as out:
             fit = min(1.0, SIDE / max(video.width, video.height))
@@ -106,6 +106,7 @@ def write_preview(file: Path, target: Path, alive: Callable[[], None]) -> Path |
             out.mux(stream.encode(None))
         half.replace(target)
     except (UserError, OSError, RuntimeError, *failures()):
-        half.unlink(missing_ok=True)
         return None
+    finally:
+        half.unlink(missing_ok=True)
     return target

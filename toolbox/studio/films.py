@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolbox.io.apart import apart
 from toolbox.io.errors import UserError
 
 MOST_BYTES = 1 << 30
@@ -60,7 +60,7 @@ async def look(file: Path, shown: str, poster: Path, max_pixels: int) -> FilmFac
         UserError: it is no film that can be read, or is too long.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "toolbox.studio.film_process", str(file), str(poster), str(max_pixels)),
+        *apart("toolbox.studio.film_process", str(file), str(poster), str(max_pixels)),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip

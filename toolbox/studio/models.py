@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,9 @@ from toolbox.io.files import read_json
 from toolbox.studio.found import Finder, id_of
 from toolbox.weights.models import cached_model, state_of
 from toolbox.weights.official_models import MODELS
-from toolbox.weights.shipped import ENLARGER, shipped_models
+from toolbox.weights.shipped import ENLARGER, licence_in, shipped_models
 
 Conditions = tuple[Mapping[str, Any], ...]
-_LICENCE = re.compile(r"\*\*Licen[cs]e\*\*:\s*(.+?)(?:[.;,]\s|\.?\n|$)")
 
 
 @dataclass
@@ -157,5 +155,4 @@ def _card(file: Path) -> tuple[str, str, str]:
     except (OSError, UnicodeDecodeError):
         return "", "", ""
     title, _, rest = text.partition("\n")
-    licence = _LICENCE.search(rest)
-    return title.lstrip("# ").strip(), licence[1].strip() if licence else "", rest.strip()
+    return title.lstrip("# ").strip(), licence_in(rest), rest.strip()

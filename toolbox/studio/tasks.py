@@ -122,7 +122,7 @@ class Tasks:
             if upload.film.width * upload.film.height * scale**2 > FRAME_PIXELS:
                 most = FRAME_PIXELS // 10**6
                 raise UserError(f"{upload.name}: frames of its result would have more than {most} million pixels")
-            return Task(name, tab, upload, model, settings, self.folder / name / "film", hidden=hidden)
+            return Task(name, tab, upload, model, settings, self.folder / name / name, hidden=hidden)
         if upload.header.width * upload.header.height * (upload.header.frames or 1) * scale**2 > RESULT_PIXELS:
             raise UserError(f"{upload.name}: its result would have more than {RESULT_PIXELS // 10**6} million pixels")
         made = plan([upload.file], self.folder / name, file_format=settings.format, max_pixels=MOST_PIXELS)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import subprocess
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from toolbox.io.apart import apart
 from toolbox.io.errors import UserError
 from toolbox.studio import holders
 from toolbox.studio.holders import Holder, holder_of
@@ -25,13 +29,27 @@ FORBIDDEN = "trainings are watched alone here; gan-toolbox studio --control lets
 
 @dataclass
 class Resumed:
-    """A training that was resumed from here."""
+    """A training that was resumed from here. No process of asyncio's: those end with its loop, saved or not."""
 
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[bytes]
     said: bytes = b""
     """What it last wrote on standard error."""
     stopping: bool = False
-    listener: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def ask(self) -> None:
+        """Have it end its iteration, save and stop."""
+        self.stopping = True
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def _listen(self) -> None:
+        assert isinstance(self.process.stderr, BufferedReader) and self.process.stdin is not None
+        with self.process.stdin, self.process.stderr as heard:
+            while part := heard.read1(4096):
+                self.said = (self.said + part)[-_SAID:]
 
 
 class Trainings:
@@ -44,7 +62,8 @@ class Trainings:
     """
 
     def __init__(self, root: Path, plugins: Sequence[str] = (), *, allowed: bool = True) -> None:
-        self.root, self.plugins, self.allowed = root, plugins, allowed
+        self.root, self.allowed = root, allowed
+        self.plugins = [str(Path(name).resolve()) if name.endswith(".py") else name for name in plugins]
         self.resumed: dict[Path, Resumed] = {}
         self.asked: set[Path] = set()
         """Runs that were asked to stop, while they still train."""
@@ -52,7 +71,7 @@ class Trainings:
     def goes(self, folder: Path) -> bool:
         """Whether a training that was resumed from here goes on."""
         own = self.resumed.get(folder)
-        return own is not None and own.process.returncode is None
+        return own is not None and own.process.poll() is None
 
     # ------------------------------------------------------------------ what the page shows
 
@@ -73,7 +92,7 @@ class Trainings:
             return "It was asked to stop; it ends its iteration and saves."
         if own is None:
             return ""
-        if own.process.returncode is None:
+        if own.process.poll() is None:
             return "It was resumed from here, and stops when the studio ends." if holder else "It is being resumed…"
         last = own.said.decode(errors="replace").strip().splitlines()[-1:]
         if own.stopping and state == "stopped":
@@ -103,7 +122,7 @@ class Trainings:
         if not self.allowed:
             raise UserError(FORBIDDEN)
         if self.goes(folder):
-            self._ask(self.resumed[folder])
+            self.resumed[folder].ask()
         else:
             await asyncio.to_thread(holders.stop, folder)
         self.asked.add(folder)
@@ -123,39 +142,20 @@ class Trainings:
         if sum(map(self.goes, self.resumed)) >= MOST:
             raise UserError(f"{MOST} trainings were resumed from here, and are the most; stop one of them")
         plugins = [word for name in self.plugins for word in ("-p", name)]
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "toolbox.cli.attended", str(folder / "config.yaml")),
-            *("--work-dir", str(folder), "--resume", *plugins), cwd=self.root,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        command = apart("toolbox.cli.attended", str(folder / "config.yaml"), "--work-dir", str(folder), "--resume")
+        self.resumed[folder] = Resumed(subprocess.Popen(
+            [*command, *plugins], cwd=self.root,
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C in the terminal is the studio's to pass on
-        )  # fmt: skip
-        made = Resumed(process)
-        made.listener = asyncio.create_task(self._listen(made))
-        self.resumed[folder] = made
+        ))  # fmt: skip
         self.asked.discard(folder)
 
     async def close(self) -> None:
         """Have all that were resumed from here save and stop, and wait a little for them."""
         going = [self.resumed[folder] for folder in self.resumed if self.goes(folder)]
         for each in going:
-            self._ask(each)
-        if going:
-            await asyncio.wait([asyncio.create_task(each.process.wait()) for each in going], timeout=WAIT)
-        for each in self.resumed.values():
-            if each.listener is not None:
-                each.listener.cancel()
-                with suppress(asyncio.CancelledError):
-                    await each.listener
-
-    # ------------------------------------------------------------------ processes
-
-    def _ask(self, own: Resumed) -> None:
-        own.stopping = True
-        assert own.process.stdin is not None
-        own.process.stdin.close()
-
-    async def _listen(self, own: Resumed) -> None:
-        assert own.process.stderr is not None
-        while part := await own.process.stderr.read(4096):
-            own.said = (own.said + part)[-_SAID:]
-        await own.process.wait()
+            each.ask()
+        end = time.monotonic() + WAIT
+        for each in going:
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(each.process.wait, max(0.0, end - time.monotonic()))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from toolbox.io.apart import apart
 from toolbox.studio.messages import packed, receive
 
 PATIENCE = 0.4
@@ -48,7 +48,7 @@ class Worker:
             if self.process is None or self.process.returncode is not None:
                 self._said = b""
                 self.process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "toolbox.studio.worker_process", self.device, *self.plugins),
+                    *apart("toolbox.studio.worker_process", self.device, *self.plugins),
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                     start_new_session=True,  # a Ctrl-C in the terminal is the server's to handle
                 )  # fmt: skip

@@ -62,24 +62,28 @@ class Bench:
 
     # ------------------------------------------------------------------ networks
 
-    def predictor(self, order: dict[str, Any]) -> Predictor:
-        """The network of an order, with what it chooses."""
+    def load(self, order: dict[str, Any]) -> Predictor:
+        """Load the network of an order, with what it chooses."""
         from toolbox.inference.loading import load
         from toolbox.inference.options import Options
 
+        self.tell("loading")
+        named = {} if order.get("config") is None else {"config": _config(order["config"])}
+        return load(
+            order.get("weights"), checkpoint=order.get("checkpoint"), output=order.get("output"),
+            chosen=order.get("chosen") or {}, device=self.device(), options=Options(**order.get("options", {})),
+            note=self.note, **named,
+        )  # fmt: skip
+
+    def predictor(self, order: dict[str, Any]) -> Predictor:
+        """The network of an order, which may be loaded already."""
         chosen = order.get("chosen") or {}
         files = [order.get("weights"), order.get("checkpoint"), chosen.get("style")]
         times = [Path(each).stat().st_mtime_ns for each in files if each and Path(each).is_file()]
         wanted = {name: order.get(name) for name in ("weights", "config", "checkpoint", "output", "options")}
-        alone = self.current if order["kind"] == "film" else ""  # a film's tiles are fixed at its first frame
-        key = repr((wanted, chosen, times, alone))
+        key = repr((wanted, chosen, times))
         if key not in self.loaded:
-            self.tell("loading")
-            named = {} if order.get("config") is None else {"config": _config(order["config"])}
-            self.loaded[key] = load(
-                order.get("weights"), checkpoint=order.get("checkpoint"), output=order.get("output"), chosen=chosen,
-                device=self.device(), options=Options(**order.get("options", {})), note=self.note, **named,
-            )  # fmt: skip
+            self.loaded[key] = self.load(order)
             while len(self.loaded) > LOADED:
                 self.loaded.popitem(last=False)
         self.loaded.move_to_end(key)
@@ -142,7 +146,7 @@ class Bench:
         from toolbox.studio.film_work import translate_film
 
         begun = time.perf_counter()
-        predictor = self.predictor(order)
+        predictor = self.load(order)  # for it alone: tiles are fixed at a film's first frame
         loading, progress = time.perf_counter() - begun, self.progress()
 
         def frame(each: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from toolbox.io import installation
@@ -11,6 +12,7 @@ ENLARGER = "enlarge-x4"
 """What `infer` applies when nobody names a network: it changes neither colours nor content."""
 PAINTER = "painter-x4"
 """What it applies instead when a style, or its strength, is chosen."""
+_LICENCE = re.compile(r"\bLicen[cs]e(?:\*\*)?:\s*(.+?)(?:[.;,]\s|\.?\n|$)")
 
 
 def shipped_models() -> dict[str, Path]:
@@ -38,3 +40,9 @@ def shipped_model(name: str) -> Path:
     if name not in models:
         raise UserError(f"{name}: there is no such model in this installation{did_you_mean(name, models)}")
     return models[name]
+
+
+def licence_in(card: str) -> str:
+    """The licence that a card names, as in "**Licence**: Apache-2.0, as the toolbox."; empty where it names none."""
+    found = _LICENCE.search(card)
+    return found[1].strip() if found else ""
