@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,12 +83,12 @@ class Served:
 
 
 @contextmanager
-def serving(root: Path, password: str | None = None) -> Iterator[Served]:
+def serving(root: Path, password: str | None = None, plugins: Sequence[str] = ()) -> Iterator[Served]:
     """A studio over a folder, served by a thread; nothing of it is left at the end."""
     listening = listen(HERE, 0)
     port = listening.getsockname()[1]
     with private_folder() as folder:
-        made = Studio(root, folder, port=port, device="cpu", password=password)
+        made = Studio(root, folder, port=port, device="cpu", password=password, plugins=plugins)
         config = uvicorn.Config(
             made.application, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1
         )

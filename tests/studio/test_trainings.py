@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,14 @@ async def resume_and_end():
     assert studio.goes(folder)
 asyncio.run(resume_and_end())
 """
+PLUGIN = str(Path(__file__).parent / "resting_plugin.py")
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A studio that resumes trainings with a hook of somebody's."""
+    with serving(tmp_path_factory.mktemp("root"), plugins=[PLUGIN]) as served:
+        yield served
 
 
 @pytest.fixture
@@ -50,9 +58,10 @@ def begun(studio: Served) -> Iterator[Path]:
     config = sr_config(studio.root / "data")
     config |= {"work_dir": str(folder), "train_cfg": {"max_iters": 100_000, "val_interval": 100_000}}
     config["default_hooks"] = {"checkpoint": {"interval": 100_000}, "logger": {"interval": 1}}
+    config["custom_hooks"] = [{"type": "Rest"}]
     file = write_config(config, studio.root / "long.yaml")
     if not (folder / "iter_2.pth").exists():
-        assert run("train", [str(file), "--stop-at", "2"]) == 0
+        assert run("train", [str(file), "--stop-at", "2", "-p", PLUGIN]) == 0
     studio.studio.finder._at = -10
     yield folder
     if studio.studio.trainings.goes(folder):
@@ -62,11 +71,14 @@ def begun(studio: Served) -> Iterator[Path]:
 
 @contextmanager
 def ending(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has ended when the test has, however that went."""
+    """A training that has ended when the test has, however that went, and saved, so that others go on from it."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             yield process
         finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(60)
             process.kill()
 
 
@@ -118,10 +130,11 @@ def test_the_pages_buttons_stop_a_training_of_a_terminal_and_resume_it(
     opened: Open, studio: Served, begun: Path
 ) -> None:
     command = [sys.executable, "-m", "toolbox", "train", str(begun / "config.yaml"), "--work-dir", str(begun)]
-    with ending([*command, "--resume"]) as terminal:
+    page = opened("watch")
+    with ending([*command, "--resume", "-p", PLUGIN]) as terminal:
         before = newest(begun)
         wait_for(lambda: shown(studio, begun)["iteration"] > before + 1, 120)
-        page = opened("watch")
+        page.reload()
         page.get_by_label("Run", exact=True).select_option(label="work_dirs/long (running)")
         page.get_by_role("button", name="Save and stop after this iteration").click(timeout=60_000)
         page.get_by_role("link", name="Use").click()
@@ -136,7 +149,7 @@ def test_the_pages_buttons_stop_a_training_of_a_terminal_and_resume_it(
 
 def test_a_studio_that_ends_takes_along_what_it_resumed(studio: Served, begun: Path) -> None:
     before = newest(begun)
-    with serving(studio.root) as other:
+    with serving(studio.root, plugins=[PLUGIN]) as other:
         ask(other, begun, "resume")
         process = other.studio.trainings.resumed[begun].process
         wait_for(lambda: shown(other, begun)["iteration"] > before + 1, 120)
