@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -238,3 +240,9 @@ def test_a_damaged_piece_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(UserError, match="is damaged"):
         read_index(path)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone tells threads apart")
+def test_a_film_in_av1_makes_no_thread_real_time(tmp_path: Path) -> None:
+    made(clip(tmp_path / "a.mp4", frames=3), "av1")
+    assert {os.sched_getscheduler(int(each)) for each in os.listdir("/proc/self/task")} == {os.SCHED_OTHER}

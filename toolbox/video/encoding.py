@@ -14,6 +14,7 @@ from toolbox.io.errors import RunFailed, UserError, did_you_mean
 from toolbox.video.codecs import CODECS, CONTAINERS, Codec
 from toolbox.video.colours import Colours, to_frame
 from toolbox.video.opening import failures, pyav, reason_of
+from toolbox.video.scheduling import ordinary_threads
 
 _PRORES = {"proxy": "0", "lt": "1", "standard": "2", "hq": "3"}
 
@@ -105,6 +106,9 @@ class Encoder:
 
     def _given(self, frame: Any) -> Iterator[Any]:
         try:
+            if not self.context.is_open:
+                with ordinary_threads():
+                    self.context.open()
             packets = self.context.encode(frame)
         except (OSError, *failures()) as error:
             size = f"{self.writing.width}x{self.writing.height} {self.writing.pixel_format}"

@@ -13,6 +13,7 @@ from toolbox.video.copying import Cut, add_streams, copied_packets, copy_tags
 from toolbox.video.encoding import Writing, configure, options_of
 from toolbox.video.opening import failures, opened, pictures_of, pyav, reason_of
 from toolbox.video.packets import read_index, read_packets
+from toolbox.video.scheduling import ordinary_threads
 
 
 def join(
@@ -66,6 +67,8 @@ def _muxer(writing: Writing) -> dict[str, str]:
 
 def _mux(output: Any, ours: Iterator[tuple[Fraction, Any]], others: Iterator[tuple[Fraction, Any]]) -> None:
     """Write both in the order of their times."""
+    with ordinary_threads():
+        output.start_encoding()
     first, second = next(ours, None), next(others, None)
     while first or second:
         if second is None or (first is not None and first[0] <= second[0]):
