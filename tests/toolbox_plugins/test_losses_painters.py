@@ -16,7 +16,7 @@ from toolbox.testing import check_loss
 from toolbox_plugins.features.random_features import RandomFeatures
 from toolbox_plugins.losses.lattice import LatticeLoss
 from toolbox_plugins.losses.style_image import StyleImageLoss
-from toolbox_plugins.losses.style_images import StyleImagesLoss
+from toolbox_plugins.losses.style_images import StyleImagesLoss, part_of
 
 
 def save(path: Path, seed: int, size: tuple[int, int] = (24, 32)) -> Tensor:
@@ -58,6 +58,25 @@ def test_sizes_add_up_and_both_sides_are_shrunk(tmp_path: Path) -> None:
     assert loss_of(tmp_path, features=features, sizes=[3])(picture, first).item() == pytest.approx(0, abs=1e-9)
 
 
+def test_below_one_a_part_is_enlarged_to_what_the_whole_measures(tmp_path: Path) -> None:
+    rows = torch.linspace(0, 1, 16)[None, None, :, None].expand(1, 3, 16, 16)
+    torch.manual_seed(0)
+    parts = [part_of(rows, 0.5) for _ in range(40)]
+    assert {part.shape for part in parts} == {(1, 3, 8, 8)}
+    tops = {round(float(part[0, 0, 0, 0]) * 15) for part in parts}
+    assert tops == set(range(9)), "every place, none beyond the border"
+    loss = loss_of(tmp_path, sizes=[0.5])
+    seen: list[Tensor] = []
+    loss.describe = lambda images: seen.append(images) or [torch.zeros(1, 4, 4), torch.zeros(1, 8, 8)]  # type: ignore[method-assign]
+    loss(rows, torch.zeros(1))
+    assert seen[0].shape == (1, 3, 16, 16)
+    assert seen[0][0, 0, :, 0].diff()[1:-1] == pytest.approx(1 / 30, abs=1e-6), "half a row at a time"
+    picture = save(tmp_path / "a.png", 0, (8, 8))
+    whole = loss_of(tmp_path, sizes=[0.5]).measured(picture, 1.0)[0]
+    enlarged = torch.nn.functional.interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)
+    assert torch.allclose(whole, loss_of(tmp_path).describe(enlarged)[0])
+
+
 def test_a_folders_style_is_the_mean_over_its_images(tmp_path: Path) -> None:
     pictures = torch.cat([save(tmp_path / "many" / f"{number}.png", number) for number in range(3)])
     loss = loss_of(tmp_path, images={"many": str(tmp_path / "many")}, sizes=[1])
@@ -80,6 +99,8 @@ def test_the_style_loss_of_painters_keeps_to_the_contract(tmp_path: Path) -> Non
         ({"criterion": "swd"}, "criterion must be gram or moments"),
         ({"images": {}}, "images must name at least one style"),
         ({"sizes": [0]}, "sizes must be whole numbers of 1 or more"),
+        ({"sizes": [0.7]}, r"or 0.5, 0.25 and so on, got \[0.7\]"),
+        ({"sizes": [1.5]}, r"or 0.5, 0.25 and so on, got \[1.5\]"),
         ({"enlarge": {"c": 2.0}}, "of styles that images names"),
         ({"enlarge": 0.0}, "enlarge must be above 0"),
         ({"layers": {"relu9": 1.0}}, "has no layer 'relu9'"),

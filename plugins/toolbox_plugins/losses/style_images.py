@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import ceil
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, interpolate
 
 from toolbox import FeatureNetwork, Loss, UserError, resize_to
 
@@ -19,7 +20,8 @@ from .style_files import check_size, mean_statistics
 class StyleImagesLoss(Loss):
     """How far the style of images is from that of their own style's pictures, at several sizes.
 
-    For each size, the images are shrunk by it, and so are the pictures; Gram matrices (Johnson et al. 2016, section
+    For each size, the images are shrunk by it, and so are the pictures, or enlarged where it is below 1, so that a
+    network whose first convolution takes steps of two pixels sees each; Gram matrices (Johnson et al. 2016, section
     3.2) or, by `moments`, means and deviations (Huang and Belongie 2017) are compared layer by layer. A layer's
     difference is divided by what an image without any activation would cost: 0 is the style, 1 far from it, and layers
     and sizes count alike. Strokes are as large as in the pictures, times `enlarge`.
@@ -31,7 +33,8 @@ class StyleImagesLoss(Loss):
         styles: the names of all styles in the order of their numbers, where `images` has some of them alone.
         enlarge: what the pictures are resized by first, for all styles or by name.
         size: pixels that their shorter side is resized to before that; without it they stay as they are.
-        sizes: what both are shrunk by before they are compared.
+        sizes: what both are shrunk by before they are compared: whole numbers, or 0.5, 0.25 and so on, which enlarge.
+            Of the images a part, drawn at random, is enlarged to what the whole measures.
         amp: compute the features of the images in the run's precision; the pictures' always are in float32.
 
     Raises:
@@ -47,7 +50,7 @@ class StyleImagesLoss(Loss):
         styles: Sequence[str] | None = None,
         enlarge: float | dict[str, float] = 1.0,
         size: int | None = None,
-        sizes: Sequence[int] = (1, 2),
+        sizes: Sequence[float] = (1, 2),
         criterion: str = "gram",
         amp: bool = True,
     ) -> None:
@@ -56,8 +59,8 @@ class StyleImagesLoss(Loss):
             raise UserError(f"criterion must be gram or moments, got {criterion!r}")
         if not images:
             raise UserError("images must name at least one style with its file or folder")
-        if not sizes or min(sizes) < 1:
-            raise UserError(f"sizes must be whole numbers of 1 or more, got {list(sizes)}")
+        if not sizes or not all(size > 0 and (size if size >= 1 else 1 / size) % 1 == 0 for size in sizes):
+            raise UserError(f"sizes must be whole numbers of 1 or more, or 0.5, 0.25 and so on, got {list(sizes)}")
         factors = enlarge if isinstance(enlarge, Mapping) else dict.fromkeys(images, enlarge)
         unknown = [name for name in factors if name not in images]
         if unknown or any(factor <= 0 for factor in factors.values()):
@@ -83,12 +86,13 @@ class StyleImagesLoss(Loss):
 
     def measured(self, picture: Tensor, factor: float) -> list[Tensor]:
         """The statistics (1, ...) of a style's picture, size by size and layer by layer."""
-        height, width = (max(*self.sizes, round(side * factor)) for side in picture.shape[-2:])
-        return self.at_sizes(resize_to(picture, (height, width)).clamp(0, 1))
+        height, width = (max(ceil(max(self.sizes)), round(side * factor)) for side in picture.shape[-2:])
+        whole = resize_to(picture, (height, width)).clamp(0, 1)
+        return [each for size in self.sizes for each in self.describe(shrunk(whole, size))]
 
     def at_sizes(self, images: Tensor) -> list[Tensor]:
         """The statistics of images (B, 3, H, W) in [0, 1], size by size and layer by layer."""
-        return [each for size in self.sizes for each in self.describe(shrunk(images, size))]
+        return [each for size in self.sizes for each in self.describe(shrunk(part_of(images, size), size))]
 
     def describe(self, images: Tensor) -> list[Tensor]:
         """The statistics of images (B, 3, H, W) in [0, 1], one tensor (B, ...) for each layer."""
@@ -123,9 +127,23 @@ class StyleImagesLoss(Loss):
         )
 
 
-def shrunk(images: Tensor, size: int) -> Tensor:
-    """Images (B, C, H, W), each `size` by `size` pixels one, their mean."""
-    return images if size == 1 else avg_pool2d(images, size)
+def shrunk(images: Tensor, size: float) -> Tensor:
+    """Images (B, C, H, W), each `size` by `size` pixels one, their mean; below 1 they are enlarged, bilinearly."""
+    if size < 1:
+        return interpolate(images, scale_factor=round(1 / size), mode="bilinear", align_corners=False)
+    return images if size == 1 else avg_pool2d(images, int(size))
+
+
+def part_of(images: Tensor, size: float) -> Tensor:
+    """Of images (B, C, H, W) that are going to be enlarged, the same part of each, drawn at random."""
+    if size >= 1:
+        return images
+    height, width = (max(1, round(side * size)) for side in images.shape[-2:])
+    top, left = (
+        int(torch.randint(side - kept + 1, ()))  # on the CPU, as all random sizes
+        for side, kept in zip(images.shape[-2:], (height, width), strict=True)
+    )
+    return images[..., top : top + height, left : left + width]
 
 
 def _square(statistics: Tensor) -> Tensor:
