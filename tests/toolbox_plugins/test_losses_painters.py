@@ -58,6 +58,16 @@ def test_sizes_add_up_and_both_sides_are_shrunk(tmp_path: Path) -> None:
     assert loss_of(tmp_path, features=features, sizes=[3])(picture, first).item() == pytest.approx(0, abs=1e-9)
 
 
+def test_a_second_networks_layers_count_beside_the_firsts(tmp_path: Path) -> None:
+    images, numbers = torch.rand(2, 3, 16, 16), torch.tensor([1, 0])
+    first, second = RandomFeatures(width=4), RandomFeatures(width=4, seed=1)
+    layers = {"relu1_1": 3.0, "relu2_1": 1.0}
+    both = loss_of(tmp_path, features=first, texture=second, texture_layers=layers)
+    apart = loss_of(tmp_path, features=first), loss_of(tmp_path, features=second, layers=layers)
+    assert both(images, numbers).item() == pytest.approx(sum(each(images, numbers).item() for each in apart))
+    assert "texture=RandomFeatures(" in repr(both) and "texture" not in repr(apart[0])
+
+
 def test_below_one_a_part_is_enlarged_to_what_the_whole_measures(tmp_path: Path) -> None:
     rows = torch.linspace(0, 1, 16)[None, None, :, None].expand(1, 3, 16, 16)
     torch.manual_seed(0)
@@ -104,6 +114,9 @@ def test_the_style_loss_of_painters_keeps_to_the_contract(tmp_path: Path) -> Non
         ({"enlarge": {"c": 2.0}}, "of styles that images names"),
         ({"enlarge": 0.0}, "enlarge must be above 0"),
         ({"layers": {"relu9": 1.0}}, "has no layer 'relu9'"),
+        ({"texture_layers": {"relu1_2": 1.0}}, "give both or neither"),
+        ({"texture": RandomFeatures(width=4), "texture_layers": {"relu9": 1.0}}, "texture_layers: .* no layer 'relu9'"),
+        ({"texture": RandomFeatures(width=4), "texture_layers": {}}, "texture_layers must name at least one"),
     ],
 )
 def test_wrong_arguments(tmp_path: Path, arguments: dict[str, Any], words: str) -> None:

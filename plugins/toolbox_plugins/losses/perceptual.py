@@ -111,15 +111,15 @@ def in_precision(amp: bool) -> AbstractContextManager[None]:
     return nullcontext() if amp else networks_in(None)
 
 
-def check_layers(features: FeatureNetwork, layers: dict[str, float]) -> dict[str, float]:
-    """A copy of the weights of layers, each of which the network has. Raises UserError."""
+def check_layers(features: FeatureNetwork, layers: dict[str, float], key: str = "layers") -> dict[str, float]:
+    """A copy of the weights of layers, the argument `key`, each of which the network has. Raises UserError."""
     if not layers:
-        raise UserError("layers must name at least one layer with its weight, such as {conv5_4: 1.0}")
+        raise UserError(f"{key} must name at least one layer with its weight, such as {{conv5_4: 1.0}}")
     for layer, weight in layers.items():
         if layer not in features.layers:
             raise UserError(
-                f"layers: {type(features).__name__} has no layer {layer!r}{did_you_mean(layer, features.layers)}"
+                f"{key}: {type(features).__name__} has no layer {layer!r}{did_you_mean(layer, features.layers)}"
             )
         if weight <= 0:
-            raise UserError(f"layers.{layer} must be a weight above 0, got {weight}")
+            raise UserError(f"{key}.{layer} must be a weight above 0, got {weight}")
     return dict(layers)

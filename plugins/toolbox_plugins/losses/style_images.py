@@ -30,6 +30,9 @@ class StyleImagesLoss(Loss):
         images: for each style by its name, a file or a folder, over whose images statistics are averaged: few, or one,
             keep a hand that many blur.
         layers: the weight of each layer.
+        texture: a second network, whose layers `texture_layers` count beside those, with weights of their own. A
+            generator finds patterns that please one network and no other; a second one, which may be untrained
+            (`RandomFeatures`), sees them.
         styles: the names of all styles in the order of their numbers, where `images` has some of them alone.
         enlarge: what the pictures are resized by first, for all styles or by name.
         size: pixels that their shorter side is resized to before that; without it they stay as they are.
@@ -47,6 +50,8 @@ class StyleImagesLoss(Loss):
         features: FeatureNetwork,
         images: Mapping[str, str],
         layers: dict[str, float],
+        texture: FeatureNetwork | None = None,
+        texture_layers: dict[str, float] | None = None,
         styles: Sequence[str] | None = None,
         enlarge: float | dict[str, float] = 1.0,
         size: int | None = None,
@@ -66,6 +71,10 @@ class StyleImagesLoss(Loss):
         if unknown or any(factor <= 0 for factor in factors.values()):
             raise UserError(f"enlarge must be above 0, of styles that images names, got {enlarge}")
         self.features, self.layers, self.sizes, self.amp = features, check_layers(features, layers), list(sizes), amp
+        if (texture is None) != (texture_layers is None):
+            raise UserError("texture is a network and texture_layers the weights of its layers: give both or neither")
+        self.texture = texture
+        self.texture_layers = check_layers(texture, texture_layers or {}, "texture_layers") if texture else {}
         self.images, self.enlarge, self.criterion = dict(images), enlarge, criterion
         check_size(size)
         self.size = size
@@ -95,10 +104,14 @@ class StyleImagesLoss(Loss):
         return [each for size in self.sizes for each in self.describe(shrunk(part_of(images, size), size))]
 
     def describe(self, images: Tensor) -> list[Tensor]:
-        """The statistics of images (B, 3, H, W) in [0, 1], one tensor (B, ...) for each layer."""
-        with in_precision(self.amp):
-            found = self.features(images.float(), layers=list(self.layers))
-        return [STATISTICS[self.criterion][0](found[name].float()) for name in self.layers]
+        """The statistics of images (B, 3, H, W) in [0, 1], one tensor (B, ...) for each layer of both networks."""
+        found: list[Tensor] = []
+        for network, layers in ((self.features, self.layers), (self.texture, self.texture_layers)):
+            if network is not None:
+                with in_precision(self.amp):
+                    activations = network(images.float(), layers=list(layers))
+                found += [STATISTICS[self.criterion][0](activations[name].float()) for name in layers]
+        return found
 
     def asks(self, prediction: Tensor, style: Tensor | None = None) -> list[tuple[nn.Module, Tensor, list[str]]]:
         """What `forward` is going to ask of the network for the images as they are, so that losses share the pass."""
@@ -110,7 +123,7 @@ class StyleImagesLoss(Loss):
             style = self.get_buffer("drawn")[:1].expand(len(prediction))
         place = self.get_buffer("places").index_select(0, style.long().flatten())
         found = self.at_sizes(prediction)
-        weights = [*self.layers.values()] * len(self.sizes)
+        weights = [*self.layers.values(), *self.texture_layers.values()] * len(self.sizes)
         terms = []
         for number, (each, weight) in enumerate(zip(found, weights, strict=True)):
             target = self.get_buffer(f"target_{number}").index_select(0, place)
@@ -123,6 +136,7 @@ class StyleImagesLoss(Loss):
         return (
             f"StyleImagesLoss(features={self.features!r}, images={self.images}, layers={self.layers}, "
             f"styles={self.styles}, enlarge={self.enlarge}, sizes={self.sizes}, criterion={self.criterion!r}"
+            f"{f', texture={self.texture!r}, texture_layers={self.texture_layers}' if self.texture else ''}"
             f"{'' if self.size is None else f', size={self.size}'}{'' if self.amp else ', amp=False'})"
         )
 
