@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from math import ceil
 
 import torch
@@ -13,16 +12,17 @@ from torch.nn.functional import avg_pool2d, interpolate
 from toolbox import FeatureNetwork, Loss, UserError, resize_to
 
 from .perceptual import check_layers, in_precision
-from .statistics import STATISTICS
-from .style_files import check_size, mean_statistics
+from .style_criteria import CRITERIA
+from .style_files import check_size, style_images
 
 
 class StyleImagesLoss(Loss):
     """How far the style of images is from that of their own style's pictures, at several sizes.
 
     For each size, the images are shrunk by it, and so are the pictures, or enlarged where it is below 1, so that a
-    network whose first convolution takes steps of two pixels sees each; Gram matrices (Johnson et al. 2016, section
-    3.2) or, by `moments`, means and deviations (Huang and Belongie 2017) are compared layer by layer. A layer's
+    network whose first convolution takes steps of two pixels sees each. Layer by layer, `gram` compares Gram matrices
+    (Johnson et al. 2016, section 3.2), `moments` means and deviations (Huang and Belongie 2017), and `sliced` the
+    activations themselves as sets (Heitz et al. 2021), which takes longer and leaves less to chance. A layer's
     difference is divided by what an image without any activation would cost: 0 is the style, 1 far from it, and layers
     and sizes count alike. Strokes are as large as in the pictures, times `enlarge`.
 
@@ -30,9 +30,9 @@ class StyleImagesLoss(Loss):
         images: for each style by its name, a file or a folder, over whose images statistics are averaged: few, or one,
             keep a hand that many blur.
         layers: the weight of each layer.
-        texture: a second network, whose layers `texture_layers` count beside those, with weights of their own. A
-            generator finds patterns that please one network and no other; a second one, which may be untrained
-            (`RandomFeatures`), sees them.
+        texture: a second network, whose layers `texture_layers` count beside those, with weights of their own, always
+            by Gram matrices. A generator finds patterns that please one network and no other; a second one, which may
+            be untrained (`RandomFeatures`), sees them.
         styles: the names of all styles in the order of their numbers, where `images` has some of them alone.
         enlarge: what the pictures are resized by first, for all styles or by name.
         size: pixels that their shorter side is resized to before that; without it they stay as they are.
@@ -60,8 +60,8 @@ class StyleImagesLoss(Loss):
         amp: bool = True,
     ) -> None:
         super().__init__()
-        if criterion not in STATISTICS:
-            raise UserError(f"criterion must be gram or moments, got {criterion!r}")
+        if criterion not in CRITERIA:
+            raise UserError(f"criterion must be gram, moments or sliced, got {criterion!r}")
         if not images:
             raise UserError("images must name at least one style with its file or folder")
         if not sizes or not all(size > 0 and (size if size >= 1 else 1 / size) % 1 == 0 for size in sizes):
@@ -84,33 +84,34 @@ class StyleImagesLoss(Loss):
         self.register_buffer("drawn", torch.tensor([self.styles.index(name) for name in images]), persistent=False)
         places = [list(images).index(name) if name in images else 0 for name in self.styles]
         self.register_buffer("places", torch.tensor(places), persistent=False)
-        targets = [
-            mean_statistics(file, size, partial(self.measured, factor=factors.get(name, 1.0)))
-            for name, file in images.items()
-        ]
-        for number, each in enumerate(zip(*targets, strict=True)):
+        first, second = CRITERIA[criterion], CRITERIA["gram"]
+        self.criteria = [*[first] * len(self.layers), *[second] * len(self.texture_layers)] * len(self.sizes)
+        targets = [self.targets(file, factors.get(name, 1.0)) for name, file in images.items()]
+        for number, (how, each) in enumerate(zip(self.criteria, zip(*targets, strict=True), strict=True)):
             self.register_buffer(f"target_{number}", torch.cat(each), persistent=False)  # (styles, ...)
-            square = torch.stack([_square(style) for style in each]).flatten().clamp(min=1e-12)
-            self.register_buffer(f"norm_{number}", square, persistent=False)
+            self.register_buffer(f"norm_{number}", how.size(torch.cat(each)).clamp(min=1e-12), persistent=False)
 
-    def measured(self, picture: Tensor, factor: float) -> list[Tensor]:
-        """The statistics (1, ...) of a style's picture, size by size and layer by layer."""
+    @torch.no_grad()
+    def targets(self, file: str, factor: float) -> list[Tensor]:
+        """What is compared with of a style's pictures (1, ...), size by size and layer by layer."""
+        described = [self.described(picture, factor) for picture in style_images(file, self.size)]
+        return [how.merged(each) for how, each in zip(self.criteria, zip(*described, strict=True), strict=True)]
+
+    def described(self, picture: Tensor, factor: float) -> list[Tensor]:
+        """What is kept of one picture (1, 3, H, W), resized by a factor: (1, ...) each."""
         height, width = (max(ceil(max(self.sizes)), round(side * factor)) for side in picture.shape[-2:])
         whole = resize_to(picture, (height, width)).clamp(0, 1)
-        return [each for size in self.sizes for each in self.describe(shrunk(whole, size))]
+        seen = [each for size in self.sizes for each in self.activations(shrunk(whole, size))]
+        return [how.describe(each) for how, each in zip(self.criteria, seen, strict=True)]
 
-    def at_sizes(self, images: Tensor) -> list[Tensor]:
-        """The statistics of images (B, 3, H, W) in [0, 1], size by size and layer by layer."""
-        return [each for size in self.sizes for each in self.describe(shrunk(part_of(images, size), size))]
-
-    def describe(self, images: Tensor) -> list[Tensor]:
-        """The statistics of images (B, 3, H, W) in [0, 1], one tensor (B, ...) for each layer of both networks."""
+    def activations(self, images: Tensor) -> list[Tensor]:
+        """Of images (B, 3, H, W) in [0, 1], (B, c, h, w) for each layer of both networks, float32."""
         found: list[Tensor] = []
         for network, layers in ((self.features, self.layers), (self.texture, self.texture_layers)):
             if network is not None:
                 with in_precision(self.amp):
                     activations = network(images.float(), layers=list(layers))
-                found += [STATISTICS[self.criterion][0](activations[name].float()) for name in layers]
+                found += [activations[name].float() for name in layers]
         return found
 
     def asks(self, prediction: Tensor, style: Tensor | None = None) -> list[tuple[nn.Module, Tensor, list[str]]]:
@@ -122,13 +123,12 @@ class StyleImagesLoss(Loss):
         if style is None:
             style = self.get_buffer("drawn")[:1].expand(len(prediction))
         place = self.get_buffer("places").index_select(0, style.long().flatten())
-        found = self.at_sizes(prediction)
+        found = [each for size in self.sizes for each in self.activations(shrunk(part_of(prediction, size), size))]
         weights = [*self.layers.values(), *self.texture_layers.values()] * len(self.sizes)
         terms = []
-        for number, (each, weight) in enumerate(zip(found, weights, strict=True)):
-            target = self.get_buffer(f"target_{number}").index_select(0, place)
-            norm = self.get_buffer(f"norm_{number}").index_select(0, place)
-            terms.append(weight * (_square(each - target) / norm).mean())
+        for number, (how, each, weight) in enumerate(zip(self.criteria, found, weights, strict=True)):
+            cost = how.cost(each, self.get_buffer(f"target_{number}"), place)
+            terms.append(weight * (cost / self.get_buffer(f"norm_{number}").index_select(0, place)).mean())
         return torch.stack(terms).sum()
 
     def __repr__(self) -> str:
@@ -158,8 +158,3 @@ def part_of(images: Tensor, size: float) -> Tensor:
         for side, kept in zip(images.shape[-2:], (height, width), strict=True)
     )
     return images[..., top : top + height, left : left + width]
-
-
-def _square(statistics: Tensor) -> Tensor:
-    """The squared size of statistics (B, ...): (B,)."""
-    return statistics.square().flatten(1).sum(1)
