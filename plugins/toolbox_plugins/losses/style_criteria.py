@@ -50,7 +50,7 @@ class Sliced:
         kept: so many positions of a style's pictures, drawn once.
     """
 
-    def __init__(self, directions: int = 32, points: int = 2048, kept: int = 16384) -> None:
+    def __init__(self, directions: int = 64, points: int = 4096, kept: int = 16384) -> None:
         self.directions, self.points, self.kept = directions, points, kept
 
     def describe(self, activations: Tensor) -> Tensor:
