@@ -143,13 +143,13 @@ def test_each_command_runs_in_a_process_and_its_last_line_says_why_it_failed(
 
 
 def test_a_python_file_of_the_folder_takes_no_part_in_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "yaml.py").write_text("raise SystemExit('somebody\'s file was run')")
+    (tmp_path / "yaml.py").write_text("raise SystemExit('a foreign file was run')")
     monkeypatch.chdir(tmp_path)
     known = sys.version_info >= (3, 11)  # an older Python has no option for it
-    assert repetition.in_a_process(["plugins", "list"]) == (None if known else "somebody's file was run")
+    assert repetition.in_a_process(["plugins", "list"]) == (None if known else "a foreign file was run")
     launched = launch(tmp_path, threads=1)
     said = (tmp_path / LOG).read_text()
-    assert launched.state == "failed" and ("somebody's" in said) != known and ("run.json" in said) == known
+    assert launched.state == "failed" and ("a foreign file" in said) != known and ("run.json" in said) == known
 
 
 def test_a_folder_with_runs_of_another_config_is_refused(
