@@ -1,4 +1,4 @@
-"""An evaluation makes the outputs that a metric or a sheet of samples names, and its results are those of all of them."""
+"""An evaluation makes the outputs that a metric or a sheet of samples names; its results are those of all of them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import torch
 
 from painters import MODEL, algorithm, picture
 from runs import command, pictures, sr_config, style_config, write_config
-from test_launch import torchrun
 from toolbox.engine.asking import names_of
 from toolbox.engine.samples import SamplesHook
 from toolbox.plugins.registry import registry
+from two_ranks import torchrun
 
 PLUGIN = Path(__file__).with_name("counting_plugin.py")
 PAINTED = [{"type": "PSNR", "prediction": "fake_b", "reference": "real_a"}]
