@@ -208,7 +208,9 @@ def test_a_base_outside_the_configs_or_of_another_kind_is_refused(configs: Path,
 
 def test_a_fault_is_looked_for_first_in_the_file_that_somebody_runs(configs: Path) -> None:
     base = "model: {degradation: {scale: 4}, generator: {scale: 4}}\ndata: {root: there, batch: 8}\nother: {x: {y: 1}}"
-    write(configs, {"base.yaml": base, "c.yaml": "_base_: base.yaml\nmodel: {generator: {scale: 2}}\ndata: {root: here}"})
+    write(
+        configs, {"base.yaml": base, "c.yaml": "_base_: base.yaml\nmodel: {generator: {scale: 2}}\ndata: {root: here}"}
+    )
     config = load_config("configs/c.yaml")
     assert config.blamed("model.generator.scale") == "configs/c.yaml", "it wrote it"
     assert config.blamed("data") == config.blamed("model.generator") == "configs/c.yaml", "it wrote within it"
