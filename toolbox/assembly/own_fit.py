@@ -104,7 +104,9 @@ def _crop(fitted: Fit, sides: Sequence[Sequence[int]]) -> None:
     step = 32 if room >= 64 else 16
     size = min(wanted, room // step * step)
     if size < min(LEAST, wanted):
-        raise UserError(f"the pictures are too small: a tenth of them below {room} pixels, and {LEAST} are needed")
+        raise UserError(
+            f"the pictures are too small: a tenth of them have {room} pixels a side or fewer, and {LEAST} are needed"
+        )
     fitted.left_out = sum(side < size for each in sides for side in each)
     if size != wanted:
         changed = [{**each, "size": size} if i == crops[0] else each for i, each in enumerate(dataset[key])]
