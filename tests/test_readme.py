@@ -107,8 +107,8 @@ def test_the_config_of_the_page_on_training_trains_on_somebodys_own_photographs(
 
 
 def test_the_page_on_training_shows_what_new_writes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from toolbox.assembly.machine import Machine
     from toolbox.assembly.own import Wish, new_config
-    from toolbox.assembly.own_fit import Machine
 
     (shown,) = re.findall(r"```yaml\n(# yaml-language-server.*?)```", TRAINING, re.DOTALL)
     (tmp_path / "configs").symlink_to(ROOT / "configs")

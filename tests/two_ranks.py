@@ -1,15 +1,19 @@
-"""Runs a function in two gloo processes and brings back what each returns."""
+"""Runs a function in two gloo processes and brings back what each returns; and trainings of several processes."""
 
 from __future__ import annotations
 
 import gc
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+
+TRAIN = Path(__file__).parents[1] / "tools" / "train.py"
 
 
 def _one_rank(rank: int, function: Callable[[Path, int], dict[str, Any]], port: int, folder: str) -> None:
@@ -30,3 +34,15 @@ def on_two_ranks(function: Callable[[Path, int], dict[str, Any]], folder: Path) 
         port = free.getsockname()[1]
     torch.multiprocessing.spawn(_one_rank, (function, port, str(folder)), nprocs=2)
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def torchrun(*arguments: object, processes: int = 2, restarts: int = 0) -> None:
+    """Run tools/train.py in several processes."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    launch = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
+    launch += [f"--max-restarts={restarts}"]
+    launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(TRAIN), *map(str, arguments)]
+    done = subprocess.run(
+        [*launch, "--launcher", "pytorch"], env=environment, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import bench_esrgan
 import torch
 
 from toolbox.assembly.build import build_algorithm
+from toolbox.assembly.machine import cores
 from toolbox.config import find_config, load_config
 from toolbox.engine.memory import keep_freed_memory
 from toolbox.engine.optimizers import build_optimizers
@@ -68,7 +68,7 @@ def main(size: int, rounds: int) -> None:
 def measure(recipe: str, size: int, rounds: int) -> None:
     """Let the variants of one recipe take turns."""
     spawn = multiprocessing.get_context("spawn")
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = cores()
     pipes: dict[str, Any] = {}
     for name in RECIPES[recipe]:
         pipes[name], theirs = spawn.Pipe()

@@ -198,7 +198,7 @@ def test_a_config_is_never_overwritten(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_pictures_too_small_for_any_network_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(capsys, "new", "mine", "--task", "enlarge", "--data", pictures(Path("photos"), size=24))
-    assert "the pictures are too small: a tenth of them below 24 pixels" in line
+    assert "the pictures are too small: a tenth of them have 24 pixels a side or fewer, and 32 are needed" in line
 
 
 def test_of_large_photographs_the_next_commands_show_the_smallest_alone(

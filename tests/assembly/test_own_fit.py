@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from toolbox.assembly.own_fit import Machine, apart, fit
+from toolbox.assembly.machine import Machine
+from toolbox.assembly.own_fit import apart, fit
 from toolbox.assembly.own_yaml import changes, flow, written
 from toolbox.config.merge import Layer, lay_over
 from toolbox.config.yaml_loader import parse_yaml

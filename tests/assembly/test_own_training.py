@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ def test_what_is_written_for_a_task_trains_is_applied_and_exported(
     smaller = ["train_dataloader.dataset.transforms=[{type: RandomCrop, size: 64}]"] if task != "joint" else []
     assert command("train", "mine.yaml", "--cfg-options", *TINY, *smaller) == 0
     assert Path("work_dirs/mine/samples/iter_2.png").is_file()
+    report = json.loads(Path("work_dirs/mine/report.json").read_text())
+    assert ("lite0_gram" in report["protocols"]) == (task in ("style", "joint")), "what is learned is measured"
     choice = ["--style", "style"] if task == "joint" else []
     made = ["--config", "mine.yaml", "--checkpoint", "work_dirs/mine/iter_2.pth"]
     assert command("infer", "data/photos/00.png", "-o", "out", *made, *choice) == 0

@@ -15,6 +15,7 @@ import pytest
 
 from runs import command, pictures, sr_config, write_config
 from toolbox.benchmark import repeat as repetition
+from toolbox.benchmark.launch import LOG, launch
 
 
 def in_this_process(arguments: list[str]) -> str | None:
@@ -139,6 +140,16 @@ def test_each_command_runs_in_a_process_and_its_last_line_says_why_it_failed(
     reason = repetition.in_a_process(["train", str(tmp_path / "nowhere.yaml")])
     assert reason is not None and "nowhere.yaml" in reason and not reason.startswith("error")
     assert "nowhere.yaml" in capfd.readouterr().err
+
+
+def test_a_python_file_of_the_folder_takes_no_part_in_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "yaml.py").write_text("raise SystemExit('a foreign file was run')")
+    monkeypatch.chdir(tmp_path)
+    known = sys.version_info >= (3, 11)  # an older Python has no option for it
+    assert repetition.in_a_process(["plugins", "list"]) == (None if known else "a foreign file was run")
+    launched = launch(tmp_path, threads=1)
+    said = (tmp_path / LOG).read_text()
+    assert launched.state == "failed" and ("a foreign file" in said) != known and ("run.json" in said) == known
 
 
 def test_a_folder_with_runs_of_another_config_is_refused(

@@ -14,6 +14,7 @@ from runs import sr_config, write_config
 from toolbox import train
 from toolbox.benchmark.run_page import CHANGES, PAGE, licences, write_run_page
 from toolbox.cli import run
+from toolbox.io.console import console
 from toolbox.weights.shipped import shipped_models
 
 __all__ = ["browser"]
@@ -30,7 +31,9 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [str(folder / "own.yaml"), "--work-dir", str(place), "--cfg-options", "model.generator.width=4"]
     assert run("train", [*words, "--stop-at", "3"]) == 0
     assert (place / PAGE).is_file(), "a run that was stopped has its page"
-    assert run("train", [str(place / "config.yaml"), "--work-dir", str(place), "--resume"]) == 0
+    with console.capture() as said:
+        assert run("train", [str(place / "config.yaml"), "--work-dir", str(place), "--resume"]) == 0
+    assert said.get().splitlines()[-1].startswith(f"{place / PAGE} is for a browser"), "it says where to look next"
     return place
 
 

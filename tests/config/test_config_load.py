@@ -171,6 +171,7 @@ def test_an_endless_row_of_bases_is_refused(configs: Path) -> None:
         ("code.py", "only .yaml and .yml files are read"),
         ("disguise.yaml", "only .yaml and .yml files are read"),
         ("nothing.yaml", "there is no file 'nothing.yaml' (looked for configs/nothing.yaml)"),
+        ("own/enlarge.yaml", "; the toolbox's own is toolbox:own/enlarge.yaml"),
         ("sub", "only .yaml and .yml"),
         ("folder.yaml", "there is no file"),
         ("circle.yaml", "circle.yaml"),
@@ -203,6 +204,19 @@ def test_a_base_outside_the_configs_or_of_another_kind_is_refused(configs: Path,
     assert error.file == "configs/c.yaml"
     assert message in str(error)
     assert not sentinel.exists()
+
+
+def test_a_fault_is_looked_for_first_in_the_file_that_somebody_runs(configs: Path) -> None:
+    base = "model: {degradation: {scale: 4}, generator: {scale: 4}}\ndata: {root: there, batch: 8}\nother: {x: {y: 1}}"
+    write(
+        configs, {"base.yaml": base, "c.yaml": "_base_: base.yaml\nmodel: {generator: {scale: 2}}\ndata: {root: here}"}
+    )
+    config = load_config("configs/c.yaml")
+    assert config.blamed("model.generator.scale") == "configs/c.yaml", "it wrote it"
+    assert config.blamed("data") == config.blamed("model.generator") == "configs/c.yaml", "it wrote within it"
+    assert config.blamed("model.degradation.scale") == "configs/c.yaml on configs/base.yaml", "it wrote beside it"
+    assert config.blamed("other.x") == "configs/base.yaml", "it has nothing to do with it"
+    assert config.source("data") == "configs/base.yaml"
 
 
 def test_without_a_folder_called_configs_the_file_s_own_folder_is_the_limit(tmp_path: Path) -> None:

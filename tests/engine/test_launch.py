@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +10,7 @@ import pytest
 import torch
 
 from runs import command, pictures, sr_config, weights, write_config
-
-TRAIN = Path(__file__).parents[2] / "tools" / "train.py"
-
-
-def torchrun(*arguments: object, processes: int = 2, restarts: int = 0) -> None:
-    """Run tools/train.py in several processes."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    launch = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
-    launch += [f"--max-restarts={restarts}"]
-    launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(TRAIN), *map(str, arguments)]
-    done = subprocess.run(
-        [*launch, "--launcher", "pytorch"], env=environment, capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+from two_ranks import torchrun
 
 
 @pytest.fixture(scope="module")

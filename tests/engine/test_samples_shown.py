@@ -15,7 +15,7 @@ from toolbox.engine.samples import SamplesHook, still
 
 def runner(output: Output) -> Any:
     algorithm = SimpleNamespace(outputs={"made": output}, available=lambda values: ["made"])
-    return SimpleNamespace(algorithm=algorithm)
+    return SimpleNamespace(algorithm=algorithm, rank=0)
 
 
 def test_a_clip_shows_its_middle_frame_and_a_mask_is_gray() -> None:

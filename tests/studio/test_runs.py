@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runs import write_config
-from toolbox.benchmark.run_files import MOST_POINTS, Curves, health, rows_of, samples
+from toolbox.benchmark.run_files import MOST_POINTS, Curves, health, rows_of
 from toolbox.io.errors import UserError
 from toolbox.studio.found import Finder, search
 from toolbox.studio.holders import holder_of, stop
@@ -94,7 +94,7 @@ def test_time_left_and_speed_are_those_of_the_iterations_to_come(tmp_path: Path)
     assert (shown["state"], shown["iteration"], shown["planned"], shown["batch"]) == ("stopped", 200, 1000, 8)
     assert shown["left"] is None, "nobody trains"
     assert shown["resume"] == "gan-toolbox train 'a run/config.yaml' --work-dir 'a run' --resume"
-    assert samples(tmp_path) == [20, 100]
+    assert shown["samples"] == [20, 100]
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         shown = run.shown(trainings)

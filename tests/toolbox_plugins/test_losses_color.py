@@ -141,7 +141,7 @@ def test_the_target_gets_no_gradient_and_the_contract_is_kept():
     [
         (lambda: ColorMomentLoss(moments="std"), "moments must be deviation or covariance, got 'std'"),
         (lambda: ColorMomentLoss(size=0), "size must be at least 1 pixel, got 0"),
-        (lambda: ColorMomentLoss(image="none.png"), "none.png: no such folder"),
+        (lambda: ColorMomentLoss(image="none.png"), "none.png: no such file"),
         (lambda: ColorHistogramLoss(quantiles=1), "quantiles must be at least 2, got 1"),
         (lambda: ColorMomentLoss()(photos()[0]), "ColorMomentLoss has no style: give image, or a role of two values"),
         (lambda: ColorHistogramLoss()(photos()[0], photos()[1][:1]), "batches of one length, got 2 and 1"),

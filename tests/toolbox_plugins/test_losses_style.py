@@ -217,7 +217,7 @@ def test_losses_keep_to_the_contract(loss):
             "normalize: instance makes all moments equal",
         ),
         (lambda: StyleImageLoss(features=Doubles(), image="x.png"), "Doubles has no layer 'relu1_2'"),
-        (lambda: StyleImageLoss(features=Doubles(), image="x.png", layers={"twice": 1}), "x.png: no such folder"),
+        (lambda: StyleImageLoss(features=Doubles(), image="x.png", layers={"twice": 1}), "x.png: no such file"),
         (
             lambda: StyleImageLoss(features=Doubles(), image="x.png", layers={"twice": 1}, criterion="l2"),
             "criterion must be gram or moments, got 'l2'",

@@ -9,6 +9,7 @@ import torch
 
 from toolbox import UserError
 from toolbox.assembly.loading import TrainedOutput
+from toolbox.contracts.clips import windows
 from toolbox.testing import assemble, check_generator, check_training
 from toolbox.testing.clips import moving_clips
 from toolbox.testing.networks import TinyGenerator
@@ -46,6 +47,41 @@ def test_untrained_it_is_its_trunk_frame_by_frame(network: Any) -> None:
     with torch.no_grad():
         made = over_clip(network, clip, whole=True)
         assert torch.allclose(made[:, 2], network.trunk(clip[:, 2]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "seen"),
+    [
+        (TemporalSPAN(width=8, scale=2, frames=3), (2 * 3, 3, 3)),  # windows of frames 2 to 4 of two clips
+        (TinyGenerator(scale=2), (2 * 5, 3)),
+        (ForwardVSR(width=8, scale=2), (2, 6, 3)),  # the frames of the warmup fill its memory
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_network_is_given_no_frame_that_is_dropped(network: Any, seen: tuple[int, ...]) -> None:
+    clips, given = moving_clips(2, 6), []
+    awake(network).register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].shape[:-2]))
+    with torch.no_grad():
+        asked = over_clip(network, clips, warmup=1)
+        every = over_clip(network, clips, whole=True)
+    margin = (network.frames if isinstance(network, TemporalSPAN) else 1) // 2
+    assert given[0] == seen and torch.allclose(asked, every[:, 1 + margin : 6 - margin], atol=1e-6)
+
+
+def test_no_window_is_made_that_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[list[int]] = []
+
+    def counted(clips: Any, frames: int, around: Any) -> Any:
+        made.append([*around])
+        return windows(clips, frames, around)
+
+    monkeypatch.setattr("toolbox_plugins.video_super_resolution.algorithm.windows", counted)
+    network, clips = TemporalSPAN(width=8, scale=2, frames=5), moving_clips(2, 7)
+    with torch.no_grad():
+        for warmup, whole in ((0, False), (2, False), (0, True)):
+            over_clip(network, clips, warmup=warmup, whole=whole)
+    assert made == [[2, 3, 4], [4], [0, 1, 2, 3, 4, 5, 6]]
+    assert torch.equal(windows(clips, 5, [2, 3, 4]), windows(clips, 5)[:, 2:5])
 
 
 def test_a_memory_sees_what_came_before_and_nothing_that_comes_after() -> None:

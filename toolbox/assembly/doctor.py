@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from toolbox.assembly.machine import cores, gpu_has_bfloat16, units_of_bfloat16
 from toolbox.io.errors import UserError
 from toolbox.io.installation import shipped
 
@@ -174,21 +175,20 @@ def _clashes() -> Iterator[Finding]:
 
 def processor() -> Iterator[Finding]:
     """Cores, threads, memory allocator, and whether bfloat16 is computed in hardware."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = cores()
     preloaded = os.environ.get("LD_PRELOAD")
     if preloaded:
         yield Finding("LD_PRELOAD", "ok", f"{preloaded} (another memory allocator is fine)")
     import torch
 
     threads, capability = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
-    text = f"{cores} cores, {threads} threads, {capability}"
-    if threads > cores:
-        way_out = f"OMP_NUM_THREADS={cores}"
+    text = f"{count} cores, {threads} threads, {capability}"
+    if threads > count:
+        way_out = f"OMP_NUM_THREADS={count}"
         yield Finding("CPU", "warn", f"{text}: more threads than cores wait for each other", way_out)
     else:
         yield Finding("CPU", "ok", text)
-    asked = {"AVX-512": "_is_avx512_bf16_supported", "AMX": "_is_amx_tile_supported"}
-    having = [name for name, probe in asked.items() if getattr(torch.cpu, probe, lambda: False)()]
+    having = units_of_bfloat16()
     support = f"in hardware ({', '.join(having)})" if having else "emulated, so --amp is slower than without it here"
     yield Finding("bfloat16 on the CPU", "ok", support)
 
@@ -200,7 +200,7 @@ def accelerators() -> Iterator[Finding]:
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             device = torch.cuda.get_device_properties(index)
-            brain = "bfloat16" if device.major >= 8 else "no bfloat16"
+            brain = "bfloat16" if gpu_has_bfloat16(device) else "no bfloat16"
             text = f"{device.name}, {device.total_memory / 2**30:.0f} GiB, {brain}, CUDA {torch.version.cuda}"
             yield Finding(f"cuda:{index}", "ok", text)
     elif Path("/dev/nvidia0").exists() or Path("/dev/kfd").exists():

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from toolbox.assembly.check import check
+from toolbox.assembly.machine import Machine, this_machine
 from toolbox.assembly.own_commands import commands, first_shown
-from toolbox.assembly.own_fit import LEAST, Fit, Machine, apart, fit, measured, this_machine
+from toolbox.assembly.own_fit import LEAST, Fit, apart, fit, measured
 from toolbox.assembly.own_roles import Own, Roles
 from toolbox.assembly.own_yaml import changes, flow, written
 from toolbox.config import Config, find_config, load_config

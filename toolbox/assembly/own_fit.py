@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolbox.assembly.machine import Machine
 from toolbox.io.errors import UserError
 from toolbox.io.images import read_image
 
@@ -20,35 +20,6 @@ _HELD = 32
 """Pictures kept apart at the most: a validation has them all enlarged, again and again."""
 _LARGE, _MIDDLE = 1_000_000, 512
 """Pixels of a picture that is measured in its middle alone, and the side of that middle."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What a training would run on."""
-
-    cores: int
-    gpu: str = ""
-    memory: float = 0.0
-    """Of the GPU, in GiB."""
-    bfloat16: bool = False
-    """Whether hardware computes it."""
-
-    def told(self) -> str:
-        """In a few words."""
-        where = f"{self.gpu} ({self.memory:.0f} GiB)" if self.gpu else f"{self.cores} CPU core{'s' * (self.cores != 1)}"
-        return f"{where}, {'bfloat16 in hardware' if self.bfloat16 else 'no bfloat16 in hardware'}"
-
-
-def this_machine() -> Machine:
-    """The first GPU that torch can use, or else the processor."""
-    import torch
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if torch.cuda.is_available():
-        device = torch.cuda.get_device_properties(0)
-        return Machine(cores, device.name, device.total_memory / 2**30, device.major >= 8)
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return Machine(cores, bfloat16=any(getattr(torch.cpu, name, lambda: False)() for name in names))
 
 
 def apart(
@@ -133,7 +104,9 @@ def _crop(fitted: Fit, sides: Sequence[Sequence[int]]) -> None:
     step = 32 if room >= 64 else 16
     size = min(wanted, room // step * step)
     if size < min(LEAST, wanted):
-        raise UserError(f"the pictures are too small: a tenth of them below {room} pixels, and {LEAST} are needed")
+        raise UserError(
+            f"the pictures are too small: a tenth of them have {room} pixels a side or fewer, and {LEAST} are needed"
+        )
     fitted.left_out = sum(side < size for each in sides for side in each)
     if size != wanted:
         changed = [{**each, "size": size} if i == crops[0] else each for i, each in enumerate(dataset[key])]

@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolbox.benchmark.worker import END, PROBE, RESULT, STOPPED
+from toolbox.io.apart import apart
 
 LOG = "log.txt"
 """Everything that a run's process said, of all its parts."""
@@ -79,7 +79,7 @@ def _launched(
     stop: Callable[[], bool],
 ) -> Outcome | None:
     """One process of a run; None: it was not done at `end`."""
-    command = [sys.executable, "-m", "toolbox.benchmark.worker", str(folder), *(["--probe"] if probe else [])]
+    command = apart("toolbox.benchmark.worker", str(folder), *(["--probe"] if probe else []))
     settings = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1", **environment}
     asked: float | None = None
     late = False

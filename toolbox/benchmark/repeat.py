@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from toolbox.config.load import read_text
 from toolbox.config.yaml_loader import parse_yaml
 from toolbox.engine.continuing import differences
 from toolbox.engine.report import strict
+from toolbox.io.apart import apart
 from toolbox.io.console import console, errors
 from toolbox.io.errors import RunFailed, UserError
 from toolbox.io.files import replace_text
@@ -151,8 +151,7 @@ def in_a_process(arguments: list[str]) -> str | None:
 
     Ctrl-C, SIGTERM and SIGHUP are passed on, so that the run saves and stops; then RunFailed ends the repetition too.
     """
-    command = [sys.executable, "-m", "toolbox.cli", *arguments]
-    last = ""
+    command, last = apart("toolbox.cli", *arguments), ""
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True) as run:
         with passing_on_signals(run) as passed:
             assert run.stderr is not None

@@ -87,12 +87,6 @@ class Curves:
         return kept if not points or kept[-1] == points[-1] else [*kept, points[-1]]
 
 
-def samples(folder: Path) -> list[int]:
-    """The iterations of which there are sheets of samples."""
-    stems = (file.stem.removeprefix("iter_") for file in (folder / "samples").glob("iter_*.png"))
-    return sorted(int(stem) for stem in stems if stem.isdecimal())
-
-
 def health(folder: Path) -> dict[str, Any] | None:
     """What the health monitor says: of the newest look, and its last remarks; None where no monitor watches."""
     entries = [entry for entry in _tail(folder / "health.jsonl") if isinstance(entry.get("iteration"), int)]

@@ -16,13 +16,14 @@ from PIL import Image
 
 import toolbox
 from toolbox.benchmark.page import data_uri, write_html
-from toolbox.benchmark.run_files import Curves, config_of, health, number, samples, section
+from toolbox.benchmark.run_files import Curves, config_of, health, number, section
 from toolbox.config import Config, load_config
 from toolbox.config.load import base_values
 from toolbox.engine.claim import LOCK
 from toolbox.io.errors import UserError
 from toolbox.io.files import read_json, replace_text
 from toolbox.io.images import read_image
+from toolbox.io.sheets import sheets
 from toolbox.plugins.manager import manager
 from toolbox.plugins.papers import papers_of
 from toolbox.plugins.registry import KINDS
@@ -133,12 +134,12 @@ def _short(value: Any) -> str:
 
 def _sheets(folder: Path) -> Iterator[list[Any]]:
     """Pairs of an iteration and its sheet as a data: URI, spread evenly, with the first and the last."""
-    found = samples(folder)
+    found = [*sheets(folder).items()]
     if len(found) > SHEETS:
         found = [found[round(k * (len(found) - 1) / (SHEETS - 1))] for k in range(SHEETS)]
-    for iteration in found:
+    for iteration, file in found:
         try:
-            image = Image.fromarray(read_image(folder / "samples" / f"iter_{iteration}.png"))
+            image = Image.fromarray(read_image(file))
         except UserError:
             continue
         image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def engine_of(options: Any) -> Any:
     """The engine that the options ask for."""
+    from toolbox.assembly.machine import cores
     from toolbox.benchmark.engines import LocalEngine, RayEngine
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    slots = options.slots or len(options.gpus) or max(1, cores // options.threads)
+    slots = options.slots or len(options.gpus) or max(1, cores() // options.threads)
     if options.engine == "ray":
         if options.gpus:
             raise UserError("--gpus: Ray shares out its GPUs itself; leave it out")

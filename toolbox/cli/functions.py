@@ -107,8 +107,8 @@ def run_in(work_dir: str | Path) -> Run:
     Raises:
         UserError: it holds no checkpoint, or its report cannot be read.
     """
-    from toolbox.benchmark.run_files import samples
     from toolbox.io.files import read_json
+    from toolbox.io.sheets import sheets
     from toolbox.weights.checkpoint import checkpoints
 
     folder = Path(work_dir)
@@ -116,8 +116,8 @@ def run_in(work_dir: str | Path) -> Run:
     if not found:
         raise UserError(f"{folder}: holds no checkpoint")
     report = read_json(folder / "report.json") if (folder / "report.json").is_file() else {}
-    sheets = [folder / f"samples/iter_{iteration}.png" for iteration in samples(folder)]
-    return Run(folder, Path(found[0]), report.get("rows", {}), report.get("protocols", {}), sheets)
+    shown = [*sheets(folder).values()]
+    return Run(folder, Path(found[0]), report.get("rows", {}), report.get("protocols", {}), shown)
 
 
 def evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 
 from toolbox.cli.arguments import parser, use_plugins
 from toolbox.config import Config
@@ -65,6 +66,7 @@ def new_plugin(folder: str) -> int:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     print(f"{folder}: a plugin of every kind of component; its README.md says how to make it yours")
+    print(f"next: pip install -e {quote(str(folder))}, then gan-toolbox plugins list")
     return 0
 
 

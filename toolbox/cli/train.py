@@ -45,7 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from toolbox.cli.reported import train
 
-    train(config, resume=options.resume, amp=options.amp, stop_at=options.stop_at)
+    page = train(config, resume=options.resume, amp=options.amp, stop_at=options.stop_at)
+    if page is not None:
+        from toolbox.io.console import console
+
+        text = "is for a browser: curves, samples, and the commands that apply and export what was trained"
+        console.print(f"{page} {text}", soft_wrap=True)
     return 0
 
 

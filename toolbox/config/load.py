@@ -42,8 +42,18 @@ class Config:
         return shown(self.file)
 
     def blamed(self, key: str) -> str:
-        """As `source`, with the options that changed the same section: a fault may be that they do not fit the file."""
-        file, section = self.source(key), key.partition(".")[0]
+        """As `source`, with the options that changed the same section: a fault may be that they do not fit the file.
+
+        Somebody looks into their own file first: it is named where it changed anything within what a base wrote, or,
+        with the base, where it changed the section.
+        """
+        file, section, own = self.source(key), key.partition(".")[0], shown(self.file)
+        if file not in (own, COMMAND_LINE):
+            wrote = [known for known, source in self.sources.items() if source == own]
+            if any(each.startswith(f"{key}.") for each in wrote):
+                file = own
+            elif any(each.startswith(f"{section}.") for each in wrote):
+                file = f"{own} on {file}"
         options = [known for known, source in self.sources.items() if source == COMMAND_LINE]
         changed = [
             each
@@ -202,7 +212,8 @@ def base_of(item: Any, file: Path, root: Path, key: str = "_base_") -> Path:
     if base.suffix not in SUFFIXES:
         raise refuse(f"{show(item)}: only .yaml and .yml files are read, so that no config runs code")
     if not _is_file(base):
-        raise refuse(f"there is no file {show(item)} (looked for {shown(base)})")
+        hint = f"; the toolbox's own is {SHIPPED}{item}" if item in shipped_configs() else ""
+        raise refuse(f"there is no file {show(item)} (looked for {shown(base)}){hint}")
     return base
 
 

@@ -17,6 +17,7 @@ says which frame stands in.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -87,8 +88,8 @@ def window_places(place: int, count: int, frames: int) -> list[int]:
     return [min(max(each, 0), last) for each in mirrored]
 
 
-def windows(clips: Tensor, frames: int) -> Tensor:
-    """The window around every frame of clips (N, T, ...): (N, T, frames, ...)."""
+def windows(clips: Tensor, frames: int, around: Iterable[int] | None = None) -> Tensor:
+    """The windows around frames of clips (N, T, ...), by default around all T: (N, windows, frames, ...)."""
     count = clips.shape[1]
-    places = [window_places(place, count, frames) for place in range(count)]
-    return torch.stack([torch.stack([clips[:, each] for each in row], 1) for row in places], 1)
+    rows = [window_places(place, count, frames) for place in (range(count) if around is None else around)]
+    return torch.stack([torch.stack([clips[:, each] for each in row], 1) for row in rows], 1)

@@ -46,7 +46,7 @@ class ImageMetric(BaseMetric):
         """Measure one of a sample's images; ValueError where it cannot be measured."""
 
     def needed(self) -> tuple[str, ...]:
-        """Names of the images that a sample must have."""
+        """Names of the images that are looked at: a sample has them, and no outputs that nobody names."""
         return (self.prediction,)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
@@ -154,8 +154,12 @@ class SetMetric(BaseMetric):
     def describe(self, image: Tensor) -> Tensor:
         """What is kept of an image (C, H, W) in [0, 1], on the CPU; ValueError where it cannot be measured."""
 
+    def needed(self) -> tuple[str, ...]:
+        """Names of the images that are looked at: samples have no outputs that nobody names."""
+        return (self.prediction,) if self.reference is None else (self.prediction, self.reference)
+
     def keep(self, sample: Mapping[str, Any], name: str) -> Tensor:
-        """What is kept of one of a sample's images; metrics that need another image of the sample look here."""
+        """What is kept of one of a sample's images; metrics that look at another one here name it in `needed`, too."""
         return self.describe(sample[name])
 
     @abstractmethod

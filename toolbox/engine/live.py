@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 
 from toolbox.engine.progress import ProgressHook
 from toolbox.io.progress import hours
+from toolbox.io.sheets import sheets
 
 WIDTH, HEIGHT = 240, 80
 """Of a curve, in pixels."""
@@ -57,7 +58,8 @@ class LiveHook(Hook):
         if runner.rank == 0:
             left = hours(self.seconds * (runner.max_iters - iteration))
             said = f"{iteration:,} of {runner.max_iters:,} iterations, {self.seconds:.3g} s each, {left} left"
-            self.show(view(said, self.curves, newest_sheet(Path(runner.work_dir) / "samples")))
+            newest = next(reversed(sheets(Path(runner.work_dir)).values()), None)
+            self.show(view(said, self.curves, newest))
 
 
 def view(said: str, curves: dict[str, Curve], sheet: Path | None) -> str:
@@ -66,12 +68,6 @@ def view(said: str, curves: dict[str, Curve], sheet: Path | None) -> str:
     picture = base64.b64encode(sheet.read_bytes()).decode() if sheet else ""
     shown = f'<img alt="samples" style="max-width:100%" src="data:image/png;base64,{picture}">' if picture else ""
     return f'<p>{escape(said)}</p><div style="display:flex;flex-wrap:wrap">{drawn}</div>{shown}'
-
-
-def newest_sheet(folder: Path) -> Path | None:
-    """The sheet of the latest iteration, or None before the first evaluation."""
-    sheets = [path for path in folder.glob("iter_*.png") if path.stem.removeprefix("iter_").isdecimal()]
-    return max(sheets, key=lambda path: int(path.stem.removeprefix("iter_")), default=None)
 
 
 def _drawn(name: str, curve: Curve) -> str:

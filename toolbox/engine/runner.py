@@ -18,6 +18,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import nn
 
+from toolbox.engine.asking import AskingHook
 from toolbox.engine.beginning import begin
 from toolbox.engine.continuing import refuse_changes
 from toolbox.engine.data_changes import described_loaders, tell_changes
@@ -116,7 +117,7 @@ class ToolboxRunner(Runner):
 
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
         """Only our hooks, already built: mmengine's defaults read every loss back in every iteration."""
-        for hook in [ParamSchedulerHook(), *(default_hooks or []), *(custom_hooks or [])]:
+        for hook in [ParamSchedulerHook(), AskingHook(), *(default_hooks or []), *(custom_hooks or [])]:
             self.register_hook(hook)
 
     def call_hook(self, fn_name: str, **arguments: Any) -> None:
@@ -143,8 +144,7 @@ class ToolboxRunner(Runner):
         if isinstance(optim_wrapper, OptimWrapperDict):
             return optim_wrapper
         self.optimizer_settings = optim_wrapper
-        device_type = get_device()
-        return build_optimizers(self.algorithm, optim_wrapper, amp=self.amp, device_type=device_type)
+        return build_optimizers(self.algorithm, optim_wrapper, amp=self.amp, device_type=get_device())
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
         """Schedules count iterations and end with the training, unless they say otherwise."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from toolbox.contracts.metric import DO_NOTHING
 from toolbox.io.contact_sheet import contact_sheet, detail
 from toolbox.io.errors import UserError
 from toolbox.io.images import images_to_float, tensor_to_image, write_image
+from toolbox.io.sheets import FOLDER, sheet_of
 from toolbox.training.network_call import call_padded
 
 
@@ -52,8 +54,14 @@ class SamplesHook(Hook):
         self.rows: list[list[np.ndarray]] = []
         self.shown: list[str] = []
 
+    def needed(self) -> Sequence[str] | None:
+        """The images that the sheet shows; None before that is known, and nothing once it is full."""
+        if get_rank() or len(self.rows) >= self.count:
+            return ()
+        return self.shown or self.columns
+
     def _collect(self, runner: Any, outputs: Any, evaluator: Any) -> None:
-        for sample in outputs:
+        for sample in outputs if runner.rank == 0 else ():
             if len(self.rows) >= self.count:
                 return
             if not self.shown:
@@ -89,10 +97,10 @@ class SamplesHook(Hook):
         shown = [*sources, *([DO_NOTHING] if enlarged else []), *results, *self.rivals, *references]
         return [name for name in dict.fromkeys(shown) if name in self.rivals or sample[name].dim() > 2]
 
-    def _write(self, runner: Any, name: str) -> None:
-        if runner.rank == 0 and self.rows:
+    def _write(self, runner: Any, file: Path) -> None:
+        if self.rows:
             captions = ["bicubic" if column == DO_NOTHING else column for column in self.shown]
-            sheet = contact_sheet(self.rows, captions, Path(runner.work_dir) / "samples" / name, cell=self.cell)
+            sheet = contact_sheet(self.rows, captions, file, cell=self.cell)
             for number, row in enumerate(self.rows if self.keep else ()):
                 for caption, picture in zip(captions, row, strict=True):
                     write_image(sheet.with_suffix("") / f"{number}_{caption}.png", picture)
@@ -104,13 +112,15 @@ class SamplesHook(Hook):
 
     def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
         """Write the sheet of this iteration."""
-        self._write(runner, f"iter_{runner.iter}.png")
+        self._write(runner, sheet_of(Path(runner.work_dir), runner.iter))
 
     def instead_of_val(self, runner: Any, data_batch: Any) -> None:
         """Without validation data, write a sheet of a training batch, whose crops the networks have just seen."""
+        runner.algorithm.asked = frozenset(self.columns) if self.columns else None
         outputs = [each for each in runner.model.val_step(data_batch) if runner.algorithm.available(each)]
+        runner.algorithm.asked = None
         self._collect(runner, outputs, SimpleNamespace(metrics=()))
-        self._write(runner, f"iter_{runner.iter}.png")
+        self._write(runner, sheet_of(Path(runner.work_dir), runner.iter))
 
     def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Keep what will be shown."""
@@ -118,7 +128,7 @@ class SamplesHook(Hook):
 
     def after_test_epoch(self, runner: Any, metrics: Any = None) -> None:
         """Write the sheet of the test."""
-        self._write(runner, "test.png")
+        self._write(runner, Path(runner.work_dir) / FOLDER / "test.png")
 
 
 def still(value: Tensor) -> np.ndarray:

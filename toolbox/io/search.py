@@ -76,7 +76,8 @@ def search(root: str | os.PathLike[str], without: Sequence[Path] = (), also: Seq
     found = Found(Path(root))
     refuse_special(found.root)
     if not found.root.is_dir():
-        raise UserError(f"{root}: {'is a file, not a folder' if found.root.exists() else 'no such folder'}")
+        kind = "file" if found.root.suffix.lower() in SUFFIXES else "folder"
+        raise UserError(f"{root}: {'is a file, not a folder' if found.root.exists() else f'no such {kind}'}")
     apart = {each.resolve() for each in without}
     _walk(found, found.root, frozenset(), apart, (*SUFFIXES, *also))
     for paths in (found.images, found.others, found.links):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolbox.benchmark.run_files import Curves, config_of, health, number, rows_of, samples, section
+from toolbox.benchmark.run_files import Curves, config_of, health, number, rows_of, section
+from toolbox.io.sheets import sheets
 from toolbox.studio.holders import Holder, holder_of
 from toolbox.studio.trainings import Trainings
 
@@ -34,7 +35,7 @@ class Run:
             "id": self.id, "name": self.name, "state": state, "iteration": curves.last,
             "planned": planned, "seconds": seconds, "left": left if state == "running" else None, "batch": batch,
             "algorithm": str(section(config, "model").get("type", "")), "seed": config.get("seed", 0),
-            "curves": sorted(curves.curves), "samples": samples(self.folder), "health": health(self.folder),
+            "curves": sorted(curves.curves), "samples": [*sheets(self.folder)], "health": health(self.folder),
             "rows": rows_of(self.folder), "resume": self.resume(), "report": (self.folder / "report.html").is_file(),
             **trainings.shown(self.folder, holder, state, config),
         }  # fmt: skip

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from toolbox.benchmark.run_files import Curves
 from toolbox.io.errors import UserError
+from toolbox.io.sheets import sheet_of
 from toolbox.studio.answers import picture, report, told
 from toolbox.studio.found import Finder, id_of
 from toolbox.studio.runs import Run
@@ -64,7 +65,7 @@ class Watch:
 
     async def samples(self, request: Request) -> Response:
         """A sheet of samples of an iteration."""
-        return picture((await self._run(request)).folder / "samples" / f"iter_{request.path_params['iteration']}.png")
+        return picture(sheet_of((await self._run(request)).folder, request.path_params["iteration"]))
 
     async def stop(self, request: Request) -> Response:
         """Ask a training to save and stop."""

@@ -28,6 +28,9 @@ class Outputs(Averages):
     What is chosen for an output is prepared once by `condition`, and used for every tile and frame by `generate`.
     """
 
+    asked: frozenset[str] | None = None
+    """Names of the images that are looked at in an evaluation, whose other outputs are not made; None: all are."""
+
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Outputs may be written as `(source, network, ...)`; what toolbox 0.1 had otherwise is refused."""
         super().__init_subclass__(**arguments)
@@ -173,15 +176,16 @@ class Outputs(Averages):
 
     @torch.no_grad()
     def val_step(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Every image of a batch with all its names: inputs, references, outputs, and the do-nothing baseline."""
+        """Every image of a batch by name: inputs, references, the outputs that are asked for, and their baselines."""
         values = self.data_preprocessor(data, False)
         count = len(next(iter(values.values())))
         self.prepare(values)
-        for output in self.available(values):
-            source = values[self.outputs[output].source]
-            values[output] = self.predict_from(values, output)
-            name = f"{DO_NOTHING}/{output}" if DO_NOTHING in values else DO_NOTHING
-            values[name] = _unchanged(source, values[output].shape[-2:])
+        known = self.available(values)
+        for output in known:
+            name = DO_NOTHING if output == known[0] else f"{DO_NOTHING}/{output}"
+            if self.asked is None or not self.asked.isdisjoint((output, name)):
+                values[output] = self.predict_from(values, output)
+                values[name] = _unchanged(values[self.outputs[output].source], values[output].shape[-2:])
         each = {
             name: value for name, value in values.items() if isinstance(value, Tensor) and value.shape[:1] == (count,)
         }

@@ -54,6 +54,10 @@ class ArtFID(VectorMetric):
         content = f"content={'+'.join(self.distance.layers)}"
         return f"{self.name}[{self.setting},{content},biased{',singular' if self.singular else ''}]"
 
+    def needed(self) -> tuple[str, ...]:
+        """Both sets, and the content images."""
+        return (*super().needed(), self.content)
+
     def keep(self, sample: Mapping[str, Any], name: str) -> Tensor:
         """The vectors of an image and, as a last column, its distance to its content image; 0 for a reference."""
         vectors = self.describe(sample[name])

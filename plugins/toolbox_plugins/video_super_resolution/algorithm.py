@@ -60,10 +60,8 @@ class VideoSuperResolution(Algorithm):
                 f"train_dataloader.dataset.frames: clips have {count} frames, and {name} and warmup need "
                 f"{2 * margin + self.warmup + 1} or more"
             )
-        made = over_clip(self.generator, values["lr"])
-        kept = slice(self.warmup + margin, count - margin)
-        values["sr"] = made[:, self.warmup :]
-        values["hr_seen"] = values["hr"][:, kept]
+        values["sr"] = over_clip(self.generator, values["lr"], warmup=self.warmup)
+        values["hr_seen"] = values["hr"][:, self.warmup + margin : count - margin]
         values["sr_frames"], values["hr_frames"] = (values[name].flatten(0, 1) for name in ("sr", "hr_seen"))
         names = ("sr", "hr_seen") if self.judges_clips else ("sr_frames", "hr_frames")
         values["sr_judged"], values["hr_judged"] = (values[name] for name in names)
@@ -87,18 +85,17 @@ class VideoSuperResolution(Algorithm):
         return {"hr": torch.rand(count, 3, 3, size, size)}
 
 
-def over_clip(network: Callable[..., Tensor], clips: Tensor, *, whole: bool = False) -> Tensor:
-    """Every frame of clips (B, T, C, H, W) by a network of any of the kinds of `toolbox.contracts.clips`.
+def over_clip(network: Callable[..., Tensor], clips: Tensor, *, warmup: int = 0, whole: bool = False) -> Tensor:
+    """The frames of clips (B, T, C, H, W) by a network of any of the kinds of `toolbox.contracts.clips`.
 
     Of one that looks at windows, frames whose window does not lie within are left out, unless they are to be `whole`.
+    The first `warmup` of the others are left out, too; only a network with memory has to make them.
     """
     module: Any = network
     if is_recurrent(module):
-        return network(clips)
+        return network(clips)[:, warmup:]
     frames = window_of(module)
-    if frames == 1:
-        return network(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
-    around = windows(clips, frames)  # (B, T, frames, C, H, W)
-    if not whole:
-        around = around[:, frames // 2 : clips.shape[1] - frames // 2]
-    return network(around.flatten(0, 1)).unflatten(0, around.shape[:2])
+    margin = 0 if whole else frames // 2
+    asked = range(margin + warmup, clips.shape[1] - margin)
+    seen = windows(clips, frames, asked) if frames > 1 else clips[:, warmup:]  # (B, asked, frames, C, H, W), or a clip
+    return network(seen.flatten(0, 1)).unflatten(0, seen.shape[:2])
