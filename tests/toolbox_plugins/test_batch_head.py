@@ -153,7 +153,7 @@ def test_real_and_fake_are_judged_apart_and_told_their_side() -> None:
 
 
 def test_another_discriminator_passes_the_side_on() -> None:
-    detailed = DetailDiscriminator(discriminator=small(6))
+    detailed: Any = DetailDiscriminator(discriminator=small(6))
     assert detailed.knows_sides and not DetailDiscriminator(discriminator=PatchDiscriminator(in_channels=6)).knows_sides
     check_discriminator(detailed, size=32)
     assert set(detailed.discriminator.remembered) == {"real", "fake"}
@@ -173,10 +173,10 @@ def test_it_trains_under_every_objective(variant: str) -> None:
 
 @pytest.mark.parametrize("name", registry("regularizers").names())
 def test_each_penalty_gives_its_head_a_gradient(name: str) -> None:
-    network = small()
+    network: Any = small()
     network(images(1), "real")
     registry("regularizers").get(name)()(network, images(2, 1), images(2, 2)).backward()
-    for gradient in (network.head[0].weight.grad, network.body[0].weight.grad):  # pyright: ignore[reportAttributeAccessIssue]
+    for gradient in (network.head[0].weight.grad, network.body[0].weight.grad):
         assert gradient is not None and gradient.isfinite().all() and gradient.any()
 
 
@@ -191,8 +191,7 @@ def test_a_checkpoint_brings_the_memory_back() -> None:
 
 def trained(folder: Path, rank: int) -> dict[str, Any]:
     """Train on this rank's own images; returns its weights and its memory."""
-    slopes = lambda: with_slopes(LSGAN())  # noqa: E731
-    model: Any = assemble(SRGAN, slopes, discriminator=small)
+    model: Any = assemble(SRGAN, lambda: with_slopes(LSGAN()), discriminator=small)
     wrapped = MMSeparateDistributedDataParallel(model, device_ids=None)
     torch.manual_seed(rank)
     optimizers = optimizers_for(model)

@@ -46,7 +46,7 @@ class BatchHeadDiscriminator(Discriminator):
         patches = PatchDiscriminator(in_channels=in_channels, width=width, layers=layers, norm=norm)
         *body, last = patches.model.children()
         self.body = nn.Sequential(*body)
-        channels = last.in_channels
+        channels: Any = last.in_channels
         self.head = nn.Sequential(
             nn.Conv2d(channels + 1, channels, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(channels, 1, 3, padding=1)
         )
