@@ -141,8 +141,15 @@ def test_the_whole_recipe_trains_from_yaml(tmp_path: Path) -> None:
         config["model"][slot] = {"type": "UVCGANGenerator", **SMALL}
     penalty = {"type": "GradientPenalty", "center": 0.0, "weight": 1.0, "image_span": 1.0}
     config["model"]["variant"] = {"type": "SpectralNorm", "base": {"type": "LSGAN", "regularizers": [penalty]}}
-    config["train_cfg"] = {"max_iters": 2, "val_interval": 2}
-    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
-    saved = torch.load(tmp_path / "run" / "iter_2.pth", weights_only=True)["state_dict"]
+    config["train_cfg"] = {"max_iters": 4, "val_interval": 2}
+    config["default_hooks"] = {**config.get("default_hooks", {}), "checkpoint": {"interval": 2, "max_keep_ckpts": 3}}
+    file = write_config(config, tmp_path / "run.yaml")
+    assert command("train", file) == 0
+    saved = torch.load(tmp_path / "run" / "iter_4.pth", weights_only=True)["state_dict"]
     kept: dict[str, Tensor] = saved["discriminator_a._extra_state"]
-    assert set(kept) == {"real", "fake"} and all(0 < len(each) <= 3 for each in kept.values())
+    assert set(kept) == {"real", "fake"} and all(len(each) == 3 for each in kept.values())
+    (tmp_path / "run" / "iter_4.pth").unlink()
+    assert command("train", file, "--resume", tmp_path / "run" / "iter_2.pth") == 0
+    again = torch.load(tmp_path / "run" / "iter_4.pth", weights_only=True)["state_dict"]
+    tensors = [name for name, each in saved.items() if isinstance(each, Tensor)]
+    assert all(torch.equal(saved[name], again[name]) for name in tensors), "a resumed run has the same memory"
