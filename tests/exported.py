@@ -39,6 +39,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "StyleSRNet": {"width": 8, "blocks": 1, "flatten": 0.1},
     "TransformNet": {},
     "UNITGenerator": {"width": 4},
+    "UVCGANGenerator": {"widths": [4, 8], "features": 8, "heads": 2, "blocks": 1, "hidden": 16, "embedding": 8},
     "UnetGenerator": {"width": 4},
 }
 LEFT_OUT = ("PointGenerator", "SpandrelNetwork")

@@ -82,7 +82,7 @@ def test_the_generators_step_goes_back_through_the_fakes_alone_and_means_the_sam
     found = torch.autograd.grad(model.adversarial("discriminator", real, fake)[0], fake)[0]
     handle.remove()
     assert seen == [(2, False), (2, True)]
-    real_logits, fake_logits = (heads["adversarial"] for heads in model.judge("discriminator", real, fake))
+    real_logits, fake_logits = (heads["adversarial"] for heads in model.judge("discriminator", real=real, fake=fake))
     wanted = torch.autograd.grad(model.variants["discriminator"].g_loss(fake_logits, real_logits), fake)[0]
     assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-7)
 

@@ -46,6 +46,7 @@ MORE_DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "U-Net": {"type": "UNetDiscriminator", "width": 4},
     "DUnet": {"type": "DUnetDiscriminator", "width": 4},
     "MetaGAN": {"type": "MetaGANDiscriminator", "widths": [8, 8], "blocks": [1, 1]},
+    "batch head": {"type": "BatchHeadDiscriminator", "width": 4, "layers": 1, "norm": "none"},
 }
 MORE_VARIANTS: dict[str, dict[str, Any]] = {
     "RaGAN": {"type": "RaGAN"},

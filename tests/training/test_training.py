@@ -164,7 +164,10 @@ class BatchNormDiscriminator(torch.nn.Module):
 def test_batch_norm_sees_fakes_in_the_discriminators_step_as_in_the_generators() -> None:
     model = assemble(algorithm_class("SRGAN"), VARIANTS["LSGAN"], discriminator=lambda _: BatchNormDiscriminator())
     real, fake = torch.rand(2, 2, 3, 16, 16)
-    together, alone = model.judge("discriminator", real + 5, fake)[1], model.judge("discriminator", fake)[0]
+    together, alone = (
+        model.judge("discriminator", real=real + 5, fake=fake)[1],
+        model.judge("discriminator", fake=fake)[0],
+    )
     assert torch.equal(together["adversarial"][0], alone["adversarial"][0])
 
 

@@ -52,6 +52,11 @@ class Discriminator(nn.Module):
     """Names of the heads beside `adversarial`."""
     supports_half: bool = True
     """Whether it may compute in bfloat16 or float16; where not, it stays in float32 under `--amp`."""
+    knows_sides: bool = False
+    """Whether it judges an image beside others of its side, of the batch or remembered: it is then called as
+    `forward(images, side="real")` or `"fake"`, the two apart. Without a side, as penalties and monitors call it, what
+    it says of an image must not depend on the rest of the batch.
+    """
 
 
 class Encoder(nn.Module):

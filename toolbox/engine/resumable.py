@@ -195,13 +195,16 @@ def _check_optimizer(checkpoint: Mapping[str, Any], name: str, optimizer: Any) -
         here = f"{place}.state.{number!r:.40}"
         if type(number) is not int or not 0 <= number < len(parameters):
             raise Wrong(f"{here} belongs to no parameter")
+        single = parameters[number].dim() == 0  # whose moments are all of the shape that others' counts have
         own = {
             key: (type(value), getattr(value, "shape", None) == ())
             for key, value in _is(moments, Mapping, here).items()
         }
+        if single and kinds is not None and own.keys() == kinds.keys():
+            own = {key: (own[key][0], kinds[key][1]) for key in own}
         if kinds is not None and kinds != own and told not in MATRICES:
             raise Wrong(f"{here} has other moments than the parameter before it")
-        kinds = own
+        kinds = kinds if single else own
         for key, value in moments.items():
             shaped = isinstance(value, Tensor) and value.shape in ((), parameters[number].shape)
             if not shaped and told not in OTHER_SHAPES and not (value is None or isinstance(value, (int, float))):

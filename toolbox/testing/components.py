@@ -14,6 +14,7 @@ from toolbox.contracts.dataset import Transform
 from toolbox.contracts.degradation import Degradation
 from toolbox.contracts.mixture import Mixture
 from toolbox.contracts.network import ADVERSARIAL
+from toolbox.training.network_call import heads_of
 
 
 class ContractBroken(AssertionError):
@@ -90,6 +91,19 @@ def check_discriminator(
     every = [*logits, *(each for said in others for each in (said if isinstance(said, (list, tuple)) else [said]))]
     check_gradients(network, torch.stack([(scale * torch.randn_like(scale)).mean() for scale in every]).sum())
     require(batch.grad is not None and batch.grad.abs().sum() > 0, "no gradient reaches the images")
+    if getattr(network, "knows_sides", False):
+        _check_sides(network, batch.detach())
+
+
+def _check_sides(network: nn.Module, batch: Tensor) -> None:
+    """One that knows sides takes both, and without one says the same of an image alone as among others."""
+    for side in ("real", "fake"):
+        network(batch, side=side)
+    network.eval()
+    with torch.no_grad():
+        together, alone = (heads_of(network, network(each))[ADVERSARIAL][0] for each in (batch, batch[:1]))
+    same = torch.allclose(together[:1], alone, atol=1e-4)
+    require(same, "without a side, an image's logits depend on the rest of its batch")
 
 
 def check_encoder(

@@ -54,9 +54,12 @@ def assemble(
 
     Roles that need the generators' averages have a loss only with `ema`. `generator` is called with the scale it must
     have, `discriminator` with the channels of the images it sees; `networks` replaces single slots, such as those of
-    networks that take labels or clips. An algorithm's classmethod `example_arguments()` may give `networks` too.
+    networks that take labels or clips. An algorithm's classmethod `example_arguments()` may give `networks` too, which
+    stand where none are given.
     """
     torch.manual_seed(seed)
+    example: Any = getattr(algorithm, "example_arguments", dict)
+    networks = {**example().get("networks", {}), **(networks or {})}
     output = next(iter(algorithm.outputs.values()))
     enlarging = output.networks[-1] if output.source in algorithm.derived else None
     built = {
@@ -64,10 +67,10 @@ def assemble(
         for slot, kind in algorithm.slots().items()
         if kind != "discriminators"
     }
-    built |= {slot: network for slot, network in (networks or {}).items() if slot in built}
+    built |= {slot: network for slot, network in networks.items() if slot in built}
     seen = _judged_channels(algorithm, built, arguments)
     built |= {slot: discriminator(seen[slot]) for slot in algorithm.adversaries}
-    built |= dict(networks or {})
+    built |= networks
     adversaries = {slot: Adversary(variant(), 1.0, pool) for slot in algorithm.adversaries}
     for slot, adversary in adversaries.items():
         built[slot] = adversary.variant.accept(built[slot])

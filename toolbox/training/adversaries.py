@@ -87,12 +87,12 @@ class Adversaries(Outputs):
         with frozen(getattr(self, slot)):
             if variant.needs_real and slot in self.separable:
                 with torch.no_grad():  # in one batch with the fakes, half of the backward pass would be for nothing
-                    real_heads = self.judge(slot, real)[0]
-                heads = self.judge(slot, fake)[0]
+                    real_heads = self.judge(slot, real=real)[0]
+                heads = self.judge(slot, fake=fake)[0]
             elif variant.needs_real:
-                real_heads, heads = self.judge(slot, real, fake)
+                real_heads, heads = self.judge(slot, real=real, fake=fake)
             else:
-                heads = self.judge(slot, fake)[0]
+                heads = self.judge(slot, fake=fake)[0]
         term = variant.g_loss(heads[ADVERSARIAL], real_heads[ADVERSARIAL])
         return weighted(term, self.parts.adversaries[slot].weight), heads
 
@@ -104,7 +104,7 @@ class Adversaries(Outputs):
         """
         variant: Any = self.variants[slot]
         leaf = fake.detach().requires_grad_()
-        real_heads, fake_heads = self.shared[slot] = self.judge(slot, real, leaf)
+        real_heads, fake_heads = self.shared[slot] = self.judge(slot, real=real, fake=leaf)
         term = variant.g_loss(fake_heads[ADVERSARIAL], real_heads[ADVERSARIAL] if variant.needs_real else None)
         term = weighted(term, self.parts.adversaries[slot].weight)
         (gradient,) = torch.autograd.grad(term, leaf, retain_graph=True)
@@ -127,7 +127,7 @@ class Adversaries(Outputs):
         real, fake = (value_of(values, name, self, slot).detach() for name in self.judged[slot])
         variant: Any = self.variants[slot]
         judged = self.shared.pop(slot, None)
-        real_heads, fake_heads = judged or self.judge(slot, real, self.pools[slot](fake))
+        real_heads, fake_heads = judged or self.judge(slot, real=real, fake=self.pools[slot](fake))
         real_logits, fake_logits = real_heads[ADVERSARIAL], fake_heads[ADVERSARIAL]
         name = slot.replace("discriminator", "d")
         loss = variant.d_loss(real_logits, fake_logits)
@@ -159,10 +159,11 @@ class Adversaries(Outputs):
             terms |= dict(role_terms(role, losses, together)) if together else {}
         return terms
 
-    def judge(self, slot: str, *batches: Tensor) -> list[Heads]:
-        """What a discriminator says of each batch, by head, after the variant's augmentation."""
+    def judge(self, slot: str, **sides: Tensor) -> list[Heads]:
+        """What a discriminator says of `real` images, of `fake` ones, by head, after the variant's augmentation."""
         show: Any = self.variants[slot].show
-        return judge(getattr(self, slot), *(show(images) for images in batches), apart=slot in self.apart)
+        shown = {side: show(images) for side, images in sides.items()}
+        return judge(getattr(self, slot), shown, apart=slot in self.apart)
 
 
 def role_terms(

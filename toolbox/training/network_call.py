@@ -52,8 +52,13 @@ def uncompiled(network: nn.Module) -> AbstractContextManager[None]:
 
 
 def mixes_samples(network: nn.Module) -> bool:
-    """Whether the network holds batch norm."""
-    return any(isinstance(module, BATCH_NORMS) for module in network.modules())
+    """Whether what a network says of an image depends on the others of its batch: it holds batch norm, or says so."""
+    return knows_sides(network) or any(isinstance(module, BATCH_NORMS) for module in network.modules())
+
+
+def knows_sides(network: nn.Module) -> bool:
+    """Whether a discriminator wants to be told which images are real, and which are fakes."""
+    return bool(getattr(unwrapped(network), "knows_sides", False))
 
 
 def alike_apart(network: nn.Module) -> bool:
@@ -62,12 +67,15 @@ def alike_apart(network: nn.Module) -> bool:
     return not moving and not any(isinstance(module, _DropoutNd) for module in network.modules())
 
 
-def judge(discriminator: nn.Module, *batches: Tensor, apart: bool = False) -> list[Heads]:
-    """What a discriminator says of each batch, by head, in one forward where shapes agree.
+def judge(discriminator: nn.Module, sides: Mapping[str, Tensor], *, apart: bool = False) -> list[Heads]:
+    """What a discriminator says of the images of each side, `real` or `fake`, by head; in one forward if shapes agree.
 
     `apart` is for discriminators with batch norm: they see real and fake apart, as in the generators' step, where
     fakes come alone; one trained on their joint statistics would meet other ones there.
     """
+    batches = list(sides.values())
+    if knows_sides(discriminator):
+        return [heads_of(discriminator, discriminator(batch, side=side)) for side, batch in sides.items()]
     if not apart and len({batch.shape[1:] for batch in batches}) == 1:
         heads = heads_of(discriminator, discriminator(torch.cat(batches)))
         sizes = [len(batch) for batch in batches]

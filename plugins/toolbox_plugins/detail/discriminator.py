@@ -27,8 +27,10 @@ class DetailDiscriminator(Discriminator):
         if gain <= 0:
             raise UserError(f"gain must be above 0, got {gain}")
         self.discriminator, self.window, self.gain = discriminator, window, gain
+        self.knows_sides = bool(getattr(discriminator, "knows_sides", False))
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Judge images (B, C, H, W) in [0, 1]: the other discriminator's logits."""
+    def forward(self, images: Tensor, side: str | None = None) -> list[Tensor]:
+        """Judge images (B, C, H, W) in [0, 1]: the other discriminator's logits; it is told the `side` if it asks."""
         blurred = F.avg_pool2d(F.pad(images, [self.window // 2] * 4, mode="reflect"), self.window, stride=1)
-        return self.discriminator(torch.cat([images, 0.5 + self.gain * (images - blurred)], 1))  # (B, 2C, H, W)
+        both = torch.cat([images, 0.5 + self.gain * (images - blurred)], 1)  # (B, 2C, H, W)
+        return self.discriminator(both, side=side) if self.knows_sides else self.discriminator(both)

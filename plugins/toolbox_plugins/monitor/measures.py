@@ -153,7 +153,7 @@ def judgement(algorithm: Algorithm, slot: str, values: Values) -> dict[str, Tens
     name = slot.replace("discriminator", "d")
     network, variant = getattr(algorithm, slot), algorithm.variants[slot]
     real, fake = (values[each].detach() for each in algorithm.judged[slot])
-    real_logits, fake_logits = (heads[ADVERSARIAL] for heads in algorithm.judge(slot, real, fake))
+    real_logits, fake_logits = (heads[ADVERSARIAL] for heads in algorithm.judge(slot, real=real, fake=fake))
     loss = variant.d_loss(real_logits, fake_logits)  # pyright: ignore[reportCallIssue]
     parameters = [p for p in network.parameters() if p.requires_grad]
     gradients = torch.autograd.grad(loss * SCALE, parameters, allow_unused=True)

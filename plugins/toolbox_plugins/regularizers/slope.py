@@ -36,14 +36,24 @@ class Slope(Regularizer):
 
 
 class GradientPenalty(Slope):
-    """(|grad D(x)| - 1)^2 for x between a real image and a fake (Gulrajani et al., 2017, equation 3); weight 10."""
+    """(|grad D(x)| - center)^2 for x between a real image and a fake (Gulrajani et al., 2017, equation 3); weight 10.
+
+    Args:
+        center: the slope that is wanted: 1 for a Wasserstein critic; 0, a flat one, is UVCGANv2's.
+    """
 
     weight = 10.0
+
+    def __init__(self, *, center: float = 1.0, image_span: float = 2.0) -> None:
+        super().__init__(image_span=image_span)
+        if not (center >= 0 and isfinite(center)):
+            raise UserError(f"center must be 0 or more and finite, got {center}")
+        self.center = center
 
     def forward(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
         """The mean over samples, a scalar; each sample's x is at a random place of its own."""
         share = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
-        return (self.norms(judge, torch.lerp(fake, real, share)) - 1).square().mean()
+        return (self.norms(judge, torch.lerp(fake, real, share)) - self.center).square().mean()
 
 
 class DRAGANPenalty(Slope):
