@@ -7,6 +7,7 @@ register is not what is tested, and a broken one would stop every test.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from made_up import Install
 from toolbox.plugins.manager import use
 
 torch.set_num_threads(1)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script has started pytest with `&`; tests send Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
     "assembly/test_export_graph.py",
@@ -74,6 +77,16 @@ def converted_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         share_conversions(patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def forked_trials() -> Iterator[None]:
+    """Files of other runtimes are tried in processes that are forked, which saves each the imports."""
+    from forked import standing_in
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toolbox.inference.trial.subprocess", standing_in())
         yield
 
 
