@@ -132,7 +132,7 @@ def ran(
     """`subprocess.run(command, capture_output=True, text=True)`, forked. Raises TimeoutExpired as that does."""
     with Forked(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         output, errors = process.communicate(timeout)
-        return subprocess.CompletedProcess(list(command), process.wait(), output, errors)
+        return subprocess.CompletedProcess([*map(str, command)], process.wait(), output, errors)
 
 
 def standing_in() -> Any:

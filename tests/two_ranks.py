@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.multiprocessing.spawn import start_processes
+
+from forked import server
 
 
 def _one_rank(rank: int, function: Callable[[Path, int], dict[str, Any]], port: int, folder: str) -> None:
@@ -28,5 +31,6 @@ def on_two_ranks(function: Callable[[Path, int], dict[str, Any]], folder: Path) 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_one_rank, (function, port, str(folder)), nprocs=2)
+    server()  # has imported most of what they need
+    start_processes(_one_rank, (function, port, str(folder)), nprocs=2, start_method="forkserver")
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from runs import command, pictures, sr_config, weights, write_config
+from two_ranks import on_two_ranks
 
 TRAIN = Path(__file__).parents[2] / "tools" / "train.py"
 
@@ -24,9 +26,15 @@ def torchrun(*arguments: object, processes: int = 2, restarts: int = 0) -> None:
     launch += [f"--max-restarts={restarts}"]
     launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(TRAIN), *map(str, arguments)]
     done = subprocess.run(
-        [*launch, "--launcher", "pytorch"], env=environment, capture_output=True, text=True, timeout=240
+        [*launch, "--launcher", "pytorch"], env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def trained(arguments: tuple[object, ...], folder: Path, rank: int) -> dict[str, Any]:
+    """Train in one of two processes, as torchrun would have it."""
+    assert command("train", *arguments, "--launcher", "pytorch") == 0
+    return {}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +54,7 @@ def test_two_processes_resume_and_measure_like_one(config: tuple[Path, dict[str,
     torchrun(file, "--cfg-options", "train_cfg.max_iters=4")
     saved = weights(run / "iter_4.pth")
     assert not any(".module." in name for name in saved), "a wrapper's prefix got into the checkpoint"
-    torchrun(file, "--resume")
+    on_two_ranks(partial(trained, (file, "--resume")), run.parent)
     assert (run / "iter_6.pth").is_file()
     report = json.loads((run / "report.json").read_text())
     alone = run.parent / "alone"
@@ -73,8 +81,9 @@ def test_a_run_of_which_a_process_died_restarts_resumes_by_itself_and_ends_with_
     file = write_config(config, tmp_path / "run.yaml")
     plugin = ("-p", Path(__file__).with_name("dying_rank_plugin.py"))
     torchrun(file, *plugin, "--work-dir", tmp_path / "died", restarts=1)
-    torchrun(file, *plugin, "--work-dir", tmp_path / "whole", "--cfg-options", "custom_hooks=[]")
-    whole, died = (weights(tmp_path / run / "iter_6.pth") for run in ("whole", "died"))
-    assert all(torch.equal(value, died[name]) for name, value in whole.items())
+    whole = (file, *plugin, "--work-dir", tmp_path / "whole", "--cfg-options", "custom_hooks=[]")
+    on_two_ranks(partial(trained, whole), tmp_path)
+    wanted, died = (weights(tmp_path / run / "iter_6.pth") for run in ("whole", "died"))
+    assert all(torch.equal(value, died[name]) for name, value in wanted.items())
     log = "".join(file.read_text() for file in (tmp_path / "died").rglob("*.log"))
     assert "resumed" in log and "at iteration 4" in log
