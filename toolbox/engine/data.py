@@ -164,7 +164,7 @@ def _loader(config: Mapping[str, Any], dataset: Dataset, sampler: Sampler, *, dr
 
 
 @contextmanager
-def ending_workers(*loaders: DataLoader | None) -> Iterator[None]:
+def ending_workers(*loaders: Any) -> Iterator[None]:
     """Within, loaders start workers; in the end these end too.
 
     Without this Python's collector of cycles would end them, some time later. It closes their queues first, so that
