@@ -21,11 +21,11 @@ from toolbox.studio.serving import HERE, listen
 from toolbox.studio.trainings import WAIT
 
 TAB = "tab0000001"
-SOON = 5.0
+SOON = 30.0
 """Seconds that stopping takes at the most on a machine that does much else; docs/studio.md has what it takes alone."""
 
 
-LAST = WAIT + 10
+LAST = WAIT + 60
 """Seconds that a studio takes at the most to end, with trainings that save."""
 
 
