@@ -31,20 +31,31 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script has started py
 
 LONGEST = (
     "assembly/test_export_graph.py",
+    "engine/test_network_switches.py",
     "benchmark/test_benchmark.py",
     "test_readme.py",
-    "engine/test_kill.py",
-    "inference/test_backends.py",
-    "training/test_distributed_training.py",
-    "plugins/test_template.py",
-    "inference/test_hostile_exports.py",
-    "engine/test_equivalence.py",
+    "studio/test_studio_films_browser.py",
+    "training/test_combinations.py",
     "engine/test_launch.py",
+    "engine/test_equivalence.py",
+    "inference/test_kept_graphs.py",
+    "cli/test_notebook.py",
+    "test_site.py",
+    "training/test_distributed_training.py",
     "engine/test_killed_ranks.py",
-    "benchmark/test_killed_runs.py",
+    "engine/test_kill.py",
+    "toolbox_plugins/test_toy.py",
     "engine/test_exact_resume.py",
+    "inference/test_backends.py",
+    "cli/test_full_disk.py",
+    "plugins/test_template.py",
+    "engine/test_sentinels_run.py",
+    "engine/test_resume.py",
+    "assembly/test_configs.py",
+    "plugins/test_strangers.py",
+    "inference/test_hostile_exports.py",
 )
-"""Modules of half a minute and more, on one core."""
+"""Modules of twenty seconds and more, on one core."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
