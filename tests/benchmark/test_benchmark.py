@@ -135,19 +135,24 @@ def test_a_benchmark_killed_at_any_moment_ends_as_an_undisturbed_one(tmp_path: P
 def test_a_benchmark_that_is_asked_to_stop_saves_its_runs_and_continues(tmp_path: Path) -> None:
     grid = tiny_grid(tmp_path, {"variant": {"Vanilla": {}}}, seeds=[0], budget={"iterations": 3000})
     out = tmp_path / "out"
-    process = subprocess.Popen(arguments(grid, out), env=environment(), stderr=subprocess.PIPE, text=True,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))  # fmt: skip
-    assert waited(lambda: list(out.glob("runs/*/train/*/vis_data/scalars.json")))
-    process.terminate()
-    _, said = process.communicate(timeout=60)
+    with subprocess.Popen(
+        arguments(grid, out), env=environment(), stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    ) as process:  # fmt: skip
+        try:
+            assert waited(lambda: list(out.glob("runs/*/train/*/vis_data/scalars.json")))
+            process.terminate()
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.kill()  # its run ends with it
     assert process.returncode == 1 and "stopped with 1 of 1 runs left; the same command continues" in said
     (run,) = (out / "runs").iterdir()
     assert list(run.glob("train/iter_*.pth")) and not (run / "failure.json").exists()
 
 
 def waited(until: Callable[[], Any]) -> bool:
-    """Whether something came true within a minute."""
-    for _ in range(600):
+    """Whether something came true within two minutes."""
+    for _ in range(1200):
         if until():
             return True
         time.sleep(0.1)
