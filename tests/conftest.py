@@ -7,6 +7,7 @@ register is not what is tested, and a broken one would stop every test.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -25,23 +26,36 @@ from made_up import Install
 from toolbox.plugins.manager import use
 
 torch.set_num_threads(1)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script has started pytest with `&`; tests send Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
     "assembly/test_export_graph.py",
+    "engine/test_network_switches.py",
     "benchmark/test_benchmark.py",
     "test_readme.py",
-    "engine/test_kill.py",
-    "inference/test_backends.py",
-    "training/test_distributed_training.py",
-    "plugins/test_template.py",
-    "inference/test_hostile_exports.py",
-    "engine/test_equivalence.py",
+    "studio/test_studio_films_browser.py",
+    "training/test_combinations.py",
     "engine/test_launch.py",
+    "engine/test_equivalence.py",
+    "inference/test_kept_graphs.py",
+    "cli/test_notebook.py",
+    "test_site.py",
+    "training/test_distributed_training.py",
     "engine/test_killed_ranks.py",
-    "benchmark/test_killed_runs.py",
+    "engine/test_kill.py",
+    "toolbox_plugins/test_toy.py",
     "engine/test_exact_resume.py",
+    "inference/test_backends.py",
+    "cli/test_full_disk.py",
+    "plugins/test_template.py",
+    "engine/test_sentinels_run.py",
+    "engine/test_resume.py",
+    "assembly/test_configs.py",
+    "plugins/test_strangers.py",
+    "inference/test_hostile_exports.py",
 )
-"""Modules of half a minute and more, on one core."""
+"""Modules of twenty seconds and more, on one core."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,6 +88,16 @@ def converted_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         share_conversions(patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def forked_trials() -> Iterator[None]:
+    """Files of other runtimes are tried in processes that are forked, which saves each the imports."""
+    from forked import standing_in
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toolbox.inference.trial.subprocess", standing_in())
         yield
 
 

@@ -22,8 +22,7 @@ def share_conversions(patch: pytest.MonkeyPatch) -> None:
     def once(graph: Graph) -> Any:
         if not isinstance(graph, OutputGraph):
             return onnx_model(graph)
-        inputs = tuple((each.name, each.example.shape, each.example.dtype, each.free) for each in graph.inputs)
-        key = (graph.network, inputs, tuple(sorted(graph.metadata.items())))
+        key = (graph.network, _inputs(graph), tuple(sorted(graph.metadata.items())))
         if key not in made:
             model = onnx_model(graph)
             made[key] = model.SerializeToString(), graph.inputs  # where a batch was counted, inputs are others now
@@ -32,3 +31,23 @@ def share_conversions(patch: pytest.MonkeyPatch) -> None:
 
     for each in CALLERS:
         patch.setattr(each, once)
+    share_programs(patch)
+
+
+def share_programs(patch: pytest.MonkeyPatch) -> None:
+    """What torch has traced of a network for one format is handed on to the next, once: exporters may change it."""
+    kept: dict[Hashable, Any] = {}
+    trace = OutputGraph._traced
+
+    def traced(graph: OutputGraph, fixed: bool) -> Any:
+        key = (graph.network, graph.bytes, fixed, _inputs(graph))
+        if key in kept:
+            return kept.pop(key)
+        kept[key] = program = trace(graph, fixed)
+        return program
+
+    patch.setattr(OutputGraph, "_traced", traced)
+
+
+def _inputs(graph: Graph) -> Hashable:
+    return tuple((each.name, each.example.shape, each.example.dtype, each.free) for each in graph.inputs)

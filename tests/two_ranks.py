@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.multiprocessing.spawn import start_processes
+
+from forked import server
 
 TRAIN = Path(__file__).parents[1] / "tools" / "train.py"
 
@@ -32,7 +35,8 @@ def on_two_ranks(function: Callable[[Path, int], dict[str, Any]], folder: Path) 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_one_rank, (function, port, str(folder)), nprocs=2)
+    server()  # has imported most of what they need
+    start_processes(_one_rank, (function, port, str(folder)), nprocs=2, start_method="forkserver")
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
 
 
@@ -43,6 +47,6 @@ def torchrun(*arguments: object, processes: int = 2, restarts: int = 0) -> None:
     launch += [f"--max-restarts={restarts}"]
     launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(TRAIN), *map(str, arguments)]
     done = subprocess.run(
-        [*launch, "--launcher", "pytorch"], env=environment, capture_output=True, text=True, timeout=240
+        [*launch, "--launcher", "pytorch"], env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr[-2000:]

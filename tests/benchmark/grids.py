@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from runs import sr_config, write_config
+from forked import standing_in
+from runs import command, sr_config, write_config
 
 FAULTS = Path(__file__).with_name("cell_faults.py")
 
@@ -43,6 +45,13 @@ DISCRIMINATORS = {
 def arguments(grid: Path, out: Path, *more: object) -> list[str]:
     """The command that runs a benchmark."""
     return [sys.executable, "-m", "toolbox.cli", "benchmark", str(grid), "-o", str(out), *map(str, more)]
+
+
+def benchmarked(grid: Path, out: Path, *more: object) -> int:
+    """Run a benchmark in this process, and its runs in forked ones; returns the exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toolbox.benchmark.launch.subprocess", standing_in())
+        return command("benchmark", grid, "-o", out, *more)
 
 
 def environment() -> dict[str, str]:

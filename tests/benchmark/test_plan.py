@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from grids import VARIANTS, tiny_grid
 
+from forked import standing_in
 from runs import command
 from toolbox.benchmark.cells import cells_of
 from toolbox.benchmark.conduct import Conductor, claimed
@@ -53,7 +54,10 @@ def test_a_key_changes_with_whatever_may_change_a_result_and_with_nothing_else(t
     assert not {run.key for run in runs} & keys
 
 
-def test_a_budget_of_minutes_becomes_iterations_by_a_probe_that_is_made_once(tmp_path: Path) -> None:
+def test_a_budget_of_minutes_becomes_iterations_by_a_probe_that_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolbox.benchmark.launch.subprocess", standing_in())
     (run,) = planned(tmp_path, seeds=[0], budget={"minutes": 0.1})
     (probe,) = (tmp_path / "out" / "probes").glob("*/probe.json")
     step = json.loads(probe.read_text())["step_seconds"]

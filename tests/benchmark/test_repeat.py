@@ -214,12 +214,17 @@ def test_ctrl_c_lets_the_run_save_and_the_same_command_continues(tmp_path: Path)
     file = small(tmp_path, train_cfg={"max_iters": 100000, "val_interval": 100000})
     arguments = [sys.executable, "-m", "toolbox.cli", "repeat", str(file), "--seeds", "0"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
-    run, deadline = tmp_path / "run" / "seeds" / "seed_0", time.time() + 60
-    while not list(run.glob("iter_*.pth")) and time.time() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, text = process.communicate(timeout=60)
+    run, deadline = tmp_path / "run" / "seeds" / "seed_0", time.time() + 120
+    with subprocess.Popen(
+        arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
+        try:
+            while not list(run.glob("iter_*.pth")) and time.time() < deadline:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            _, text = process.communicate(timeout=120)
+        finally:
+            process.terminate()  # a test that fails leaves nothing behind that trains for hours
     assert process.returncode == 1 and "stopped by SIGINT" in text and "the same command continues" in text
     assert (run / "last_checkpoint").is_file() and not (tmp_path / "run" / "seeds" / "repeat.json").exists()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runs import command, pictures, sr_config, write_config
+from toolbox.cli import attended
 
 PROGRAM = f"'{sys.executable}' -m toolbox.cli"
 
@@ -89,3 +90,16 @@ def test_a_signal_that_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPat
         assert command("doctor") == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_training_of_a_studio_that_a_script_started_with_an_ampersand_hears_its_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(attended, "_listen", lambda: None)
+    monkeypatch.setattr("toolbox.cli.run", lambda *_: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            attended.main()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -89,12 +89,12 @@ def test_300_mutations_of_a_config_load_or_raise_a_config_error_within_a_second(
             else:
                 start = rng.randrange(len(text) + 1)
                 text = text[:at] + text[start : start + 40] + text[at:]
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             assert isinstance(parse_yaml(text, "c.yaml"), dict)
             loaded += 1
         except ConfigError as error:
             assert len(str(error).splitlines()) == 1
             refused += 1
-        assert time.perf_counter() - began < 1
+        assert time.process_time() - began < 1
     assert loaded > 20 and refused > 100

@@ -22,14 +22,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 import torch
 from hard_runs import HARD, PLUGIN
 
+from forked import Forked
 from runs import weights, write_config
 from toolbox.weights.checkpoint import checkpoints
 
 
-def start(file: Path, work_dir: Path) -> subprocess.Popen[bytes]:
+def start(file: Path, work_dir: Path) -> Forked:
     """Start or resume the run in a process of its own."""
-    command = [sys.executable, "-m", "toolbox.cli", "train", str(file), "-p", str(PLUGIN), "--resume"]
-    return subprocess.Popen([*command, "--work-dir", str(work_dir)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "toolbox.cli", "train", file, "-p", PLUGIN, "--resume", "--work-dir", work_dir]
+    return Forked(command, stderr=subprocess.PIPE)
 
 
 def newest(work_dir: Path) -> str:
@@ -38,11 +39,12 @@ def newest(work_dir: Path) -> str:
     return found[0].name if found else ""
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
+def finish(process: Forked) -> None:
     """Wait for a run that must succeed."""
-    _, errors = process.communicate()
+    with process:
+        _, errors = process.communicate()
     if process.returncode != 0:
-        raise SystemExit(f"a run did not resume:\n{errors.decode()[-2000:]}")
+        raise SystemExit(f"a run did not resume:\n{errors[-2000:]}")
 
 
 def main(kills: int, name: str, seed: int) -> int:
@@ -51,22 +53,20 @@ def main(kills: int, name: str, seed: int) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         config = HARD[name](folder)
-        config["train_cfg"] = {"max_iters": 30 + 30 * kills, "val_interval": 10**6}
+        config["train_cfg"] = {"max_iters": 20 + 20 * kills, "val_interval": 10**6}
         config["default_hooks"] = {"checkpoint": {"interval": 1, "max_keep_ckpts": 2}}
         file = write_config(config, folder / "run.yaml")
         finish(start(file, folder / "whole"))
         inside = 0
         for number in range(kills):
             before = newest(folder / "run")
-            process = start(file, folder / "run")
-            while newest(folder / "run") == before and process.poll() is None:
-                time.sleep(0.005)
-            time.sleep(rng.uniform(0, 0.8))
-            if process.poll() is not None:
-                print("the run ended before the kill; fewer kills were made than asked for")
-                break
-            process.kill()
-            process.communicate()
+            with start(file, folder / "run") as process:
+                while newest(folder / "run") == before and process.poll() is None:
+                    time.sleep(0.005)
+                time.sleep(rng.uniform(0, 0.3))
+                if process.poll() is not None:
+                    print("the run ended before the kill; fewer kills were made than asked for")
+                    break
             torn = list((folder / "run").glob(".*.partial"))
             inside += bool(torn)
             print(f"kill {number + 1} of {kills} at {newest(folder / 'run')}{', inside a save' if torn else ''}")

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 
-from runs import sr_config, weights, write_config
+from runs import command, sr_config, weights, write_config
 from toolbox.weights.checkpoint import checkpoints
+from two_ranks import on_two_ranks
 
 PLUGIN = Path(__file__).with_name("telling_plugin.py")
 TRAIN = Path(__file__).parents[2] / "tools" / "train.py"
@@ -56,6 +58,13 @@ def start(file: Path, work_dir: Path, *arguments: object) -> subprocess.Popen[st
         [*command, *map(str, arguments)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
+
+
+def undisturbed(file: Path, work_dir: Path, folder: Path, rank: int) -> dict[str, Any]:
+    """The whole run in one of two processes that nobody kills."""
+    if command("train", file, "-p", PLUGIN, "--work-dir", work_dir, "--launcher", "pytorch"):
+        raise RuntimeError("the undisturbed run failed")
+    return {}
 
 
 def ranks_of(launcher: int) -> list[int]:
@@ -122,10 +131,7 @@ def main(tries: int, seed: int, moments: tuple[str, ...] = MOMENTS, say: Any = p
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         file = write_config(config_of(folder), folder / "run.yaml")
-        with start(file, folder / "whole") as process:
-            said = process.communicate()[1]
-        if process.returncode:
-            raise RuntimeError(f"the undisturbed run failed:\n{said[-2000:]}")
+        on_two_ranks(partial(undisturbed, file, folder / "whole"), folder)
         for number in range(tries):
             run = folder / f"run_{number}"
             end, said = one_try(file, run, moments[number % len(moments)], rng)

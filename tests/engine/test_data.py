@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from runs import command, sr_config, write_config
 from toolbox.contracts.dataset import ImageDataset
 from toolbox.engine.data import EndlessSamples, EveryNth, EverySample, Positions, evaluation_loader, train_loader
 from toolbox.io.errors import UserError
@@ -164,3 +166,14 @@ def test_damaged_samples_stop_the_run_unless_skipped_and_nothing_but_damage_does
 
     with pytest.raises(UserError, match="damaged image; so were 4 others before it"):
         EndlessSamples(AllDamaged(5), seed=1, skip_damaged=True)[0]
+
+
+def test_the_workers_end_with_the_training_and_with_the_test(tmp_path: Path) -> None:
+    config, before = sr_config(tmp_path), set(active_children())
+    for split, count in (("train", 2), ("val", 1)):
+        config[f"{split}_dataloader"]["num_workers"] = count
+    file = write_config(config, tmp_path / "run.yaml")
+    assert command("train", file) == 0
+    assert set(active_children()) <= before
+    assert command("test", file, tmp_path / "run" / "iter_6.pth") == 0
+    assert set(active_children()) <= before

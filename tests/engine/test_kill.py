@@ -4,44 +4,43 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
+import pytest
 import torch
 from hard_runs import hard_style
-from kill_run import finish, start
+from kill_run import finish, main, start
 
 from runs import command, sr_config, weights, write_config
 from toolbox.weights.checkpoint import checkpoints
 
-SCRIPT = Path(__file__).with_name("kill_run.py")
 
-
-def test_a_run_killed_five_times_ends_with_the_undisturbed_runs_weights() -> None:
-    done = subprocess.run([sys.executable, SCRIPT, "--kills", "5"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "kill 5 of 5" in done.stdout and "0 tensors differ; left over: nothing" in done.stdout
+def test_a_run_killed_five_times_ends_with_the_undisturbed_runs_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = main(5, "SRGAN", seed=0), capsys.readouterr().out
+    assert code == 0, said
+    assert "kill 5 of 5" in said and "0 tensors differ; left over: nothing" in said
 
 
 def test_sigterm_saves_stops_and_resumes_exactly(tmp_path: Path) -> None:
     config = hard_style(tmp_path)
-    config["train_cfg"] = {"max_iters": 120, "val_interval": 1000}
+    config["train_cfg"] = {"max_iters": 60, "val_interval": 1000}
     config["default_hooks"] = {"checkpoint": {"interval": 10, "max_keep_ckpts": 1}}
     file = write_config(config, tmp_path / "run.yaml")
-    process = start(file, tmp_path / "run")
-    while not checkpoints(tmp_path / "run"):
-        assert process.poll() is None, process.communicate()[1].decode()
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate()
+    with start(file, tmp_path / "run") as process:
+        while not checkpoints(tmp_path / "run"):
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate()
     assert process.returncode == 1
-    line = errors.decode().strip().splitlines()[-1]
+    line = errors.strip().splitlines()[-1]
     assert line.startswith("failed: stopped by SIGTERM after iteration ") and line.endswith("--resume continues")
     stopped = int(line.split()[6].rstrip(";"))
     assert [path.name for path in checkpoints(tmp_path / "run")] == [f"iter_{stopped}.pth"]
     for work_dir in ("run", "whole"):
         finish(start(file, tmp_path / work_dir))
-    whole, resumed = (weights(tmp_path / run / "iter_120.pth") for run in ("whole", "run"))
+    whole, resumed = (weights(tmp_path / run / "iter_60.pth") for run in ("whole", "run"))
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
 
 

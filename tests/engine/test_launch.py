@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,13 @@ import pytest
 import torch
 
 from runs import command, pictures, sr_config, weights, write_config
-from two_ranks import torchrun
+from two_ranks import on_two_ranks, torchrun
+
+
+def trained(arguments: tuple[object, ...], folder: Path, rank: int) -> dict[str, Any]:
+    """Train in one of two processes, as torchrun would have it."""
+    assert command("train", *arguments, "--launcher", "pytorch") == 0
+    return {}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +37,7 @@ def test_two_processes_resume_and_measure_like_one(config: tuple[Path, dict[str,
     torchrun(file, "--cfg-options", "train_cfg.max_iters=4")
     saved = weights(run / "iter_4.pth")
     assert not any(".module." in name for name in saved), "a wrapper's prefix got into the checkpoint"
-    torchrun(file, "--resume")
+    on_two_ranks(partial(trained, (file, "--resume")), run.parent)
     assert (run / "iter_6.pth").is_file()
     report = json.loads((run / "report.json").read_text())
     alone = run.parent / "alone"
@@ -57,8 +64,9 @@ def test_a_run_of_which_a_process_died_restarts_resumes_by_itself_and_ends_with_
     file = write_config(config, tmp_path / "run.yaml")
     plugin = ("-p", Path(__file__).with_name("dying_rank_plugin.py"))
     torchrun(file, *plugin, "--work-dir", tmp_path / "died", restarts=1)
-    torchrun(file, *plugin, "--work-dir", tmp_path / "whole", "--cfg-options", "custom_hooks=[]")
-    whole, died = (weights(tmp_path / run / "iter_6.pth") for run in ("whole", "died"))
-    assert all(torch.equal(value, died[name]) for name, value in whole.items())
+    whole = (file, *plugin, "--work-dir", tmp_path / "whole", "--cfg-options", "custom_hooks=[]")
+    on_two_ranks(partial(trained, whole), tmp_path)
+    wanted, died = (weights(tmp_path / run / "iter_6.pth") for run in ("whole", "died"))
+    assert all(torch.equal(value, died[name]) for name, value in wanted.items())
     log = "".join(file.read_text() for file in (tmp_path / "died").rglob("*.log"))
     assert "resumed" in log and "at iteration 4" in log

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch._dynamo
 from torch import nn
 
 from matrix import CELLS, VARIANTS, algorithm_class, halved
@@ -123,13 +124,24 @@ def test_a_pattern_that_names_nothing_is_refused_with_what_there_is(tmp_path: Pa
 # ---------------------------------------------------------------------- torch.compile
 
 
+@pytest.fixture(scope="module")
+def compiler() -> Iterator[None]:
+    """Graphs are kept from test to test, since networks of one kind share them; too many are an error, not eager."""
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
+        recompile_limit=1000, accumulated_recompile_limit=10_000, fail_on_recompile_limit_hit=True
+    ):
+        yield
+    torch.compiler.reset()
+
+
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize(("algorithm", "variant"), CELLS)
 def test_compiled_networks_train_to_the_same_weights(algorithm: str, variant: str) -> None:
     def compiled(model: Algorithm) -> None:
         for slot in (*model.generators, *model.judged):
             compile_in_place(getattr(model, slot), {"backend": "aot_eager"})
 
-    torch.compiler.reset()
     plain, fast = trained(algorithm, variant), trained(algorithm, variant, compiled)
     assert difference(plain, fast) < 1e-9
     assert list(plain.state_dict()) == list(fast.state_dict())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import torch
 from small_films import Clip, Middle, Remembers, Trails, Twice, frames_of, lossless, translated
 from torch import nn
 
+from forked import Forked
 from toolbox.inference.video import pieces, translate
 from toolbox.inference.video.stepping import loaded, saved
 from toolbox.inference.video.work import Work
@@ -34,26 +34,25 @@ def packets(path: Path) -> list[bytes]:
 
 def test_a_killed_run_goes_on_and_equals_an_undisturbed_one(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mp4", frames=40, sound=1)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     rng = random.Random(0)
 
-    def begun(target: str, codec: str, delay: float = 0.0) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(SCRIPT), str(source), str(tmp_path / target), codec, str(delay)]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def begun(target: str, codec: str, delay: float = 0.0) -> Forked:
+        command = [sys.executable, SCRIPT, source, tmp_path / target, codec, delay]
+        return Forked(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    whole = {codec: begun(f"whole_{codec}", codec) for codec in ("ffv1", "h264")}
-    for run in whole.values():
-        assert b"done" in run.communicate()[0]
+    for codec in ("ffv1", "h264"):
+        with begun(f"whole_{codec}", codec) as run:
+            assert "done" in run.communicate()[0]
     for codec, pieces_wanted in (("ffv1", 2), ("h264", 4)):
-        run, parts = begun(f"killed_{codec}", codec, 0.03), tmp_path / f".killed_{codec}.mkv.parts"
-        until = time.monotonic() + 60
-        while len(list(parts.glob("*.piece"))) < pieces_wanted and time.monotonic() < until:
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.2))
-        run.kill()
-        run.communicate()
+        parts = tmp_path / f".killed_{codec}.mkv.parts"
+        with begun(f"killed_{codec}", codec, 0.03) as run:
+            while len(list(parts.glob("*.piece"))) < pieces_wanted:
+                assert run.poll() is None, run.communicate()
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0, 0.2))
         assert not (tmp_path / f"killed_{codec}.mkv").exists() and parts.exists()
-        assert b"done" in begun(f"killed_{codec}", codec).communicate()[0]
+        with begun(f"killed_{codec}", codec) as run:
+            assert "done" in run.communicate()[0]
         one, other = tmp_path / f"whole_{codec}.mkv", tmp_path / f"killed_{codec}.mkv"
         assert len(packets(one)) == 40 and packets(one) == packets(other)
         assert not parts.exists()

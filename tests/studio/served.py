@@ -21,11 +21,11 @@ from toolbox.studio.serving import HERE, listen
 from toolbox.studio.trainings import WAIT
 
 TAB = "tab0000001"
-SOON = 5.0
+SOON = 30.0
 """Seconds that stopping takes at the most on a machine that does much else; docs/studio.md has what it takes alone."""
 
 
-LAST = WAIT + 10
+LAST = WAIT + 60
 """Seconds that a studio takes at the most to end, with trainings that save."""
 
 
@@ -76,7 +76,7 @@ class Served:
         """How a task does."""
         return next(each for each in self.json("GET", "/api/state", tab=tab)["tasks"] if each["id"] == made["id"])
 
-    def until(self, made: Any, *states: str, tab: str = TAB, seconds: float = 30) -> Any:
+    def until(self, made: Any, *states: str, tab: str = TAB, seconds: float = 60) -> Any:
         """Wait for a task to be in a state."""
         wait_for(lambda: self.task(made, tab)["state"] in states, seconds)
         return self.task(made, tab)
@@ -105,7 +105,7 @@ def serving(root: Path, password: str | None = None, plugins: Sequence[str] = ()
         assert not thread.is_alive() and made.worker.pid is None
 
 
-def wait_for(told: Callable[[], bool], seconds: float = 30) -> float:
+def wait_for(told: Callable[[], bool], seconds: float = 60) -> float:
     """Wait until something is so; returns the seconds that took."""
     begun = time.monotonic()
     while not told():

@@ -50,7 +50,7 @@ class Answer(NamedTuple):
 
 def ask(address: str, method: str = "GET", path: str = "", body: str = "", **headers: str) -> Answer:
     parts = urlsplit(address)
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=60)
     connection.request(method, path or f"{parts.path}?{parts.query}", body, headers)
     found = connection.getresponse()
     answer = Answer(found.status, {name.lower(): value for name, value in found.getheaders()}, found.read())
@@ -70,7 +70,7 @@ def test_a_signal_ends_it_and_nothing_of_it_is_left(tmp_path: Path, number: int)
         loaded = Path(f"/proc/{process.pid}/maps")
         assert not loaded.exists() or "libtorch" not in loaded.read_text(), "the page is there before torch"
         process.send_signal(number)
-        assert process.wait(10) == (0 if number == signal.SIGINT else 143)
+        assert process.wait(60) == (0 if number == signal.SIGINT else 143)
         assert not [*temporary.iterdir()]
 
 
@@ -142,4 +142,4 @@ def test_the_folder_of_a_killed_studio_is_swept_and_that_of_a_living_one_is_not(
         assert living.is_dir() and not dead.exists() and (other / LOCK).exists()
         process.kill()
         process.wait()
-        wait_for(lambda: sweep(temporary) is None and not living.exists(), 5)
+        wait_for(lambda: sweep(temporary) is None and not living.exists(), 60)

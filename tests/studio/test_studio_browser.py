@@ -187,8 +187,8 @@ def test_a_live_run_is_watched_beside_another(opened: Open, studio: Served) -> N
     wait_for(lambda: page.locator("svg .line").count() == 2)
     before = page.locator("svg .line path").first.get_attribute("d")
     step(folder, 30, g__pixel=0.25, time=0.5)
-    wait_for(lambda: "30 of 100" in page.locator(".facts").inner_text(), 6)
-    wait_for(lambda: page.locator("svg .line path").first.get_attribute("d") != before, 6)
+    wait_for(lambda: "30 of 100" in page.locator(".facts").inner_text(), 60)
+    wait_for(lambda: page.locator("svg .line path").first.get_attribute("d") != before, 60)
 
 
 def test_votes_are_cast_by_keys_and_counted_with_an_interval(

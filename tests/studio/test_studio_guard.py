@@ -127,7 +127,7 @@ def test_a_request_that_is_no_json_or_too_long_is_refused_in_one_line(studio: Se
 
 
 def test_headers_without_end_end_the_connection(studio: Served) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
     connection.putrequest("GET", "/")
     for number in range(20):
         connection.putheader(f"x-{number}", "a" * 8_000)

@@ -155,7 +155,7 @@ def test_what_the_machine_refuses_fails_one_picture_and_not_the_queue(
 
 
 def listening(studio: Served, tab: str) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
     connection.request("GET", f"/api/events?tab={tab}", headers={"cookie": studio.cookie})
     assert connection.getresponse().status == 200
     return connection
@@ -198,7 +198,7 @@ def test_the_queue_has_an_end(studio: Served, small: Path, large: Path, monkeypa
     asked["pictures"] = [found["id"]]
     assert f"and {WAITING} are the most" in studio.json("POST", "/api/tasks", asked, status=400, tab=tab)["problem"]
     studio.json("POST", "/api/stop", {}, tab=tab)
-    wait_for(lambda: all(each["state"] == "stopped" for each in studio.json("GET", "/api/state", tab=tab)["tasks"]), 5)
+    wait_for(lambda: all(each["state"] == "stopped" for each in studio.json("GET", "/api/state", tab=tab)["tasks"]), 60)
 
 
 def test_a_picture_that_browsers_cannot_show_is_shown_as_one_that_they_can(studio: Served, tmp_path: Path) -> None:

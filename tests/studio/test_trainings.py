@@ -182,7 +182,7 @@ def test_a_run_that_fails_says_what_train_said(studio: Served, begun: Path) -> N
     with changed(config, config.read_text().replace("type: SRGAN", "type: SRGAM")):
         ask(studio, begun, "resume")
         wait_for(lambda: not studio.studio.trainings.goes(begun), 120)
-        wait_for(lambda: "SRGAM" in shown(studio, begun)["said"], 10)
+        wait_for(lambda: "SRGAM" in shown(studio, begun)["said"], 60)
         assert shown(studio, begun)["said"].startswith("It ended: error: ")
 
 

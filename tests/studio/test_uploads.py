@@ -115,13 +115,13 @@ def test_half_an_upload_leaves_nothing(studio: Served, small: Path) -> None:
         "X-Tab: tab0000001\r\n"
         "X-Name: half.png\r\nContent-Length: 100000\r\n\r\n"
     )
-    begun = [socket.create_connection(("127.0.0.1", studio.port), timeout=5) for _ in range(5)]
+    begun = [socket.create_connection(("127.0.0.1", studio.port), timeout=60) for _ in range(5)]
     for connection in begun:
         connection.sendall(head.encode() + small.read_bytes())
-    wait_for(lambda: len(files(studio)) == len(before) + 5, 5)
+    wait_for(lambda: len(files(studio)) == len(before) + 5, 60)
     for connection in begun:
         connection.close()
-    wait_for(lambda: files(studio) == before, 5)
+    wait_for(lambda: files(studio) == before, 60)
 
 
 def test_more_than_may_be_kept_is_refused(studio: Served, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

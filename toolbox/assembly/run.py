@@ -10,6 +10,7 @@ from toolbox.assembly.check import check
 from toolbox.assembly.runner import build_runner, work_dir_of
 from toolbox.config import Config, naming_the_file
 from toolbox.engine.claim import claimed
+from toolbox.engine.data import ending_workers
 from toolbox.engine.distributed import leave_distributed, rank_told, telling_of_lost_ranks
 from toolbox.engine.live import LiveHook
 from toolbox.engine.reporting import ReportHook
@@ -53,7 +54,8 @@ def train(
             runner = build_runner(config, amp=amp, stop_at=stop_at)
             if show is not None:
                 runner.register_hook(LiveHook(show))
-            runner.train()
+            with ending_workers(runner._train_dataloader, runner._val_dataloader):
+                runner.train()
         leave_distributed()
 
 
@@ -83,7 +85,8 @@ def test(config: Config, checkpoint: str | None = None, *, work_dir: str | Path 
         for hook in runner.hooks:
             if isinstance(hook, ReportHook):
                 hook.tests(str(source), split, (data.get("train_cfg") or {}).get("max_iters", 0))
-        runner.test()
+        with ending_workers(runner._test_dataloader):
+            runner.test()
         leave_distributed()
 
 

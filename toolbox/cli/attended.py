@@ -17,6 +17,8 @@ def main() -> int:
     """Train until the end, or until the pipe closes; returns the exit code of `train`."""
     from toolbox.cli import run
 
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script has started the studio with `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_listen, daemon=True).start()
     return run("train", sys.argv[1:])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,23 @@ def _loader(config: Mapping[str, Any], dataset: Dataset, sampler: Sampler, *, dr
         generator=torch.Generator(),  # its own, so that starting the workers leaves the global one alone
         **extra,
     )
+
+
+@contextmanager
+def ending_workers(*loaders: Any) -> Iterator[None]:
+    """Within, loaders start workers; in the end these end too.
+
+    Without this Python's collector of cycles would end them, some time later. It closes their queues first, so that
+    none hears of it, and waits five seconds for each.
+    """
+    try:
+        yield
+    finally:
+        for loader in [each for each in loaders if each is not None]:
+            workers: Any = loader._iterator  # None where there are none that outlast a pass over the data
+            if workers is not None:
+                workers._shutdown_workers()
+                loader._iterator = None
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:

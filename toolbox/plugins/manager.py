@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -253,7 +254,12 @@ def use(plugins: PluginManager | None) -> None:
 
 def _distribution(entry_point: EntryPoint) -> tuple[str, str]:
     """Name and version of the package behind an entry point; question marks where its metadata is damaged."""
-    distribution: Distribution | None = entry_point.dist
+    return _named(entry_point.dist)
+
+
+@lru_cache(maxsize=256)
+def _named(distribution: Distribution | None) -> tuple[str, str]:
+    """The same of a package, whose metadata is read once for all its entry points: ours holds the README."""
     try:
         metadata = distribution.metadata if distribution else {}
         return str(metadata["Name"] or "?"), str(metadata["Version"] or "?")
