@@ -109,7 +109,7 @@ class PaintedSuperResolution(Algorithm):
 
     def condition(self, output: str, chosen: dict[str, Any]) -> dict[str, Any]:
         """Strength and style; at strength 1 the upscaler is not asked, and at 0 the painter is not."""
-        strength = self.fixed.get(output, chosen.get("strength"))
+        strength: Any = self.fixed.get(output, chosen.get("strength"))
         way = "mix"
         if isinstance(strength, float):
             way = "mix" if strength else "enlarge"

@@ -39,12 +39,13 @@ class Statistics:
 
 def moments_of(parts: Iterable[Tensor]) -> Moments:
     """Variance and mean (B, C, 1, 1) over all places of features that come in parts (B, C, h, w)."""
-    found = [
-        (*torch.var_mean(part.float(), dim=(2, 3), correction=0, keepdim=True), part.shape[-2] * part.shape[-1])
-        for part in parts
-    ]
-    variances, means = (torch.stack([each[place] for each in found]) for place in (0, 1))  # (parts, B, C, 1, 1)
-    counts = means.new_tensor([count for *_, count in found])
+    found: list[Moments] = []
+    places: list[int] = []
+    for part in parts:
+        found.append(torch.var_mean(part.float(), dim=(2, 3), correction=0, keepdim=True))
+        places.append(part.shape[-2] * part.shape[-1])
+    variances, means = (torch.stack(each) for each in zip(*found, strict=True))  # (parts, B, C, 1, 1)
+    counts = means.new_tensor(places)
     shares = (counts / counts.sum()).reshape(-1, 1, 1, 1, 1)
     mean = (shares * means).sum(0)
     return (shares * (variances + (means - mean).square())).sum(0), mean
