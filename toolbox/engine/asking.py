@@ -34,13 +34,7 @@ class AskingHook(Hook):
         """As in validation."""
         self.viewers = _viewers(runner, runner.test_evaluator, "after_test_iter")
 
-    def before_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """As in validation."""
-        runner.algorithm.asked = names_of(self.viewers)
-
-    def after_test_epoch(self, runner: Any, metrics: Any = None) -> None:
-        """As in validation."""
-        runner.algorithm.asked = None
+    before_test_iter, after_test_epoch = before_val_iter, after_val_epoch
 
 
 def names_of(viewers: Sequence[Any]) -> frozenset[str] | None:

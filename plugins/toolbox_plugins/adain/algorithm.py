@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from toolbox import STRENGTH, Algorithm, Condition, Output, Parts, UserError, Values, did_you_mean, unwrapped
 from toolbox.training.network_call import uncompiled
 
+from .pictures import style_picture
 from .statistics import adapt
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -94,15 +95,7 @@ class AdaIN(Algorithm):
         Raises:
             UserError: there is no picture of the style, or it is too small.
         """
-        picture = chosen["style"]
-        if picture is None:
-            raise UserError(
-                "AdaIN paints in the style of a picture and was given none: name one with --style FILE; "
-                "evaluation takes it from 'real_b', which UnpairedFolders gives beside 'real_a'"
-            )
-        height, width = picture.shape[-2:]
-        if min(height, width) < 2 * self.multiple:
-            raise UserError(f"the style's picture is {width}x{height}; it must be {2 * self.multiple} pixels each way")
+        picture = style_picture(chosen, 2 * self.multiple, "AdaIN")
         return self._encode(picture, self.layers[-1:])[-1], chosen["strength"]
 
     def generate(self, output: str, values: Values, state: tuple[Tensor, Tensor]) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from toolbox import STRENGTH, Algorithm, Condition, Output, Parts, UserError, Values, unwrapped
 from toolbox.training.network_call import uncompiled
+from toolbox_plugins.adain.pictures import style_picture
 
 from .whitening import moments, transfer
 
@@ -81,18 +82,11 @@ class CAPVSTNet(Algorithm):
         Raises:
             UserError: there is no picture of the style, or it is too small.
         """
-        picture = chosen["style"]
-        if picture is None:
-            raise UserError(
-                "CAPVSTNet paints in the style of a picture and was given none: name one with --style FILE; "
-                "evaluation takes it from 'real_b', which UnpairedFolders gives beside 'real_a'"
-            )
-        height, width = picture.shape[-2:]
         multiple = self.multiple_of(output)
-        if min(height, width) < multiple:
-            raise UserError(f"the style's picture is {width}x{height}; it must be {multiple} pixels each way")
-        for dim, side in ((-2, height), (-1, width)):  # a slice would not be exported for pictures of any size
-            picture = picture.index_select(dim, torch.arange(side // multiple * multiple, device=picture.device))
+        picture = style_picture(chosen, multiple, "CAPVSTNet")
+        for dim in (-2, -1):  # a slice would not be exported for pictures of any size
+            whole = picture.shape[dim] // multiple * multiple
+            picture = picture.index_select(dim, torch.arange(whole, device=picture.device))
         style = moments(self.averaged_network("network")(picture))
         return {"style": style, "strength": chosen["strength"], "own": None}
 
