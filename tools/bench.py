@@ -4,6 +4,7 @@ python tools/bench.py step     [--size 128] [--rounds 7]        the training ste
 python tools/bench.py data     [--folder FOLDER] [--rounds 5]   crops per second against Pillow
 python tools/bench.py degrade  [--batch 16] [--rounds 20]       second-order degradation against numpy and OpenCV
 python tools/bench.py overhead [--iterations 2000] [--rounds 5] the framework's own cost per iteration
+python tools/bench.py networks GRID [--size 128] [--rounds 15]  a grid's generators in every runtime, in turn
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ def main() -> None:
     overhead = commands.add_parser("overhead", help="a trivial GAN under the Runner against a bare loop")
     overhead.add_argument("--iterations", type=int, default=2000, help="iterations of each loop (default: 2000)")
     overhead.add_argument("--rounds", type=int, default=5, help="how often the loops take turns (default: 5)")
+    networks = commands.add_parser("networks", help="a grid's generators: parameters, GMACs, and latency by runtime")
+    networks.add_argument("grid", help="as of tools/benchmark.py")
+    networks.add_argument("--size", type=int, default=128, help="side of the image in pixels (default: 128)")
+    networks.add_argument("--rounds", type=int, default=15, help="how often each makes it (default: 15)")
+    networks.add_argument("-o", "--out", type=Path, help="a Markdown file for the table")
     options = parser.parse_args()
 
     if options.command == "step":
@@ -44,6 +50,10 @@ def main() -> None:
         import bench_degrade
 
         bench_degrade.main(options.batch, options.rounds, options.processes)
+    elif options.command == "networks":
+        import bench_networks
+
+        bench_networks.main(options.grid, options.size, options.rounds, options.out)
     else:
         import bench_overhead
 

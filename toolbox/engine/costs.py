@@ -23,18 +23,21 @@ class StepClock:
     def __init__(self, *, waiting: bool = False) -> None:
         self.waiting = waiting
         """Whether each step waits for the GPU, which a training never should, and a probe of few steps must."""
+        self.now = time.perf_counter
+        if waiting and not torch.cuda.is_available() and torch.get_num_threads() == 1:
+            self.now = time.process_time  # a few steps beside other work say what they would take alone
         self.seconds: list[float] = []
         self.begun = 0.0
 
     def start(self) -> None:
         """A step begins."""
-        self.begun = time.perf_counter()
+        self.begun = self.now()
 
     def stop(self) -> None:
         """A step has ended."""
         if self.waiting and torch.cuda.is_available():
             torch.cuda.synchronize()
-        self.seconds.append(time.perf_counter() - self.begun)
+        self.seconds.append(self.now() - self.begun)
 
     def facts(self) -> dict[str, Any]:
         """For a report; without steps, what is known without them."""
