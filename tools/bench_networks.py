@@ -1,9 +1,9 @@
 """What each network of a grid costs in each runtime: parameters, multiply-accumulates and milliseconds of a call.
 
 All networks and runtimes take turns, one call each, so that whatever else the machine does meets all alike; the least
-of the rounds is what a call takes when nothing comes between. Weights as they begin: a call's time does not ask what was
-learnt. A runtime that is not installed, or cannot compute a network, leaves its cell empty, and so does bfloat16 for a network
-that computes in float32 alone (`supports_half`).
+of the rounds is what a call takes when nothing comes between. Weights as they begin: a call's time does not ask what
+was learnt. A runtime that is not installed, or cannot compute a network, leaves its cell empty, and so does bfloat16
+for a network that computes in float32 alone (`supports_half`).
 """
 
 from __future__ import annotations
