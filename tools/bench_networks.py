@@ -22,6 +22,7 @@ from toolbox.assembly.build import build_generators
 from toolbox.benchmark.cells import Cell, cells_of
 from toolbox.benchmark.grid import read_grid
 from toolbox.contracts.graph import missing, smooth
+from toolbox.engine.memory import keep_freed_memory
 from toolbox.inference.sessions import Sessions
 from toolbox.io.errors import UserError
 from toolbox.io.files import replace_text
@@ -43,6 +44,7 @@ Call = Callable[[], object]
 def main(grid: str, size: int, rounds: int, out: Path | None) -> None:
     """Print the table of a grid's generators, and write it."""
     torch.set_num_threads(1)
+    keep_freed_memory()  # as infer does; kernels are not bound as there, because many networks take turns
     image = smooth((1, 3, size, size), torch.Generator().manual_seed(0))
     cells = [cell for cell in cells_of(read_grid(grid)) if cell.tests and not cell.refused]
     networks = {cell.id: network_of(cell) for cell in cells}
