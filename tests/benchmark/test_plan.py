@@ -16,7 +16,8 @@ from toolbox.benchmark.cells import cells_of
 from toolbox.benchmark.conduct import Conductor, claimed
 from toolbox.benchmark.engines import LocalEngine
 from toolbox.benchmark.grid import read_grid
-from toolbox.benchmark.plan import Order, plan_runs
+from toolbox.benchmark.plan import Order, Run, plan_runs
+from toolbox.benchmark.results import budget_of
 from toolbox.plugins.manager import PluginManager, manager, use
 
 # ---------------------------------------------------------------------- keys and budgets, without running
@@ -65,6 +66,20 @@ def test_a_budget_of_minutes_becomes_iterations_by_a_probe_that_is_made_once(
     made = probe.stat().st_mtime_ns
     (again,) = planned(tmp_path, seeds=[0], budget={"minutes": 0.1})
     assert again == run and probe.stat().st_mtime_ns == made
+
+
+@pytest.mark.parametrize(
+    ("budget", "threads", "words"),
+    [
+        ({"minutes": 1}, 1, "1 minute of 1 thread"),
+        ({"minutes": 1.5}, 2, "1.5 minutes of 2 threads"),
+        ({"iterations": 6}, 1, "6 iterations"),
+    ],
+)
+def test_a_table_says_its_budget_in_words(tmp_path: Path, budget: dict[str, float], threads: int, words: str) -> None:
+    grid = read_grid(tiny_grid(tmp_path, {"variant": {"x": {}}}, budget=budget))
+    run = Run(key="", cell="x", choice={}, data="", seed=0, iterations=6, folder="", threads=threads)
+    assert budget_of(run, grid) == words
 
 
 def test_a_folder_of_another_grid_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

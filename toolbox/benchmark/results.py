@@ -71,7 +71,8 @@ def comparable(each: Measured, grid: Grid) -> tuple[str, ...]:
 def budget_of(run: Run, grid: Grid) -> str:
     """The budget in words; that of minutes is the same for runs of unlike length."""
     if "minutes" in grid.budget:
-        return f"{grid.budget['minutes']:g} minutes of {run.threads} thread{'s' * (run.threads > 1)}"
+        minutes = grid.budget["minutes"]
+        return f"{minutes:g} minute{'s' * (minutes != 1)} of {run.threads} thread{'s' * (run.threads > 1)}"
     return f"{run.iterations} iterations" if run.iterations else "trained before"
 
 
