@@ -46,7 +46,8 @@ def main(grid: str, size: int, rounds: int, out: Path | None) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()  # as infer does; kernels are not bound as there, because many networks take turns
     image = smooth((1, 3, size, size), torch.Generator().manual_seed(0))
-    cells = [cell for cell in cells_of(read_grid(grid)) if cell.tests and not cell.refused]
+    compared = read_grid(grid)
+    cells = [cell for cell in cells_of(compared) if cell.tests and not cell.refused]
     networks = {cell.id: network_of(cell) for cell in cells}
     calls = {(name, title): call for name, network in networks.items() for title, call in calls_of(network, image)}
     taken = in_turn(calls, rounds)
@@ -61,7 +62,8 @@ def main(grid: str, size: int, rounds: int, out: Path | None) -> None:
     text = "\n".join(lines) + "\n"
     if out is not None:
         note = f"one image of {size} x {size}, one thread, the least of {rounds} calls in turn"
-        replace_text(out, f"{text}\nMade by `python tools/bench.py networks {grid}`: {note}; {versions()}.\n")
+        made = f"Made by `python tools/bench.py networks {grid}`: {note}; {versions()}."
+        replace_text(out, f"# {compared.title}: costs\n\n{text}\n{made}\n")
     print(text)
 
 
