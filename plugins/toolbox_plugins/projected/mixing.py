@@ -14,8 +14,8 @@ class RandomMixing(nn.Module):
 
     A 1x1 convolution mixes a layer's channels; then each layer, from the deepest on, is enlarged bilinearly to the size
     of the next finer one, added to it, and mixed by a 3x3 convolution (Sauer et al., 2021, section 3.2). All weights
-    are drawn from `seed` and never trained, but saved. They are scaled so that what comes out of each deviates by about 1:
-    heads with spectral norm cannot do that, and the paper's have batch norm, by which samples are judged together.
+    are drawn from `seed` and never trained, but saved. They are scaled so that what comes out of each deviates by about
+    1: heads with spectral norm cannot do that, and the paper's have batch norm, by which samples are judged together.
 
     Args:
         probe: activations of some image, which show each layer's channels and scale.
