@@ -73,7 +73,7 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
 
 
 def _exif(file: BinaryIO, image: Image.Image) -> Image.Exif:
-    """Pillow's, but of a PNG without its pixels: Pillow decodes them for what may stand behind, though it rarely does."""
+    """Pillow's, but of a PNG without its pixels: Pillow decodes them for what may stand behind, and rarely does."""
     late = image.format == "PNG" and "exif" not in image.info and _tells_late(file)
     return image.getexif() if late else Image.Image.getexif(image)
 

@@ -38,7 +38,7 @@ class OnnxRuntime(Backend):
 
 class _Session:
     def __init__(self, file: Path) -> None:
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell Microsoft of its use, and nobody asked for it
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell Microsoft of each use
         import onnxruntime
 
         options: Any = onnxruntime.SessionOptions()

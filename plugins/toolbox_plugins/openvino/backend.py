@@ -49,7 +49,7 @@ def core() -> Any:
 
 
 def package() -> Any:
-    """OpenVINO, without what tells Google Analytics of its use: a request that nobody asked for, and a forked process."""
+    """OpenVINO, without what tells Google Analytics of each use: a request nobody asked for, by a forked process."""
     sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType] (importing it now fails)
     import openvino
 

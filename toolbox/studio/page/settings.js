@@ -61,11 +61,13 @@ export function moreControls(changed) {
   const format = choice("format", FORMATS.map((name) => [name, name === "auto" ? "as each picture" : name]), "auto", changed);
   const codec = choice("films' codec", [["", "as each film"], ...CODECS.map((name) => [name, name])], "", changed);
   const temporal = field("films' steadiness", { min: 0, max: 1, step: 0.05, placeholder: "0.85" });
+  const from = field("films from, seconds", { min: 0, step: "any", placeholder: "their beginning" });
+  const to = field("films to, seconds", { min: 0, step: "any", placeholder: "their end" });
   const number = ({ input }) => (input.value === "" ? null : Number(input.value));
   return {
     node: el("details", {}, el("summary", {}, "More"), el("div", { class: "fields" },
-      outscale.node, tile.node, precision.node, format.node, codec.node, temporal.node)),
+      outscale.node, tile.node, precision.node, format.node, codec.node, temporal.node, from.node, to.node)),
     values: () => ({ outscale: number(outscale), tile: number(tile), precision: precision.input.value, format: format.input.value,
-      codec: codec.input.value, temporal: number(temporal) }),
+      codec: codec.input.value, temporal: number(temporal), from: number(from), to: number(to) }),
   };
 }
