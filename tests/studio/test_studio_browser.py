@@ -64,6 +64,7 @@ def test_a_second_model_is_looked_at_beside_the_first_and_all_come_as_a_zip(
     wait_for(lambda: "--style ukiyo-e --strength 0.5" in page.locator(".command pre").inner_text())
     page.get_by_role("button", name="to all 2").click()
     wait_for(lambda: states(page) == ["done", "done"])
+    page.get_by_role("link", name="All 2 as a zip").wait_for()
     page.get_by_role("radio", name="enlarge-x2").check()
     page.get_by_role("button", name="Apply").click()
     page.get_by_role("link", name="All 3 as a zip").wait_for()
@@ -201,7 +202,7 @@ def test_votes_are_cast_by_keys_and_counted_with_an_interval(
     page.get_by_label("The other", exact=True).select_option("enlarge-x2 ×2")
     page.get_by_role("button", name="Compare on 3 pictures").click()
     for number, key in enumerate(("ArrowLeft", "ArrowRight", "ArrowDown"), 1):
-        page.get_by_text(f"Picture {number} of 3").wait_for()
+        page.get_by_text(f"{number} of 3").wait_for()
         page.get_by_alt_text("the left one").wait_for()
         assert "enlarge" not in page.locator(".pair").inner_html()
         page.keyboard.press(key)

@@ -84,6 +84,7 @@ export function makePlayer() {
     if (next.length === films.length && next.every((film, k) => film === films[k])) return;
     const time = films.length ? leader().currentTime : 0;
     pause();
+    films.forEach((film) => { film.onended = film.onseeked = null; }); // what has gone from the page may still end
     films = next;
     bar.hidden = !films.length;
     if (!films.length) return;

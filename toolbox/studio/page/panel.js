@@ -10,7 +10,7 @@ const PAUSE = 150; // milliseconds after the last change until the command is as
 export function makePanel() {
   let model = null, conditions = null, waiting = 0, turn = 0;
   const list = el("div", { class: "models" });
-  const about = el("div", { class: "about" }), conditionHost = el("div", {});
+  const about = el("div", { class: "about" }), conditionHost = el("div", { class: "chosen" });
   const more = moreControls(() => tell());
   const line = el("pre", { tabindex: 0, "aria-label": "the equal command" });
   const problem = el("p", { class: "problem", role: "alert" });
