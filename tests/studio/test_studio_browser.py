@@ -102,6 +102,7 @@ def test_the_divider_slides_and_pictures_are_zoomed_to_their_pixels_and_moved(
     assert left.evaluate("image => image.style.clipPath").startswith("inset(0px 480px")
     split.press("End")
     assert left.evaluate("image => image.style.clipPath").startswith("inset(0px")
+    viewer.scroll_into_view_if_needed()
     box = viewer.bounding_box()
     page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 20)
     page.mouse.down()
@@ -203,7 +204,7 @@ def test_votes_are_cast_by_keys_and_counted_with_an_interval(
     page.get_by_role("button", name="Compare on 3 pictures").click()
     for number, key in enumerate(("ArrowLeft", "ArrowRight", "ArrowDown"), 1):
         page.get_by_text(f"{number} of 3").wait_for()
-        page.get_by_alt_text("the left one").wait_for()
+        page.get_by_alt_text("picture A").wait_for()
         assert "enlarge" not in page.locator(".pair").inner_html()
         page.keyboard.press(key)
     said = page.locator(".result").inner_text()

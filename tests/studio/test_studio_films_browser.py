@@ -101,7 +101,7 @@ def test_two_networks_are_compared_on_a_film_that_plays_in_step(opened: Open, st
     page.get_by_label("seconds of each film").fill("1")
     page.get_by_role("button", name="Compare on 1 film").click()
     page.get_by_label("how much of both is made").wait_for()
-    page.get_by_label("the left one").wait_for(timeout=120_000)
+    page.get_by_label("film A").wait_for(timeout=120_000)
     films = "[...document.querySelectorAll('.pair video')]"
     wait_for(lambda: page.evaluate(f"{films}.every((each) => !each.paused && each.currentTime > 0.2)"))
     assert "enlarge" not in page.locator(".pair").inner_html()

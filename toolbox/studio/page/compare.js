@@ -6,6 +6,7 @@ import { conditionControls } from "./settings.js";
 import { during, store, watchStore } from "./store.js";
 
 const EVERY = 400; // milliseconds
+const LETTERS = { left: "A", right: "B" }; // a narrow screen shows one above the other
 const percent = (share) => `${Math.round(share * 100)} %`;
 
 // What votes say, in one sentence: the interval decides whether it is more than chance.
@@ -32,7 +33,7 @@ export function makeCompare() {
 
   function side(name, start) {
     let controls = null, model = null;
-    const host = el("div", {});
+    const host = el("div", { class: "chosen" });
     const options = store.models.map((each) => [each.id, `${each.name}${each.scale ? ` ×${each.scale}` : ""}`]);
     const select = choice(name, options, store.models[start]?.id, () => show());
     const draw = () => {
@@ -83,7 +84,7 @@ export function makeCompare() {
         const [first, second] = sides.map((each) => each.asked());
         duel = await post("/api/duels", { pictures: store.pictures.map((each) => each.id), first, second, ...part.values() });
         at = 0;
-        setup.hidden = true;
+        setup.hidden = kept.hidden = grids.hidden = true; // what was voted before is no help
         stage.hidden = false;
         show();
         const mine = duel.id; // an answer that comes when another is shown, or none, is not for the page
@@ -118,6 +119,7 @@ export function makeCompare() {
       stage.replaceChildren(el("p", { class: "result", role: "status" }, verdict(duel.result)),
         failed.length ? el("p", { class: "problem" }, `${failed.length} failed: ${failed[0].problem || "stopped"}`) : "", again);
       again.focus();
+      kept.hidden = grids.hidden = false;
       tables();
       return;
     }
@@ -130,16 +132,16 @@ export function makeCompare() {
     const layers = ["left", "right"].map((name) => {
       const layer = layerOf(round);
       layer.src = address(`/api/duels/${duel.id}/${at}/${name}`);
-      layer.setAttribute(round.film ? "aria-label" : "alt", `the ${name} one`);
+      layer.setAttribute(round.film ? "aria-label" : "alt", `${round.film ? "film" : "picture"} ${LETTERS[name]}`);
       return layer;
     });
-    const pair = el("div", { class: "pair" }, layers.map((layer) => el("figure", {}, layer)));
+    const pair = el("div", { class: "pair" }, layers.map((layer, k) => el("figure", {}, layer, el("span", { class: "letter", "aria-hidden": "true" }, "AB"[k]))));
     const closer = magnifier(pair, layers);
     const choose = (choice, text) => el("button", { type: "button", class: "button", click: () => vote(choice) }, text);
     stage.replaceChildren(head, pair, player.bar,
-      el("div", { class: "row votes" }, choose("left", "← The left is better"), choose("neither", "Cannot tell"), choose("right", "The right is better →")),
+      el("div", { class: "row votes" }, choose("left", "← A is better"), choose("neither", "Cannot tell"), choose("right", "B is better →")),
       el("div", { class: "row" }, closer,
-        el("span", { class: "note" }, `Arrow keys vote too: left, right, down for neither${round.film ? "; the space bar plays" : ""}.`), again));
+        el("span", { class: "note" }, `Arrow keys vote too: left for A, right for B, down for neither${round.film ? "; the space bar plays" : ""}.`), again));
     if (round.film) play(layers, round);
   }
 
@@ -183,7 +185,7 @@ export function makeCompare() {
     drawn = "";
     player.take([]);
     stage.hidden = true;
-    setup.hidden = false;
+    setup.hidden = kept.hidden = grids.hidden = false;
     draw();
   }
 
