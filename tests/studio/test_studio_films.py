@@ -8,6 +8,7 @@ import shlex
 import signal
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -180,7 +181,8 @@ def test_a_film_that_is_too_long_or_none_is_refused_and_nothing_is_left(
 
 
 def test_a_part_of_a_film_is_chosen_in_seconds(studio: Served, film: Path) -> None:
-    made = studio.begin(studio.upload(film), "enlarge-x2", **{"from": 0.1, "to": 0.3})
+    part: dict[str, Any] = {"from": 0.1, "to": 0.3}
+    made = studio.begin(studio.upload(film), "enlarge-x2", **part)
     assert made["command"] == "gan-toolbox infer drift.mp4 --weights enlarge-x2 --from 0.1 --to 0.3"
     assert studio.until(made, "done", "failed", seconds=90)["film"]["frames"] in (4, 5), "of 24 a second"
 
