@@ -295,4 +295,8 @@ def test_axe_finds_no_serious_fault(opened: Open, studio: Served, files: dict[st
         page.get_by_role("link", name=view).click()
         page.wait_for_timeout(600)
         said += faults(view)
+    page.get_by_label("The other", exact=True).select_option("enlarge-x2 ×2")
+    page.get_by_role("button", name="Compare on 2 pictures").click()
+    page.get_by_alt_text("picture A").wait_for()
+    said += faults("voting")
     assert said == []
