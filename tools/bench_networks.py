@@ -1,9 +1,9 @@
 """What each network of a grid costs in each runtime: parameters, multiply-accumulates and milliseconds of a call.
 
-All networks and runtimes take turns, one call each, so that whatever else the machine does meets all alike; the least
-of the rounds is what a call takes when nothing comes between. Weights as they begin: a call's time does not ask what
-was learnt. A runtime that is not installed, or cannot compute a network, leaves its cell empty, and so does bfloat16
-for a network that computes in float32 alone (`supports_half`).
+All networks and runtimes take turns, one call each on one thread, by the process's own time: what else the machine does
+is not counted, and meets all alike. The least of the rounds is what a call takes when little comes between. Weights as
+they begin: a call's time does not ask what was learnt. A runtime that is not installed, or cannot compute a network,
+leaves its cell empty, and so does bfloat16 for a network that computes in float32 alone (`supports_half`).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main(grid: str, size: int, rounds: int, out: Path | None) -> None:
         lines.append(f"| {' | '.join([name, *costs])} |")
     text = "\n".join(lines) + "\n"
     if out is not None:
-        note = f"one image of {size} x {size}, one thread, the least of {rounds} calls in turn"
+        note = f"one image of {size} x {size}, one thread's own time, the least of {rounds} calls in turn"
         made = f"Made by `python tools/bench.py networks {grid}`: {note}; {versions()}."
         replace_text(out, f"# {compared.title}: costs\n\n{text}\n{made}\n")
     print(text)
@@ -111,9 +111,9 @@ def in_turn(calls: Mapping[tuple[str, str], Call], rounds: int) -> dict[tuple[st
     with torch.inference_mode():
         for _ in range(rounds):
             for key, call in calls.items():
-                start = time.perf_counter()
+                start = time.process_time()
                 call()
-                least[key] = min(least[key], time.perf_counter() - start)
+                least[key] = min(least[key], time.process_time() - start)
     return least
 
 
