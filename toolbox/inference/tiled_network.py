@@ -87,7 +87,7 @@ class TiledNetwork:
 
         def store(y: int, x: int, part: Tensor) -> None:
             part = part.float().cpu()
-            if bool(part.isnan().any()):
+            if bool(part.sum().isnan()) and bool(part.isnan().any()):  # the sum alone is eight times as fast
                 raise ValueError("the result holds NaN: half precision overflowed (try fp32), or the weights diverged")
             colours = part[::each].mean(1, keepdim=True) if batch.gray else part[::each]
             planes = torch.cat([colours, part[1::each].mean(1, keepdim=True)], 1) if each == 2 else colours
