@@ -34,7 +34,7 @@ from toolbox.engine.schedule_free import predicting_state
 from toolbox.engine.schedules import completed
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.files import replace_text
-from toolbox.plugins.manager import manager
+from toolbox.plugins.manager import failure_of, manager
 from toolbox.training.algorithm import Algorithm
 from toolbox.weights.checkpoint import LAST, checkpoints, hash_file, read_checkpoint, write_checkpoint
 from toolbox.weights.state import load_portable_state
@@ -103,14 +103,15 @@ class ToolboxRunner(Runner):
         return logger
 
     def build_visualizer(self, visualizer: Any = None) -> Any:
-        """A backend whose package is missing is the user's to install."""
-        try:
-            built = super().build_visualizer(visualizer)
-            for backend in built._vis_backends.values():
-                _ = backend.experiment  # opens it now; mmengine would at the first scalar
-            return built
-        except ImportError as error:
-            raise ConfigError(f"{' '.join(str(error).split())}; pip install it", key="visualizer") from error
+        """A backend whose package is missing, or that cannot begin, is told before anything is computed."""
+        built = super().build_visualizer(visualizer)
+        for backend in built._vis_backends.values():
+            error = failure_of(lambda backend=backend: backend.experiment)  # mmengine opens it at the first scalar
+            if error is not None:
+                said = " ".join(str(error).split())[:300]
+                way = "; pip install it" if isinstance(error, ImportError) else ""
+                raise ConfigError(f"{type(backend).__name__}: {said}{way}", key="visualizer") from error
+        return built
 
     def dump_config(self) -> None:
         """The caller writes the merged YAML; mmengine would write Python."""
