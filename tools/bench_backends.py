@@ -1,7 +1,8 @@
 """Pictures through `infer`'s own way with `--backend auto`, in turn with every runtime alone on the same tiles.
 
 *Settled*: a predictor that has chosen makes one picture of 8 bits after the other, from pixels to pixels; a runtime
-alone gets the same tiles as floats that suit it, and what it makes is thrown away. *Begun*: a new predictor makes one
+alone gets the same tiles as floats that suit it, and what it makes is thrown away. With one thread times are the
+processor's, which other programs on the same core do not lengthen. *Begun*: a new predictor makes one
 picture, its graph and what is the fastest known from an earlier run, against a new predictor of each backend.
 """
 
@@ -103,6 +104,7 @@ def line(name: str, side: int, precision: str, rounds: int, begun: bool) -> str:
     auto.server.plan(WORK)
     auto(picture)
     chosen = auto.server.fix()
+    if os.environ.get("SAID"): print(said)
     ways: dict[str, Callable[[], object]] = alone(network, picture, precision)
     if begun:
         ways = {each: lambda each=each: started(network, each, precision)(picture) for each in ways}
@@ -110,12 +112,13 @@ def line(name: str, side: int, precision: str, rounds: int, begun: bool) -> str:
     else:
         ways["auto"] = lambda: auto(picture)
     times: dict[str, list[float]] = {each: [] for each in ways}
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     for number in range(rounds + 1):
         for each, call in ways.items():
-            start = time.perf_counter()
+            start = clock()
             call()
             if number:  # the first warms
-                times[each].append(time.perf_counter() - start)
+                times[each].append(clock() - start)
     rivals = {each: statistics.median(taken) for each, taken in times.items() if each != "auto"}
     best = min(rivals, key=lambda each: rivals[each])
     part = statistics.median(a / b for a, b in zip(times[best], times["auto"], strict=True))
