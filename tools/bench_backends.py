@@ -49,6 +49,7 @@ FEWER: dict[str, dict[str, Any]] = {
 SHIPPED: dict[str, dict[str, Any]] = {
     "enlarge-x4": {}, "palette-x4": {"strength": 1.0}, "painter-x4": {"style": "van-gogh"}, "restore-x4": {},
 }  # fmt: skip
+OTHERS = ("onnxruntime", "openvino")
 LEFT_OUT = ("PointGenerator", "SpandrelNetwork")
 WORK = 10**12
 """Numbers that are announced: enough for every runtime to be tried."""
@@ -99,12 +100,10 @@ def main(wanted: Sequence[str], sides: Sequence[int], precisions: Sequence[str],
 def line(name: str, side: int, precision: str, rounds: int, begun: bool) -> str:
     """One row: torch's time, how many times as fast others are, and auto's part of what the fastest alone gives."""
     network, picture = network_of(name), picture_of(side)
-    said: list[str] = []
-    auto = Predictor(network, options=Options(precision=precision), note=said.append)
+    auto = started(network, "auto", precision)
     auto.server.plan(WORK)
     auto(picture)
     chosen = auto.server.fix()
-    if os.environ.get("SAID"): print(said)
     ways: dict[str, Callable[[], object]] = alone(network, picture, precision)
     if begun:
         ways = {each: lambda each=each: started(network, each, precision)(picture) for each in ways}
@@ -123,7 +122,9 @@ def line(name: str, side: int, precision: str, rounds: int, begun: bool) -> str:
     best = min(rivals, key=lambda each: rivals[each])
     part = statistics.median(a / b for a, b in zip(times[best], times["auto"], strict=True))
     least = min(times[best]) / min(times["auto"])
-    ratios = [f"{rivals['torch'] / rivals[each]:.2f}×" if each in rivals else "–" for each in ("onnxruntime", "openvino")]
+    ratios = [
+        f"{rivals['torch'] / rivals[each]:.2f}×" if each in rivals else "–" for each in ("onnxruntime", "openvino")
+    ]
     torch_ms = f"{1000 * rivals['torch']:.0f}"
     told = [chosen if chosen == best else f"{chosen}, {best} is faster", f"{part:.2f} ({least:.2f})"]
     return f"| `{name}` | {side}² | {precision} | " + " | ".join([torch_ms, *ratios, *told]) + " |"
@@ -148,7 +149,7 @@ def alone(network: nn.Module, picture: np.ndarray, precision: str) -> dict[str, 
     watched(picture)
     ways: dict[str, Callable[[], object]] = {"torch": lambda: _torch(network, seen, precision)}
     tiles = [each.contiguous() for each in seen]
-    for name in ("onnxruntime", "openvino"):
+    for name in OTHERS:
         kind: Any = registry("backends").get(name)
         if precision not in kind.precisions or missing(kind.packages, ""):
             continue

@@ -36,7 +36,7 @@ class TrackioVisBackend(BaseVisBackend):
 
     @property
     @force_init_env
-    def experiment(self) -> Any:
+    def experiment(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """trackio's run."""
         return self._run
 

@@ -94,7 +94,7 @@ class Server:
         return made
 
     def _by_the_known(self, images: Tensor) -> Tensor | None:
-        """A tile by the backend that was the fastest before, which goes on, if all that is left is done sooner by it."""
+        """A tile by the backend that was the fastest before, which goes on; None where PyTorch is done sooner."""
         if not self._asked:
             self._asked, self._known = True, fastest(graph_of(self.network, images), self.precision)
         known = self._known
@@ -110,7 +110,11 @@ class Server:
         start = perf_counter()
         made = self._tried(sessions, images) if sessions else None
         begin = perf_counter() - start - known.seconds * images.numel()
-        if sessions is None or made is None or not (sessions.compared or self._agrees(sessions, made, images)):
+        if (
+            sessions is None
+            or made is None
+            or not (sessions.compared or self._agrees(sessions, made, self.network(images)))
+        ):
             return None
         self._compute, self._undecided = sessions, False
         if sessions.compared:
@@ -130,9 +134,8 @@ class Server:
             self.note(f"--backend {sessions.name}: is left out ({' '.join(str(error).split())[:120]})")
             return None
 
-    def _agrees(self, sessions: Sessions, made: Tensor, images: Tensor, wanted: Tensor | None = None) -> bool:
+    def _agrees(self, sessions: Sessions, made: Tensor, wanted: Tensor) -> bool:
         """Whether a backend's tile agrees with PyTorch's; if not, that is told."""
-        wanted = self.network(images) if wanted is None else wanted
         differs = float((made - wanted).abs().max())
         if agrees := differs <= AGREE[self.precision]:
             return agrees
@@ -173,7 +176,7 @@ class Server:
         for name in self._installed():
             sessions = self._sessions(name)
             tile = self._tried(sessions, images)
-            if tile is not None and self._agrees(sessions, tile, images, made):
+            if tile is not None and self._agrees(sessions, tile, made):
                 agreeing[name] = sessions
         graph, numbers = graph_of(self.network, images), images.numel()
         if not agreeing:
