@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import cv2
@@ -223,3 +224,27 @@ def test_one_number_of_a_place_on_earth_is_written_as_it_came(tmp_path: Path) ->
     Image.new("RGB", (8, 8)).save(tmp_path / "a.tif", tiffinfo=numbers)
     write_picture(tmp_path / "b.tif", read_picture(tmp_path / "a.tif"))
     assert read_picture(tmp_path / "b.tif").geo[34736] == (6378137.0,)
+
+
+def test_a_png_is_planned_without_its_pixels_though_exif_may_stand_behind_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, late = tmp_path / "plain.png", tmp_path / "late.png"
+    Image.new("RGB", (6, 4)).save(plain)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    told = exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = b"eXIf" + told
+    chunk = len(told).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    whole = plain.read_bytes()
+    late.write_bytes(whole[:-12] + chunk + whole[-12:])  # before IEND, behind the pixels
+    assert (read_header(late).width, read_header(late).height) == (4, 6), "it lies on its side"
+    assert read_picture(late).array.shape == (6, 4, 3)
+
+    def decodes(_: object) -> None:
+        raise AssertionError("pixels were decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decodes)
+    assert (read_header(plain).width, read_header(plain).height) == (6, 4)
+    with pytest.raises(UserError, match="pixels were decoded"):
+        read_header(late)

@@ -102,7 +102,8 @@ def serving(root: Path, password: str | None = None, plugins: Sequence[str] = ()
             server.should_exit = True
             thread.join(LAST)
             listening.close()
-        assert not thread.is_alive() and made.worker.pid is None
+        assert not thread.is_alive()
+        assert made.worker.pid is None
 
 
 def wait_for(told: Callable[[], bool], seconds: float = 60) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from pathlib import Path
 
+import av
 import pytest
 from served import TAB, Served, wait_for
 
@@ -40,6 +42,41 @@ def test_the_side_is_not_told_before_the_end_and_the_votes_are_kept(studio: Serv
     assert [line["first_was"] for line in lines] == ["right" if side == "left" else "left" for side in sides]
     (pair,) = studio.json("GET", "/api/votes")["pairs"]
     assert pair == result
+
+
+def test_a_part_of_a_film_is_compared_as_pictures_are(studio: Served, film: Path) -> None:
+    tab, before = "filmduel01", {*studio.folder.rglob("*")}
+    found = studio.upload(film, tab=tab)
+    sides = {
+        "first": {"model": studio.model("enlarge-x2")["id"]},
+        "second": {"model": studio.model("enlarge-x4")["id"]},
+    }
+    asked = {"pictures": [found["id"]], "seconds": 0.25, **sides}
+    for more, words in (
+        ({"from": 9}, "drift.mp4: ends at second 0.5, before second 9"),
+        ({"from": -1}, "from: must be 0"),
+        ({"seconds": 61}, "seconds: must be from 0.1 to 60"),
+        ({"seconds": "x"}, "seconds: must be a number"),
+    ):
+        assert words in studio.json("POST", "/api/duels", {**asked, **more}, status=400, tab=tab)["problem"]
+    place = f"/api/duels/{studio.json('POST', '/api/duels', asked, status=201, tab=tab)['id']}"
+    wait_for(lambda: studio.json("GET", place, tab=tab)["rounds"][0]["state"] != "waiting", 120)
+    (round_,) = studio.json("GET", place, tab=tab)["rounds"]
+    assert round_ == {**round_, "state": "ready", "film": True, "part": 1}
+    widths = {}
+    for side in ("left", "right"):
+        status, headers, content = studio.ask("GET", f"{place}/0/{side}", tab=tab)
+        assert status == 200 and headers["content-type"] == "video/mp4" and "content-disposition" not in headers
+        with av.open(io.BytesIO(content)) as shown:
+            assert shown.streams.video[0].frames in (6, 7), "a quarter of a second, of 24 frames each"
+            widths[shown.streams.video[0].width] = side
+    assert set(widths) == {96, 192}
+    result = studio.json("POST", f"{place}/0", {"choice": widths[192]}, tab=tab)["result"]
+    assert (result["wins"], result["losses"]) == (0, 1)
+    kept = json.loads((studio.root / "work_dirs/studio/votes.jsonl").read_text().splitlines()[-1])
+    assert (kept["from"], kept["to"]) == (0.12, 0.37), "around its middle"
+    studio.json("DELETE", f"/api/pictures/{found['id']}", tab=tab)
+    assert {*studio.folder.rglob("*")} == before
 
 
 def test_what_is_no_comparison_is_refused(studio: Served, small: Path) -> None:

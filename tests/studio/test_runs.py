@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from made_up_runs import made_up_run
 
 from runs import write_config
 from toolbox.benchmark.run_files import MOST_POINTS, Curves, health, rows_of
 from toolbox.io.errors import UserError
+from toolbox.studio import holders
 from toolbox.studio.found import Finder, search
-from toolbox.studio.holders import holder_of, stop
+from toolbox.studio.holders import Holder, holder_of, stop
 from toolbox.studio.runs import Run
 from toolbox.studio.trainings import Trainings
 
@@ -130,7 +134,7 @@ def test_what_somebody_else_wrote_into_a_runs_files_is_passed_over(tmp_path: Pat
     assert rows_of(tmp_path) == {"ours": {"c": 1}}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a lock does not say who holds it")
+@pytest.mark.skipif(sys.platform == "win32", reason="there a lock does not say who holds it")
 def test_only_the_process_that_holds_the_lock_is_ever_asked_to_stop(tmp_path: Path) -> None:
     (tmp_path / ".lock").write_text(f"process {os.getpid()} on here, started long ago,\n")
     assert holder_of(tmp_path) is None
@@ -155,6 +159,48 @@ def test_only_the_process_that_holds_the_lock_is_ever_asked_to_stop(tmp_path: Pa
         with pytest.raises(UserError, match="torchrun"):
             stop(tmp_path)
         holder.kill()
+
+
+class MacFlock(ctypes.Structure):
+    """`struct flock` as macOS's sys/fcntl.h declares it."""
+
+    _fields_ = [
+        ("l_start", ctypes.c_int64),
+        ("l_len", ctypes.c_int64),
+        ("l_pid", ctypes.c_int32),
+        ("l_type", ctypes.c_short),
+        ("l_whence", ctypes.c_short),
+    ]
+
+
+@pytest.mark.parametrize(("type_", "held"), [(3, True), (2, False)])
+def test_macos_says_who_holds_a_lock_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, type_: int, held: bool
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    (tmp_path / ".lock").write_text(f"process 4711 on {socket.gethostname()}, started long ago,\n")
+
+    def answered(_: object, command: int, asked: bytes) -> bytes:
+        assert command == 7, "F_GETLK"
+        lock = MacFlock.from_buffer_copy(asked)
+        assert (lock.l_type, lock.l_whence, lock.l_start, lock.l_len) == (3, 0, 0, 0), "any write to all of it"
+        lock.l_pid, lock.l_type = 4711, type_
+        return bytes(lock) + asked[ctypes.sizeof(lock) :]
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    for name, value in {"F_GETLK": 7, "F_WRLCK": 3, "F_UNLCK": 2, "fcntl": answered}.items():
+        monkeypatch.setattr(fcntl, name, value)
+    assert holder_of(tmp_path) == (Holder(4711) if held else None)
+
+
+def test_where_no_system_tells_who_trains_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_up_run(tmp_path, "live", (1.0,))
+    folder = tmp_path / "work_dirs/live"
+    trainings = Trainings(tmp_path)
+    assert Run("1", "live", folder, Curves(folder)).shown(trainings)["said"] == ""
+    monkeypatch.setattr(holders, "find_spec", lambda name: None)  # Windows has no fcntl
+    shown = Run("1", "live", folder, Curves(folder)).shown(trainings)
+    assert "does not tell whether it still trains" in shown["said"] and not shown["can_stop"]
 
 
 def test_exports_runs_and_reports_are_found_and_hidden_folders_are_not(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shlex
 import signal
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -89,7 +90,45 @@ def test_no_file_of_the_folder_that_the_studio_runs_in_is_imported(
     assert studio.upload(film)["frames"] == 12
 
 
-def test_stop_ends_a_film_and_leaves_no_piece_of_it(studio: Served, film: Path, long_film: Path) -> None:
+def test_a_film_that_was_stopped_goes_on_and_equals_one_that_was_not(studio: Served, tmp_path: Path) -> None:
+    tab, other = "goeson0001", "wholefilm1"
+    source = clip(tmp_path / "some.mp4", frames=320, size=(32, 24))
+    found = studio.upload(source, tab=tab)
+    made = studio.begin(found, "enlarge-x2", tab=tab)
+    wait_for(lambda: studio.task(made, tab)["part"] * 320 >= 100, 120)
+    studio.json("POST", "/api/stop", {"tasks": [made["id"]]}, tab=tab)
+    stopped = studio.task(made, tab)
+    assert stopped["state"] == "stopped" and stopped["kept"] in (96, 192, 288)
+    different = studio.begin(found, "enlarge-x2", tab=tab, temporal=0)
+    studio.json("POST", "/api/stop", {"tasks": [different["id"]]}, tab=tab)
+    assert different["id"] != made["id"], "another setting is another film"
+    assert studio.begin(found, "enlarge-x2", tab=tab)["id"] == made["id"], "applied alike, it goes on"
+    done = studio.until(made, "done", "failed", tab=tab, seconds=120)
+    assert done["state"] == "done" and any(f"goes on from frame {stopped['kept']}" in each for each in done["notes"])
+    nothing = f"/api/tasks/{made['id']}/continue"
+    assert "nothing of it is kept" in studio.json("POST", nothing, {}, tab=tab, status=400)["problem"]
+    whole = studio.begin(studio.upload(source, tab=other), "enlarge-x2", tab=other)
+    assert studio.until(whole, "done", "failed", tab=other, seconds=120)["state"] == "done"
+    one, two = (
+        studio.ask("GET", f"/api/tasks/{each['id']}/file", tab=of)[2] for each, of in ((made, tab), (whole, other))
+    )
+    assert packets(one) == packets(two)
+    studio.json("DELETE", f"/api/pictures/{found['id']}", tab=tab)
+    assert not (studio.folder / made["id"]).exists() and not (studio.folder / different["id"]).exists()
+
+
+def test_a_film_that_is_removed_while_it_is_made_leaves_nothing(studio: Served, long_film: Path) -> None:
+    found = studio.upload(long_film)
+    made = studio.begin(found, "enlarge-x2", temporal=0)
+    wait_for(lambda: studio.task(made)["part"] > 0, 60)
+    studio.json("DELETE", f"/api/pictures/{found['id']}")
+    wait_for(lambda: not (studio.folder / made["id"]).exists(), SOON)
+    assert made["id"] not in studio.studio.tasks.all and studio.studio.worker.current is None
+
+
+def test_stop_ends_a_film_and_leaves_nothing_where_no_piece_is_whole(
+    studio: Served, film: Path, long_film: Path
+) -> None:
     found = studio.upload(long_film)
     made = studio.begin(found, "enlarge-x2", temporal=0)
     wait_for(lambda: studio.task(made)["part"] > 0, 60)
@@ -141,19 +180,23 @@ def test_a_film_that_is_too_long_or_none_is_refused_and_nothing_is_left(
     assert {*studio.folder.rglob("*")} == before
 
 
-def test_a_film_is_no_style_and_not_compared_blindly_and_its_settings_are_checked(
-    studio: Served, film: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_of_a_film_is_chosen_in_seconds(studio: Served, film: Path) -> None:
+    part: dict[str, Any] = {"from": 0.1, "to": 0.3}
+    made = studio.begin(studio.upload(film), "enlarge-x2", **part)
+    assert made["command"] == "gan-toolbox infer drift.mp4 --weights enlarge-x2 --from 0.1 --to 0.3"
+    assert studio.until(made, "done", "failed", seconds=90)["film"]["frames"] in (4, 5), "of 24 a second"
+
+
+def test_the_settings_of_a_film_are_checked(studio: Served, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolbox.studio.tasks.FRAME_PIXELS", 1_000_000)
     found = studio.upload(film)
     model = studio.model("enlarge-x2")["id"]
     for settings, words in (
         ({"codec": "mpeg"}, "--codec mpeg"),
         ({"temporal": 2}, "--temporal 2"),
+        ({"from": 2, "to": 1}, "--to 1: must be after --from 2"),
+        ({"from": "x"}, "settings.from: must be a number"),
         ({"outscale": 64}, "million pixels"),
     ):
         asked = {"pictures": [found["id"]], "model": model, "settings": settings}
         assert words in studio.json("POST", "/api/tasks", asked, status=400)["problem"]
-    sides = {"first": {"model": model}, "second": {"model": studio.model("enlarge-x4")["id"]}}
-    asked = {"pictures": [found["id"]], **sides}
-    assert "is a film" in studio.json("POST", "/api/duels", asked, status=400)["problem"]

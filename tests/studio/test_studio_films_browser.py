@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,52 @@ def test_a_film_tells_its_frames_and_stops(opened: Open, studio: Served, long_fi
     page.get_by_role("button", name="Stop").click()
     wait_for(lambda: studio.studio.worker.current is None, SOON)
     wait_for(lambda: page.locator(".strip-list .state").all_inner_texts() == ["stopped"])
+
+
+def test_two_networks_are_compared_on_a_film_that_plays_in_step(opened: Open, studio: Served, tmp_path: Path) -> None:
+    page = opened(width=390)
+    add(page, clip(tmp_path / "voted.mp4", frames=96, size=(48, 32)))
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_label("One", exact=True).select_option("enlarge-x4 ×4")
+    page.get_by_label("The other", exact=True).select_option("enlarge-x2 ×2")
+    page.get_by_label("seconds of each film").fill("1")
+    page.get_by_role("button", name="Compare on 1 film").click()
+    page.get_by_label("how much of both is made").wait_for()
+    page.get_by_label("film A").wait_for(timeout=120_000)
+    films = "[...document.querySelectorAll('.pair video')]"
+    wait_for(lambda: page.evaluate(f"{films}.every((each) => !each.paused && each.currentTime > 0.2)"))
+    assert "enlarge" not in page.locator(".pair").inner_html()
+    left, right = page.evaluate(f"{films}.map((each) => each.currentTime)")
+    assert abs(left - right) < 0.1
+    page.keyboard.press(" ")
+    wait_for(lambda: page.evaluate(f"{films}.every((each) => each.paused)"))
+    page.get_by_role("slider", name="time in the film").press("End")
+    wait_for(lambda: page.evaluate(f"{films}.every((each) => each.currentTime > 0.9)"))
+    page.get_by_role("button", name="Closer").click()
+    assert page.evaluate(f"{films}.every((each) => each.style.transform.startsWith('scale('))")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.get_by_role("button", name="Cannot tell").click()
+    assert page.locator(".result").inner_text() == "enlarge-x4 and enlarge-x2 were not told apart in any of 1."
+    kept = (studio.root / "work_dirs/studio/votes.jsonl").read_text()
+    assert '"from": 1.5, "to": 2.5' in kept
+
+
+def test_a_film_that_was_stopped_is_gone_on_with_by_a_button(opened: Open, tmp_path: Path) -> None:
+    page = opened()
+    add(page, clip(tmp_path / "halved.mp4", frames=320, size=(32, 24)))
+    page.get_by_role("radio", name="enlarge-x2").check()
+    page.get_by_role("button", name="Apply").click()
+
+    def frames() -> int:
+        said = page.get_by_role("status").filter(has_text="of 320 frames").all_inner_texts()
+        found = re.search(r"(\d+) of 320 frames", said[0] if said else "")
+        return int(found[1]) if found else 0
+
+    wait_for(lambda: frames() >= 100, 120)
+    page.get_by_role("button", name="Stop").click()
+    more = page.get_by_role("button", name="Continue from frame")
+    more.wait_for()
+    assert more.inner_text() in (f"Continue from frame {count}" for count in (96, 192, 288))
+    more.click()
+    page.get_by_role("link", name="Download").wait_for(timeout=120_000)
+    assert more.count() == 0 and "goes on from frame" in page.locator(".under .note").inner_text()

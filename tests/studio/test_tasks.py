@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import os
 import shlex
 import signal
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -18,6 +20,7 @@ from served import SOON, Served, wait_for
 from toolbox.cli import run
 from toolbox.io.images import read_image
 from toolbox.studio.tasks import WAITING
+from toolbox.studio.worker import Worker, WorkerDied
 
 
 def test_a_result_is_that_of_the_command_that_is_shown(
@@ -224,7 +227,7 @@ def test_a_picture_that_is_removed_takes_its_results_along(studio: Served, small
     place = studio.folder / made["id"]
     assert [*place.iterdir()]
     studio.json("DELETE", f"/api/pictures/{found['id']}")
-    assert not [*place.iterdir()] and studio.ask("GET", f"/api/tasks/{made['id']}/file")[0] == 400
+    assert not place.exists() and studio.ask("GET", f"/api/tasks/{made['id']}/file")[0] == 400
 
 
 def test_a_zip_holds_every_result_under_a_name_of_its_own(studio: Served, small: Path) -> None:
@@ -236,3 +239,28 @@ def test_a_zip_holds_every_result_under_a_name_of_its_own(studio: Served, small:
     assert found["content-type"] == "application/zip" and "attachment" in found["content-disposition"]
     names = zipfile.ZipFile(io.BytesIO(content)).namelist()
     assert names == ["same_enlarge-x2.png", "same_enlarge-x2_2.png", "same_enlarge-x2_3.png"]
+
+
+LEAVES = """
+import os, sys, time
+if not os.fork():
+    time.sleep(600)
+sys.stdin.buffer.read(1)
+os._exit(9)
+"""
+
+
+def test_what_a_worker_has_forked_ends_with_it_and_does_not_keep_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library's child holds the pipes that it was born with: their end would never come."""
+    monkeypatch.setattr("toolbox.studio.worker.apart", lambda *_: [sys.executable, "-c", LEAVES])
+
+    async def asked() -> None:
+        worker = Worker("cpu")
+        with pytest.raises(WorkerDied, match="with code 9"):
+            await asyncio.wait_for(worker.do({"id": "1"}, lambda _: None, seconds=60), 30)
+        process = await worker.warm()
+        await asyncio.wait_for(worker.kill(), 30)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+
+    asyncio.run(asked())

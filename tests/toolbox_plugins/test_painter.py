@@ -11,7 +11,6 @@ from torch import nn
 from painters import STYLES, network, picture
 from toolbox import UserError
 from toolbox.contracts.output import Condition
-from toolbox_plugins.painter import generator
 from toolbox_plugins.painter.norm import Statistics
 
 
@@ -45,10 +44,9 @@ def test_the_upscaler_stands_still_and_everything_else_learns() -> None:
         assert (parameter.grad is None) == stands and parameter.requires_grad != stands, name
 
 
-@pytest.mark.parametrize("norm", ["every", "instance"])
 @torch.no_grad()
-def test_statistics_of_the_whole_are_used_for_a_part(norm: str) -> None:
-    net, images = network(norm=norm), picture(48, 48)
+def test_statistics_of_the_whole_are_used_for_a_part() -> None:
+    net, images = network(), picture(48, 48)
     cut = images[..., 8:40, 8:40]
     part = net(cut, statistics=net.survey(images))
     inner = slice(4 * 13, 4 * 19)  # what the borders of the part do not reach
@@ -69,21 +67,6 @@ def test_without_norm_a_picture_is_known_by_its_surroundings_alone() -> None:
     assert net.survey(images) == []
     part, inner = net(images[..., 8:40, 8:40]), slice(4 * 13, 4 * 19)
     assert torch.allclose(part[..., inner, inner], net(images)[..., 32:, 32:][..., inner, inner], atol=1e-4)
-
-
-@pytest.mark.parametrize("scale", [1, 2, 4, 8])
-@torch.no_grad()
-def test_larger_features_are_measured_in_strips_as_in_one_piece(scale: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    net, images = network(norm="every", scale=scale), picture(23, 17)
-    measured = Statistics()
-    painted = net.paint(images, net.shares(images, None), measured)
-    for pixels in (17, 100, 10_000):  # strips of one row, of five, of all
-        monkeypatch.setattr(generator, "STRIP", pixels)
-        found = net.survey(images)
-        assert len(found) == len(measured.found)
-        for ours, theirs in zip(found, measured.found, strict=True):
-            assert torch.allclose(torch.cat(ours), torch.cat(theirs), atol=1e-6)
-        assert torch.allclose(net(images, statistics=found), painted, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 8])
@@ -110,7 +93,7 @@ def test_norms_of_moments_given_are_those_of_moments_measured() -> None:
         ({"styles": ["3"]}, "is no name of a style"),
         ({"scale": 3}, "scale must be 1, 2, 4 or 8"),
         ({"tap": 7}, "tap from 0 to 6"),
-        ({"norm": "batch"}, "norm must be every, instance or none"),
+        ({"norm": "batch"}, "norm must be instance or none"),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], words: str) -> None:

@@ -45,6 +45,12 @@ MORE_DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "VGG-style, pooled": {"type": "VGGStyleDiscriminator", "width": 4, "head": "pool", "norm": "none"},
     "U-Net": {"type": "UNetDiscriminator", "width": 4},
     "DUnet": {"type": "DUnetDiscriminator", "width": 4},
+    "projected": {
+        "type": "ProjectedDiscriminator",
+        "features": {"type": "RandomFeatures", "width": 2},
+        "layers": ["relu1_2", "relu3_3"],
+        "width": 4,
+    },
     "MetaGAN": {"type": "MetaGANDiscriminator", "widths": [8, 8], "blocks": [1, 1]},
     "batch head": {"type": "BatchHeadDiscriminator", "width": 4, "layers": 1, "norm": "none"},
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from toolbox.contracts.network import own_modules
 from toolbox.io.errors import UserError
 
 Logits = Sequence[Tensor]
@@ -143,7 +144,7 @@ def critic(logits: Logits) -> Tensor:
 
 def refuse_batch_norm(discriminator: nn.Module, variant: str) -> None:
     """Refuse batch norm where a per-sample gradient is penalised: it mixes the samples of a batch."""
-    names = [name for name, module in discriminator.named_modules() if isinstance(module, BATCH_NORMS)]
+    names = [name for name, module in own_modules(discriminator) if isinstance(module, BATCH_NORMS)]
     if names:
         raise VariantError(
             f"{variant} penalises each sample's gradient, and {type(discriminator).__name__} has batch norm "

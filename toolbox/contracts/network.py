@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -96,6 +96,14 @@ class FeatureNetwork(nn.Module):
 
     layers: Sequence[str] = ()
     """Every layer name that `forward` knows."""
+
+
+def own_modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The modules of a network by their names, without those of feature networks inside: these stand still."""
+    yield "", network
+    for name, child in network.named_children():
+        if not isinstance(child, FeatureNetwork):
+            yield from ((f"{name}.{inner}".rstrip("."), module) for inner, module in own_modules(child))
 
 
 def unwrapped(network: nn.Module) -> nn.Module:

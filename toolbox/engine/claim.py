@@ -16,6 +16,8 @@ from toolbox.io.files import NotWritten
 
 LOCK = ".lock"
 """In the work folder: who trains there. It stays, and is free as soon as that process has ended."""
+LAUNCHED = "under torchrun"
+"""Said in the lock of a run that torchrun has started: a signal to one of its processes would end all on the spot."""
 logger = logging.getLogger("toolbox")
 
 
@@ -60,10 +62,11 @@ def claimed(work_dir: Path, *, rank: int = 0) -> Iterator[None]:
 
 def sign(file: TextIO, path: Path) -> None:
     """Say in a lock's file who has it. Raises NotWritten where the disk refuses."""
+    others = f" {LAUNCHED}" if "TORCHELASTIC_RUN_ID" in os.environ else ""
     start = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     try:
         file.truncate(0)  # and nothing is buffered, which would be written, and fail, when it is closed
-        os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}, started {start},\n".encode())
+        os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}{others}, started {start},\n".encode())
     except OSError as error:
         raise NotWritten(path, error) from error
 

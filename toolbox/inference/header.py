@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
 
 from toolbox.inference.deep import declared_depth
 from toolbox.inference.picture import FRAMES, RAISE, is_bilevel, opened_picture, refuse_many
 from toolbox.inference.tiff import check_limit, open_tiff, pages_of, pillow_pages, pillow_reads, refuse_system
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS, bytes_of
+
+MOST_CHUNKS = 1 << 20
+"""Of a PNG that are walked through; of one with more, Pillow is asked."""
+_TELLING = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
             return _of_tiff(path, max_pixels)
         gray = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
         alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        turned = _exif(file, image).get(0x0112, 1) in (5, 6, 7, 8)
         depth = 32 if image.mode == "F" else declared_depth(path, image)
         shown, one_bit = image.format, is_bilevel(image)
         pages = pillow_pages(image) if image.format == "TIFF" else {}
@@ -62,6 +70,30 @@ def read_header(path: Path, *, max_pixels: int = MAX_PIXELS) -> Header:
             depth=depth,
             frames=frames if shown in FRAMES else 1,
         )
+
+
+def _exif(file: BinaryIO, image: Image.Image) -> Image.Exif:
+    """Pillow's, but of a PNG without its pixels: Pillow decodes them for what may stand behind, and rarely does."""
+    late = image.format == "PNG" and "exif" not in image.info and _tells_late(file)
+    return image.getexif() if late else Image.Image.getexif(image)
+
+
+def _tells_late(file: BinaryIO) -> bool:
+    """Whether a PNG has EXIF, or text that may hold it, behind its pixels; where it is read stays as it was."""
+    before, pixels = file.tell(), False
+    try:
+        file.seek(8)
+        for _ in range(MOST_CHUNKS):
+            head = file.read(8)
+            if len(head) < 8 or head[4:] == b"IEND":
+                return False
+            if pixels and head[4:] in _TELLING:
+                return True
+            pixels = pixels or head[4:] == b"IDAT"
+            file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)  # its body and its check
+        return True
+    finally:
+        file.seek(before)
 
 
 def _of_tiff(path: Path, max_pixels: int) -> Header:

@@ -48,7 +48,7 @@ def _described(weights: Path | None, output: str | None) -> tuple[Any, Any]:
     """The description beside weights, and what it says of an output, by default the first."""
     if weights is None:
         raise LookupError
-    if str(weights) in shipped_models() and not weights.exists():
+    if not weights.exists() and str(weights) in shipped_models():
         weights = shipped_model(str(weights))
     description = read_json(weights.with_name(f"{weights.name}.json"))
     if "export" in description:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import wraps
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -93,6 +94,16 @@ def names_in(content: dict[str, Any], key: str, most: int) -> list[str]:
     if len(found) > most:
         raise UserError(f"{key}: {len(found)} are too many; {most} are the most")
     return found
+
+
+def number_in(content: Mapping[str, Any], key: str, where: str = "") -> float | None:
+    """A finite number, or None where none is given. Raises UserError for anything else, named after `where`."""
+    value = content.get(key)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise UserError(f"{where}{key}: must be a number")
+    return float(value)
 
 
 def picture(file: Path) -> Response:

@@ -1,4 +1,4 @@
-"""What the page asks to compare: blind votes on one's own pictures, and the reports of benchmarks."""
+"""What the page asks to compare: blind votes on one's own pictures and films, and the reports of benchmarks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from toolbox.io.errors import UserError
-from toolbox.studio.answers import json_of, names_in, picture, report, tab_of, told
-from toolbox.studio.duels import CHOICES, Duel, Round, Votes, begin
+from toolbox.studio.answers import json_of, names_in, number_in, picture, report, tab_of, told
+from toolbox.studio.duels import CHOICES, MOST_SECONDS, SECONDS, Duel, Round, Votes, begin, shortened
 from toolbox.studio.found import Finder, id_of
+from toolbox.studio.task import Task
 from toolbox.studio.use import Use
 
 MOST = 100
@@ -43,22 +44,23 @@ class Compare:
         """Have two models make pictures to vote on."""
         tab, content = tab_of(request), await json_of(request)
         uploads = [self.use.pictures.get(each, tab) for each in names_in(content, "pictures", MOST)]
-        if films := [each.name for each in uploads if each.film]:
-            raise UserError(f"{films[0]}: is a film; pictures are compared here")
+        first, seconds = part_in(content)
         asked = []
         for name in ("first", "second"):
             given = content.get(name)
             asked.append(await self.use.asked(given if isinstance(given, dict) else {}, tab))
-        (model, settings), (other, others) = asked
-        if model.id == other.id and settings == others:
+        if asked[0][0].id == asked[1][0].id and asked[0][1] == asked[1][1]:
             raise UserError("both are the same; choose another model, or other settings of it")
-        first = self.use.tasks.add(tab, uploads, model, settings, hidden=True)
+        made: list[Task] = []
         try:
-            second = self.use.tasks.add(tab, uploads, other, others, hidden=True)
+            for upload in uploads:  # both of one at a time, so that voting begins soon
+                for model, settings in asked:
+                    chosen = shortened(settings, upload, first, seconds)
+                    made += self.use.tasks.add(tab, [upload], model, chosen, hidden=True)
         except UserError:
-            await self.use.tasks.stop(first)
+            await self.use.tasks.stop(made)
             raise
-        duel = begin(tab, first, second)
+        duel = begin(tab, made[::2], made[1::2])
         self.duels[duel.id] = duel
         return JSONResponse(duel.shown(), 201)
 
@@ -72,7 +74,9 @@ class Compare:
         if task.state != "done":
             raise UserError("this picture is not done")
         preview = task.result.get("previews", {}).get("target")
-        return picture(Path(preview) if preview else task.target)
+        film = task.film()
+        silent = task.poster if film and not film["plays"] else task.target
+        return picture(Path(preview) if preview else silent)
 
     async def vote(self, request: Request) -> Response:
         """Keep a vote on a round, once."""
@@ -120,3 +124,14 @@ class Compare:
         if number >= len(duel.rounds):
             raise UserError("there is no such round")
         return duel.rounds[number]
+
+
+def part_in(content: dict[str, Any]) -> tuple[float | None, float]:
+    """Where a film's part begins (None: around its middle), and its seconds. Raises UserError for what is none."""
+    first, seconds = number_in(content, "from"), number_in(content, "seconds")
+    seconds = SECONDS if seconds is None else seconds
+    if first is not None and first < 0:
+        raise UserError("from: must be 0 seconds or more")
+    if not 0.1 <= seconds <= MOST_SECONDS:
+        raise UserError(f"seconds: must be from 0.1 to {MOST_SECONDS:g}")
+    return first, seconds

@@ -1,4 +1,4 @@
-"""Blind comparisons by a person: which of two pictures is better, without knowing whose they are; votes are kept."""
+"""Blind comparisons by a person: which of two pictures, or films, is better, not knowing whose; votes are kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,22 @@ from typing import Any
 from toolbox.benchmark.statistics import wilson
 from toolbox.io.errors import UserError
 from toolbox.io.files import append_text, open_regular
-from toolbox.studio.tasks import Task
+from toolbox.studio.pictures import Upload
+from toolbox.studio.settings import Settings
+from toolbox.studio.task import Task
 
 CHOICES = ("left", "right", "neither")
 _LONGEST = 16 << 20
 """Bytes of the file of votes that are read."""
 
 
+SECONDS, MOST_SECONDS = 4.0, 60.0
+"""Of each film that is compared: usually, and at the most."""
+
+
 @dataclass
 class Round:
-    """One picture through two models; `swapped` where the second model's is shown on the left."""
+    """One picture, or part of a film, through two models; `swapped` where the second model's is shown on the left."""
 
     first: Task
     second: Task
@@ -39,6 +45,16 @@ class Round:
         if states & {"failed", "stopped"}:
             return "failed"
         return "ready" if states == {"done"} else "waiting"
+
+    @property
+    def part(self) -> float:
+        """How much of both is made, in [0, 1]."""
+        return (self.first.part + self.second.part) / 2
+
+    @property
+    def film(self) -> bool:
+        """Whether both are films that browsers play."""
+        return all((film := task.film()) is not None and film["plays"] for task in (self.first, self.second))
 
     def side(self, name: str) -> Task:
         """The task whose result is shown on a side."""
@@ -64,8 +80,9 @@ class Duel:
         rounds = []
         for each in self.rounds:
             problem = next((task.problem for task in (each.first, each.second) if task.problem), "")
-            rounds.append({"state": each.state, "name": each.first.upload.name, "problem": problem,
-                           "picture": each.first.upload.id})  # fmt: skip
+            upload = each.first.upload
+            rounds.append({"state": each.state, "name": upload.name, "problem": problem, "picture": upload.id,
+                           "part": round(each.part, 3), "film": each.film})  # fmt: skip
         over = all(each.state in ("voted", "failed") for each in self.rounds)
         result = None
         if over:
@@ -82,6 +99,22 @@ def begin(tab: str, first: Sequence[Task], second: Sequence[Task]) -> Duel:
     """A comparison whose sides are drawn, each with equal chance."""
     rounds = [Round(*pair, swapped=bool(secrets.randbelow(2))) for pair in zip(first, second, strict=True)]
     return Duel(secrets.token_hex(8), tab, rounds)
+
+
+def shortened(settings: Settings, upload: Upload, first: float | None, seconds: float) -> Settings:
+    """Settings for a part of a film, from its middle where nobody says; of a picture as they are.
+
+    Raises:
+        UserError: the film ends before.
+    """
+    if upload.film is None:
+        return settings
+    length = upload.film.seconds
+    if first is None:
+        first = 0.0 if length is None else max(0.0, round((length - seconds) / 2, 2))
+    if length is not None and first >= length:
+        raise UserError(f"{upload.name}: ends at second {length:g}, before second {first:g}")
+    return replace(settings, films=replace(settings.films, first=first, last=first + seconds))
 
 
 def title(task: Task) -> str:
@@ -110,11 +143,13 @@ class Votes:
         """Keep a vote. Raises NotWritten where the disk refuses."""
         first, second = duel.names()
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        entry = {
+        entry: dict[str, Any] = {
             "time": datetime.now().astimezone().isoformat(timespec="seconds"), "picture": each.first.upload.name,
             "first": first, "second": second, "first_was": "right" if each.swapped else "left",
             "preferred": each.preferred(),
         }  # fmt: skip
+        if each.first.upload.film:
+            entry["from"], entry["to"] = each.first.settings.films.part
         append_text(self.file, json.dumps(entry, ensure_ascii=False) + "\n")
 
     def table(self) -> list[dict[str, Any]]:

@@ -8,13 +8,17 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from toolbox.engine.claim import LOCK
+from toolbox.engine.claim import LAUNCHED, LOCK
 from toolbox.io.errors import UserError
 
-_FLOCK = "@hhqqi"
-"""Linux's `struct flock` of 64 bits: type, whence, start, length, process."""
+_LINUX = ("@hhqqi", ("type", "whence", "start", "length", "process"))
+_BSD = ("@qqihh", ("start", "length", "process", "type", "whence"))
+"""`struct flock` of 64 bits, of Linux and of macOS, whose other systems of Berkeley's agree with."""
+_SIZE = 32
+"""Bytes that are asked with; FreeBSD's has one number more at its end."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +39,38 @@ class Holder:
         return not self.cannot
 
 
+def tells() -> bool:
+    """Whether this system says which process holds a lock: all but Windows do."""
+    return find_spec("fcntl") is not None
+
+
 def holder_of(folder: Path) -> Holder | None:
     """Who trains in a folder now; None where nobody does, or this system cannot tell.
 
     The system itself says which process holds the lock, so that a number that was written down long ago, and is
     another process's today, stops nobody.
     """
-    if not sys.platform.startswith("linux"):
+    if not tells():
         return None
     import fcntl
 
+    form, names = _LINUX if sys.platform.startswith("linux") else _BSD
+    wanted = {"type": fcntl.F_WRLCK, "whence": os.SEEK_SET}
+    asked = struct.pack(form, *(wanted.get(name, 0) for name in names)).ljust(_SIZE, b"\0")
     try:
         with open(folder / LOCK, "r+", encoding="utf-8", errors="replace") as file:
-            asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0).ljust(32, b"\0")
-            found = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked)[: struct.calcsize(_FLOCK)])
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, asked)
             said = file.read(200)
     except (OSError, ValueError):
         return None
-    if found[0] == fcntl.F_UNLCK:
+    found = dict(zip(names, struct.unpack(form, answer[: struct.calcsize(form)]), strict=True))
+    if found["type"] == fcntl.F_UNLCK:
         return None
-    process = found[4]
-    if process <= 0 or f"process {process} on {socket.gethostname()}," not in said:
+    process = found["process"]
+    here = f"process {process} on {socket.gethostname()}"
+    if process <= 0 or not said.startswith((f"{here},", f"{here} {LAUNCHED},")):
         return Holder(None, "it runs on another machine")
-    if _launched(process):
+    if said.startswith(f"{here} {LAUNCHED},"):
         return Holder(process, "torchrun started it with others; stop torchrun itself")
     return Holder(process)
 
@@ -75,11 +88,3 @@ def stop(folder: Path) -> None:
         raise UserError("the training has just ended") from None
     except PermissionError:
         raise UserError("this training is another account's; it cannot be stopped from here") from None
-
-
-def _launched(process: int) -> bool:
-    """Whether torchrun started a process, which a signal would end on the spot."""
-    try:
-        return b"TORCHELASTIC_RUN_ID=" in Path(f"/proc/{process}/environ").read_bytes()
-    except OSError:
-        return True  # another account's: better not

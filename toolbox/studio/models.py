@@ -99,7 +99,7 @@ def _shipped() -> Iterator[Model]:
         title, licence, card = _card(models[name].with_name("README.md"))
         yield Model(
             id_of(name), name, "shipped", {"weights": name}, title=title, licence=licence, card=card,
-            scale=described_scale(Path(name), None), conditions=conditions_of(models[name]),
+            scale=described_scale(models[name], None), conditions=conditions_of(models[name]),
         )  # fmt: skip
 
 

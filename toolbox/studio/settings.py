@@ -14,9 +14,10 @@ from toolbox.inference.options import Options
 from toolbox.inference.video.settings import TEMPORAL
 from toolbox.inference.video.settings import Settings as FilmSettings
 from toolbox.io.errors import UserError, did_you_mean
+from toolbox.studio.answers import number_in
 from toolbox.studio.models import Model
 
-KEYS = ("chosen", "outscale", "tile", "precision", "format", "quality", "codec", "temporal")
+KEYS = ("chosen", "outscale", "tile", "precision", "format", "quality", "codec", "temporal", "from", "to")
 _FLAGS = {"style": "--style", "strength": "--strength", "seed": "--seed"}
 PictureOf = Callable[[Any], tuple[str, str]]
 """The path, and the name, of an uploaded picture by its id."""
@@ -61,6 +62,10 @@ class Settings:
 
     def _of_films(self) -> list[str]:
         codec = [] if self.films.codec is None else ["--codec", self.films.codec]
+        part = [
+            (flag, value) for flag, value in zip(("--from", "--to"), self.films.part, strict=True) if value is not None
+        ]
+        codec += [word for flag, value in part for word in (flag, f"{value:g}")]
         return codec + ([] if self.films.temporal == TEMPORAL else ["--temporal", f"{self.films.temporal:g}"])
 
 
@@ -81,23 +86,15 @@ def settings_of(given: Any, model: Model, picture_of: PictureOf) -> Settings:
         raise UserError(f"settings.format {file_format!s:.40}: is unknown; known: {', '.join(NAMES)}")
     if not isinstance(quality, int) or not 1 <= quality <= 100:
         raise UserError("settings.quality: must be a whole number from 1 to 100")
-    outscale, tile = _number(given, "outscale"), _number(given, "tile")
+    outscale, tile = number_in(given, "outscale", "settings."), number_in(given, "tile", "settings.")
     precision = given.get("precision") or "fp32"
     options = Options(outscale=outscale, tile=None if tile is None else int(tile), precision=str(precision)[:40])
-    temporal, codec = _number(given, "temporal"), given.get("codec") or None
+    temporal, codec = number_in(given, "temporal", "settings."), given.get("codec") or None
     films = FilmSettings(
-        codec=None if codec is None else str(codec)[:40], temporal=TEMPORAL if temporal is None else temporal
-    )
+        codec=None if codec is None else str(codec)[:40], temporal=TEMPORAL if temporal is None else temporal,
+        first=number_in(given, "from", "settings."), last=number_in(given, "to", "settings."),
+    )  # fmt: skip
     return Settings(chosen, options, str(file_format), quality, shown, films)
-
-
-def _number(given: Mapping[str, Any], name: str) -> float | None:
-    value = given.get(name)
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
-        raise UserError(f"settings.{name}: must be a number")
-    return float(value)
 
 
 def _chosen(given: Any, model: Model, picture_of: PictureOf) -> tuple[dict[str, Any], dict[str, str]]:

@@ -7,19 +7,19 @@ import secrets
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from toolbox.inference.planning import plan
 from toolbox.inference.sizes import problem_of_size
+from toolbox.inference.video.work import frames_kept
 from toolbox.io.errors import UserError
 from toolbox.io.files import full_disk
 from toolbox.studio.films import FRAME_PIXELS, WORKING
 from toolbox.studio.models import Model, Models
 from toolbox.studio.pictures import MOST_PIXELS, Upload
 from toolbox.studio.settings import Settings
+from toolbox.studio.task import ENDED, Task
 from toolbox.studio.worker import Worker, WorkerDied
 
 WAITING = 500
@@ -29,60 +29,6 @@ KEPT = 4_000
 SECONDS = 3_600.0
 """How long one picture may take."""
 RESULT_PIXELS = 400_000_000
-ENDED = ("done", "failed", "stopped")
-
-
-@dataclass(eq=False)
-class Task:
-    """One picture or film, one model, one way to apply it."""
-
-    id: str
-    tab: str
-    upload: Upload
-    model: Model
-    settings: Settings
-    target: Path
-    state: str = "waiting"
-    part: float = 0.0
-    said: str = ""
-    """How far a film is, in words."""
-    notes: list[str] = field(default_factory=list)
-    problem: str = ""
-    result: dict[str, Any] = field(default_factory=dict)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    stopping: bool = False
-    hidden: bool = False
-    """Whether it belongs to a comparison that must not tell which model it is of."""
-
-    @property
-    def name(self) -> str:
-        """What the result is called when it is downloaded."""
-        stem = Path(self.upload.name).stem
-        return f"{stem}_{self.model.name.replace('/', '_')}{self.target.suffix}"
-
-    def shown(self) -> dict[str, Any]:
-        """What the page needs to know."""
-        names = ("width", "height", "seconds", "loading", "scale", "tile")
-        return {
-            "id": self.id, "picture": self.upload.id, "model": self.model.id, "state": self.state,
-            "part": round(self.part, 4), "notes": self.notes, "problem": self.problem, "name": self.name,
-            "command": self.settings.command(self.model, self.upload.name, film=self.upload.film is not None),
-            "said": self.said, "film": self._film(), "chosen": dict(self.settings.shown or {}),
-            **{key: self.result.get(key) for key in names},
-        }  # fmt: skip
-
-    def _film(self) -> dict[str, Any] | None:
-        """What the page needs to know of a film that is done."""
-        if self.upload.film is None or self.state != "done":
-            return None
-        plays = self.result["plays"] or "target" in self.result["previews"]
-        return {"plays": plays, **{name: self.result[name] for name in ("frames", "rate")},
-                "seconds": self.result["length"]}  # fmt: skip
-
-    @property
-    def poster(self) -> Path:
-        """The first frame of a film's result."""
-        return self.target.parent / "target.poster.jpg"
 
 
 class Tasks:
@@ -106,14 +52,43 @@ class Tasks:
         Raises:
             UserError: the queue is full, or a result cannot be made, by what headers tell.
         """
-        if len(self._waiting) + len(uploads) > WAITING:
+        made: dict[Task, None] = {}  # in order, each once
+        for upload in uploads:
+            begun = None if hidden else self._unfinished(upload, model, settings)
+            made[begun or self._task(tab, upload, model, settings, hidden)] = None
+        self._put([*made])
+        return [*made]
+
+    def go_on(self, task: Task) -> None:
+        """Put a film that was stopped, or has failed, back into the queue.
+
+        Raises:
+            UserError: nothing of it is kept, or the queue is full.
+        """
+        if not task.kept:
+            raise UserError("nothing of it is kept to go on with; apply the network anew")
+        self._put([task])
+
+    def _unfinished(self, upload: Upload, model: Model, settings: Settings) -> Task | None:
+        """What is to be gone on with, rather than begun anew."""
+        for task in self.all.values():
+            same = task.upload is upload and task.model.flags == model.flags and task.settings == settings
+            if same and task.kept and not task.hidden:
+                return task
+        return None
+
+    def _put(self, tasks: Sequence[Task]) -> None:
+        if len(self._waiting) + len(tasks) > WAITING:
             raise UserError(f"the queue holds {len(self._waiting)} pictures, and {WAITING} are the most; wait a little")
-        made = [self._task(tab, upload, model, settings, hidden) for upload in uploads]
-        for task in made:
-            self.all[task.id] = task
+        for task in tasks:
+            task.state, task.problem, task.kept, task.stopping = "waiting", "", 0, False
+            task.notes.clear()
+            task.ended.clear()
+            self.all.pop(task.id, None)
+            self.all[task.id] = task  # the newest
             self._waiting.append(task)
+            self.tell(task)
         self._more.set()
-        return made
 
     def _task(self, tab: str, upload: Upload, model: Model, settings: Settings, hidden: bool) -> Task:
         name = secrets.token_hex(8)
@@ -160,7 +135,9 @@ class Tasks:
     def remove(self, upload: Upload) -> None:
         """Forget what was made of a picture."""
         for task in [each for each in self.all.values() if each.upload is upload]:
-            self._forget(task)
+            self.all.pop(task.id)
+            if task.state in ENDED:
+                self._clear(task)
 
     # ------------------------------------------------------------------ listening
 
@@ -247,17 +224,20 @@ class Tasks:
 
     def _end(self, task: Task, state: str, problem: str = "") -> None:
         task.state, task.problem = state, problem
-        if task.upload.film and state != "done":  # the pieces of what was not finished
-            shutil.rmtree(task.target.parent, ignore_errors=True)
         task.ended.set()
+        if task.id not in self.all:  # its picture was removed
+            self._clear(task)
+            return
+        if task.upload.film and state != "done":
+            task.kept = sum(map(frames_kept, task.target.parent.glob(".*.parts")))
+            if not task.kept:
+                self._clear(task)
         self.tell(task)
         finished = [each for each in self.all.values() if each.state in ENDED]
         for old in finished[: max(0, len(finished) - KEPT)]:
-            self._forget(old)
+            del self.all[old.id]
+            self._clear(old)
 
-    def _forget(self, task: Task) -> None:
-        if task.state in ENDED:
-            self.all.pop(task.id, None)
-            for file in task.target.parent.glob("*"):
-                with suppress(OSError):
-                    file.unlink()
+    def _clear(self, task: Task) -> None:
+        """Remove what was made, or begun."""
+        shutil.rmtree(task.target.parent, ignore_errors=True)

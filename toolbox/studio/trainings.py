@@ -26,6 +26,8 @@ WAIT = 20.0
 _SAID = 4000
 FORBIDDEN = "trainings are watched alone here; gan-toolbox studio --control lets this page stop and resume them"
 
+UNTOLD = "This system does not tell whether it still trains; Ctrl-C in its terminal saves and stops it."
+
 
 @dataclass
 class Resumed:
@@ -91,7 +93,7 @@ class Trainings:
         if folder in self.asked:
             return "It was asked to stop; it ends its iteration and saves."
         if own is None:
-            return ""
+            return "" if state == "done" or holders.tells() else UNTOLD
         if own.process.poll() is None:
             return "It was resumed from here, and stops when the studio ends." if holder else "It is being resumed…"
         last = own.said.decode(errors="replace").strip().splitlines()[-1:]

@@ -22,7 +22,8 @@ from toolbox.studio.answers import attachment, json_of, names_in, parts_of, pict
 from toolbox.studio.models import Model, Models
 from toolbox.studio.pictures import Pictures
 from toolbox.studio.settings import Settings, settings_of
-from toolbox.studio.tasks import WAITING, Task, Tasks
+from toolbox.studio.task import Task
+from toolbox.studio.tasks import WAITING, Tasks
 from toolbox.studio.worker import WorkerDied
 from toolbox.video.opening import SUFFIXES as FILMS
 
@@ -51,6 +52,7 @@ class Use:
             Route("/api/pictures/{picture}/shown", told(self.show_picture)),
             Route("/api/pictures/{picture}/poster", told(self.picture_poster)),
             Route("/api/tasks", told(self.begin), methods=["POST"]),
+            Route("/api/tasks/{task}/continue", told(self.go_on), methods=["POST"]),
             Route("/api/command", told(self.command), methods=["POST"]),
             Route("/api/stop", told(self.stop), methods=["POST"]),
             Route("/api/events", told(self.events)),
@@ -124,6 +126,14 @@ class Use:
         model, settings = await self.asked(content, tab)
         made = self.tasks.add(tab, uploads, model, settings)
         return JSONResponse({"tasks": [each.shown() for each in made]}, 201)
+
+    async def go_on(self, request: Request) -> Response:
+        """Go on with a film that was stopped."""
+        task = self.tasks.get(request.path_params["task"], tab_of(request))
+        if task.hidden:
+            raise UserError("it belongs to a comparison")
+        self.tasks.go_on(task)
+        return JSONResponse(task.shown(), 201)
 
     async def command(self, request: Request) -> Response:
         """The command line that is equal to what a page has set, or what is wrong with that."""

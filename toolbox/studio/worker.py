@@ -14,6 +14,8 @@ from toolbox.studio.messages import packed, receive
 
 PATIENCE = 0.4
 """Seconds that a computation may go on after a stop, to its tile's end; then its process is ended."""
+LOOK = 0.1
+"""Seconds between two looks whether the process is still there."""
 SAID = 2000
 """Bytes kept of what the process last wrote on standard error."""
 Order = dict[str, Any]
@@ -40,7 +42,7 @@ class Worker:
         """The order that is being done."""
         self._stopping = False
         self._said = b""
-        self._listener: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
 
     async def warm(self) -> asyncio.subprocess.Process:
         """Have the process there; its libraries load while the first order is made up."""
@@ -52,7 +54,7 @@ class Worker:
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                     start_new_session=True,  # a Ctrl-C in the terminal is the server's to handle
                 )  # fmt: skip
-                self._listener = asyncio.create_task(self._listen(self.process))
+                self._beside = [asyncio.create_task(each(self.process)) for each in (self._listen, self._bury)]
             return self.process
 
     async def do(
@@ -118,16 +120,21 @@ class Worker:
     async def kill(self) -> None:
         """End the process, if there is one."""
         if self.process is not None and self.process.returncode is None:
-            with suppress(ProcessLookupError):
-                self.process.kill()
+            end_with_children(self.process)
             await self.process.wait()
-        if self._listener is not None:
-            await asyncio.wait([self._listener], timeout=1)
+        if self._beside:
+            await asyncio.wait(self._beside, timeout=1)
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
         while part := await process.stderr.read(4096):
             self._said = (self._said + part)[-SAID:]
+
+    async def _bury(self, process: asyncio.subprocess.Process) -> None:
+        """End what the process has begun when it ends by itself: its pipes would stay open, and seem to work on."""
+        while process.returncode is None:
+            await asyncio.sleep(LOOK)
+        end_with_children(process)
 
     def _why(self, code: int) -> str:
         last = self._said.decode(errors="replace").strip().splitlines()[-1:]
@@ -141,6 +148,15 @@ class Worker:
     def pid(self) -> int | None:
         """The process's number, while it runs."""
         return self.process.pid if self.process and self.process.returncode is None else None
+
+
+def end_with_children(process: asyncio.subprocess.Process) -> None:
+    """End a process that leads a session, and what libraries have forked in it."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS's word for a group of which all have ended
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 def be_first_to_go() -> None:

@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import parametrize
 
 from toolbox.contracts.gan_variant import BATCH_NORMS, Logits
-from toolbox.contracts.network import ADVERSARIAL, unwrapped
+from toolbox.contracts.network import ADVERSARIAL, own_modules, unwrapped
 from toolbox.training.misuse import logits_of
 
 Heads = dict[str, Any]
@@ -53,7 +53,7 @@ def uncompiled(network: nn.Module) -> AbstractContextManager[None]:
 
 def mixes_samples(network: nn.Module) -> bool:
     """Whether what a network says of an image depends on the others of its batch: it holds batch norm, or says so."""
-    return knows_sides(network) or any(isinstance(module, BATCH_NORMS) for module in network.modules())
+    return knows_sides(network) or any(isinstance(module, BATCH_NORMS) for _, module in own_modules(network))
 
 
 def knows_sides(network: nn.Module) -> bool:

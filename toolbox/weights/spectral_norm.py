@@ -27,7 +27,7 @@ class Float32SpectralNorm(_SpectralNorm):
 
 
 def normalize_spectrally(network: nn.Module, layers: Sequence[str] = ("*",), key: str = "layers") -> None:
-    """Divide the weights of convolutions and linear layers by their largest singular value, in place.
+    """Divide the weights of convolutions and linear layers by their largest singular value, in place; not frozen ones.
 
     `layers` are patterns of their dotted names, where `*` stands for anything: `body.*`, `*conv1`. A layer that is
     parametrised already is left alone. Exported weights are the plain ones, under their plain names.
@@ -35,7 +35,11 @@ def normalize_spectrally(network: nn.Module, layers: Sequence[str] = ("*",), key
     Raises:
         ConfigError: a pattern names no such layer.
     """
-    found = {name: module for name, module in network.named_modules() if isinstance(module, NORMALISED)}
+    found = {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, NORMALISED) and module.weight.requires_grad
+    }
     for pattern in layers:
         if not any(fnmatchcase(name, pattern) for name in found):
             names = ", ".join(list(found)[:8])

@@ -11,6 +11,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from toolbox import Algorithm, ConfigError, GanVariant, unwrapped
 from toolbox.assembly.compatibility import Warn
 from toolbox.contracts.gan_variant import BATCH_NORMS
+from toolbox.contracts.network import own_modules
 from toolbox.weights.spectral_norm import is_normalized
 from toolbox_plugins.regularizers.slope import Slope
 
@@ -57,7 +58,7 @@ def limit_the_critic(chain: list[GanVariant], slopes: list[Slope], network: nn.M
 
 def keep_the_scale(network: nn.Module, slot: str, warn: Warn) -> None:
     """Batch and instance norm undo the scale that spectral norm has set."""
-    norms = [m for m in network.modules() if isinstance(m, (*BATCH_NORMS, _InstanceNorm))]
+    norms = [m for _, m in own_modules(network) if isinstance(m, (*BATCH_NORMS, _InstanceNorm))]
     if norms and is_normalized(network):
         warn(
             f"model.{slot}",

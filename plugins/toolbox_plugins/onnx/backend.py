@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class OnnxRuntime(Backend):
 
 class _Session:
     def __init__(self, file: Path) -> None:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell Microsoft of each use
         import onnxruntime
 
         options: Any = onnxruntime.SessionOptions()

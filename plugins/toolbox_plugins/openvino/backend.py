@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -44,9 +45,15 @@ class OpenVINO(Backend):
 @lru_cache(maxsize=1)
 def core() -> Any:
     """OpenVINO's own entry."""
+    return package().Core()
+
+
+def package() -> Any:
+    """OpenVINO, without what tells Google Analytics of each use: a request nobody asked for, by a forked process."""
+    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType] (importing it now fails)
     import openvino
 
-    return openvino.Core()
+    return openvino
 
 
 def opened(file: Path, precision: str) -> Session:

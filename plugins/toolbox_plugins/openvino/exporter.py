@@ -7,7 +7,7 @@ from pathlib import Path
 from toolbox import Exporter, Graph, Session, UserError
 from toolbox_plugins.onnx.conversion import onnx_model
 
-from .backend import PACKAGES, core, opened
+from .backend import PACKAGES, core, opened, package
 
 
 class OpenVINOFile(Exporter):
@@ -20,15 +20,13 @@ class OpenVINOFile(Exporter):
 
     def write(self, graph: Graph, target: Path, *, half: bool = False) -> None:
         """Write both files; metadata is in the `.xml`, below `rt_info`."""
-        import openvino
-
         try:
             model = core().read_model(onnx_model(graph).SerializeToString())
         except RuntimeError as error:
             raise UserError(f"OpenVINO cannot read it: {' '.join(str(error).split())[-160:]}") from None
         for key, value in graph.metadata.items():
             model.set_rt_info(value, [key])
-        openvino.save_model(model, target, compress_to_fp16=half)
+        package().save_model(model, target, compress_to_fp16=half)
 
     def open(self, file: Path) -> Session:
         """By OpenVINO, in float32 whatever the processor could."""

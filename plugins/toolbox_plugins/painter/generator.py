@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import log2
 from typing import Any
@@ -14,13 +14,11 @@ from torch.nn.functional import interpolate, relu
 from toolbox import GradedGenerator, UserError
 from toolbox_plugins.span.generator import SPAN
 
-from .norm import Moments, Statistics, StyledNorm, moments_of, with_more_styles
+from .norm import Moments, Statistics, StyledNorm, with_more_styles
 
 FINE = 24
 """Channels at the output's size at least."""
-NORMS = ("every", "instance", "none")
-STRIP = 1 << 17
-"""Pixels of the small picture that are enlarged at a time where statistics of larger features are measured."""
+NORMS = ("instance", "none")
 
 
 class StyleSPAN(GradedGenerator):
@@ -39,9 +37,8 @@ class StyleSPAN(GradedGenerator):
         width: channels of the painter at low resolution; halved, down to 24, each time it enlarges.
         blocks: its residual blocks.
         tap: the block of the upscaler whose features it sees, 1 to 6; 0 for none.
-        norm: where features are normalised. `every`: at low resolution, and before each enlargement, which learns a
-            style a little faster. `instance`: at low resolution alone, so that `survey` costs less. `none`: then it
-            knows absolute colours, and no picture but its surroundings, as a filter does; strokes come late.
+        norm: `instance`: features are normalised at low resolution. `none`: the network knows absolute colours, and no
+            picture but its surroundings, as a filter does; strokes come late.
         upscaler_width: channels of the upscaler; published files have 48 and 52.
         trains: `all` of the painter, or `styles` alone, their scales and offsets, which teaches it a new one in
             minutes. Weights of a network with fewer styles load as those of the first.
@@ -72,17 +69,16 @@ class StyleSPAN(GradedGenerator):
                 f"width and upscaler_width must be above 0, blocks 0 or more and tap from 0 to 6, got {got}"
             )
         if norm not in NORMS:
-            raise UserError(f"norm must be every, instance or none, got {norm!r}")
+            raise UserError(f"norm must be instance or none, got {norm!r}")
         self.scale, self.tap, count = scale, tap, len(self.styles)
-        self.normed, self.every = norm != "none", norm == "every"
+        self.normed = norm != "none"
         self.upscaler = SPAN(width=upscaler_width, scale=scale).requires_grad_(False)
         self.first = padded_convolution(3 + (upscaler_width if tap else 0), width)
         self.first_norm = StyledNorm(width, count, normed=self.normed)
         self.blocks = nn.ModuleList(StyledBlock(width, count, normed=self.normed) for _ in range(blocks))
         widths = [width] + [max(FINE, width >> step) for step in range(1, int(log2(scale)) + 1)]
         self.finer = nn.ModuleList(padded_convolution(*pair) for pair in pairwise(widths))
-        normed = widths[:-1] if self.every else widths[1:]
-        self.finer_norms = nn.ModuleList(StyledNorm(each, count, normed=self.every) for each in normed)
+        self.finer_norms = nn.ModuleList(StyledNorm(each, count, normed=False) for each in widths[1:])
         self.last = padded_convolution(widths[-1], 3, 5)
         if trains not in ("all", "styles"):
             raise UserError(f"trains must be all or styles, got {trains!r}")
@@ -131,26 +127,9 @@ class StyleSPAN(GradedGenerator):
     @torch.no_grad()
     def survey(self, images: Tensor, style: Tensor | None = None) -> list[Moments]:
         """The statistics of whole images (B, 3, H, W) in a style: what `forward` takes for their tiles."""
-        statistics, shares = Statistics(), self.shares(images, style)
-        features = self.sketch(images, shares, statistics)
-        finer: list[Moments] = []
-        for level in range(len(self.finer) if self.every else 0):
-            finer.append(moments_of(self.strips(features, shares, level, finer)))
-        return statistics.found + finer
-
-    def strips(self, features: Tensor, shares: Tensor, level: int, finer: Sequence[Moments]) -> Iterator[Tensor]:
-        """What was sketched (B, width, H, W), enlarged `level` times by the statistics of `finer`, some rows at a time.
-
-        The rows beside them are seen as well: all convolutions together reach less far than one row.
-        """
-        height, step = features.shape[-2], max(1, STRIP // features.shape[-1])
-        for top in range(0, height, step):
-            first, last = max(0, top - 1), min(height, top + step + 1)
-            strip, statistics = features[..., first:last, :], Statistics(finer)
-            for each in range(level):
-                strip = self.finer_step(each, strip, shares, statistics)
-            begin, rows = (top - first) << level, min(step, height - top) << level
-            yield strip[..., begin : begin + rows, :]
+        statistics = Statistics()
+        self.sketch(images, self.shares(images, style), statistics)
+        return statistics.found
 
     def shares(self, images: Tensor, style: Tensor | None) -> Tensor:
         """The shares of the styles (B, styles), float32, by default all of the first."""
@@ -170,10 +149,8 @@ class StyleSPAN(GradedGenerator):
 
     def finer_step(self, level: int, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
         """Features (B, c, H, W) to twice their size, (B, d, 2H, 2W)."""
-        convolution, norm = self.finer[level], self.finer_norms[level]
-        if self.every:  # normed while they are small: nearest-neighbour enlargement keeps mean and variance
-            return relu(convolution(interpolate(norm(features, shares, statistics), scale_factor=2)))
-        return relu(norm(convolution(interpolate(features, scale_factor=2)), shares, statistics))
+        enlarged = self.finer[level](interpolate(features, scale_factor=2))
+        return relu(self.finer_norms[level](enlarged, shares, statistics))
 
     def sketch(
         self, images: Tensor, shares: Tensor, statistics: Statistics, remembered: Tensor | None = None

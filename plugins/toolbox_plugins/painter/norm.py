@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,20 +35,6 @@ class Statistics:
             variance, mean = next(self.given)
         scale = (variance + EPSILON).rsqrt()
         return torch.addcmul((-mean * scale).to(features), features, scale.to(features))
-
-
-def moments_of(parts: Iterable[Tensor]) -> Moments:
-    """Variance and mean (B, C, 1, 1) over all places of features that come in parts (B, C, h, w)."""
-    found: list[Moments] = []
-    places: list[int] = []
-    for part in parts:
-        found.append(torch.var_mean(part.float(), dim=(2, 3), correction=0, keepdim=True))
-        places.append(part.shape[-2] * part.shape[-1])
-    variances, means = (torch.stack(each) for each in zip(*found, strict=True))  # (parts, B, C, 1, 1)
-    counts = means.new_tensor(places)
-    shares = (counts / counts.sum()).reshape(-1, 1, 1, 1, 1)
-    mean = (shares * means).sum(0)
-    return (shares * (variances + (means - mean).square())).sum(0), mean
 
 
 class StyledNorm(nn.Module):

@@ -19,6 +19,15 @@ _CLAIM = "claim"
 """The file that is locked while a run is at work."""
 
 
+def frames_kept(folder: Path) -> int:
+    """Frames that the next run of an unfinished film need not make again, by its folder; 0 where there are none."""
+    try:
+        length = int(read_json(folder / "made_with.json")["frames"])
+    except (UserError, OSError, LookupError, TypeError, ValueError):
+        return 0
+    return length * sum(1 for _ in folder.glob("*.piece"))
+
+
 class Work:
     """What is done of a film. A context: within it no other run may work on the same.
 

@@ -1,7 +1,7 @@
 // Films on both sides of the divider, played in step; where the browser does not play one, its first frame stands for it.
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-const NEAR = 0.02, FAR = 0.3; // seconds of drift that are left alone, and that are jumped over
+const NEAR = 0.01, FAR = 0.3; // seconds of drift that are left alone, and that are jumped over
 
 // What shows {source, name, film, poster}: a picture, or a film whose `why` says, once it is known, why it does not play.
 export function layerOf(each) {
@@ -56,7 +56,7 @@ export function makePlayer() {
     for (const film of films.slice(0, -1)) {
       const drift = ahead.currentTime - film.currentTime;
       if (Math.abs(drift) > FAR) film.currentTime = ahead.currentTime;
-      film.playbackRate = Math.abs(drift) < NEAR ? 1 : 1 + Math.max(-0.5, Math.min(0.5, drift));
+      film.playbackRate = Math.abs(drift) < NEAR ? 1 : 1 + Math.max(-0.5, Math.min(0.5, 4 * drift));
     }
     draw();
     turning = ahead.paused ? 0 : requestAnimationFrame(keep);
@@ -84,6 +84,7 @@ export function makePlayer() {
     if (next.length === films.length && next.every((film, k) => film === films[k])) return;
     const time = films.length ? leader().currentTime : 0;
     pause();
+    films.forEach((film) => { film.onended = film.onseeked = null; }); // what has gone from the page may still end
     films = next;
     bar.hidden = !films.length;
     if (!films.length) return;

@@ -4,13 +4,13 @@ import { ask, post } from "./api.js";
 import { conditionControls, moreControls } from "./settings.js";
 import { changed, store, watchStore } from "./store.js";
 
-const KINDS = [["shipped", "Come along"], ["export", "Exported here"], ["run", "Trained here"], ["downloaded", "Downloaded"]];
+const KINDS = [["shipped", "Shipped"], ["export", "Exported here"], ["run", "Trained here"], ["downloaded", "Downloaded"]];
 const PAUSE = 150; // milliseconds after the last change until the command is asked for
 
 export function makePanel() {
   let model = null, conditions = null, waiting = 0, turn = 0;
   const list = el("div", { class: "models" });
-  const about = el("div", { class: "about" }), conditionHost = el("div", {});
+  const about = el("div", { class: "about" }), conditionHost = el("div", { class: "chosen" });
   const more = moreControls(() => tell());
   const line = el("pre", { tabindex: 0, "aria-label": "the equal command" });
   const problem = el("p", { class: "problem", role: "alert" });
@@ -33,7 +33,8 @@ export function makePanel() {
       try {
         const found = await post("/api/command", { model: model.id, settings: settings(), picture: picture.id });
         if (mine !== turn) return;
-        line.textContent = found.command;
+        const words = found.command.split(" ").flatMap((word) => [" ", el("span", { class: "word" }, word)]);
+        line.replaceChildren(...words.slice(1));
         problem.textContent = found.problem ?? "";
       } catch (error) {
         problem.textContent = error.message;

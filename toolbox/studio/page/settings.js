@@ -1,6 +1,6 @@
 // Controls for what can be chosen of a model, and for how it is applied.
 
-import { store } from "./store.js";
+import { store, watchStore } from "./store.js";
 
 const CODECS = ["h264", "hevc", "av1", "ffv1", "prores"];
 const FORMATS = ["auto", "png", "jpg", "webp", "avif", "tif"];
@@ -61,11 +61,15 @@ export function moreControls(changed) {
   const format = choice("format", FORMATS.map((name) => [name, name === "auto" ? "as each picture" : name]), "auto", changed);
   const codec = choice("films' codec", [["", "as each film"], ...CODECS.map((name) => [name, name])], "", changed);
   const temporal = field("films' steadiness", { min: 0, max: 1, step: 0.05, placeholder: "0.85" });
+  const from = field("films from, seconds", { min: 0, step: "any", placeholder: "their beginning" });
+  const to = field("films to, seconds", { min: 0, step: "any", placeholder: "their end" });
+  const ofFilms = [codec, temporal, from, to].map((each) => each.node);
+  watchStore(() => ofFilms.forEach((node) => { node.hidden = !store.pictures.some((each) => each.film); }));
   const number = ({ input }) => (input.value === "" ? null : Number(input.value));
   return {
     node: el("details", {}, el("summary", {}, "More"), el("div", { class: "fields" },
-      outscale.node, tile.node, precision.node, format.node, codec.node, temporal.node)),
+      outscale.node, tile.node, precision.node, format.node, ofFilms)),
     values: () => ({ outscale: number(outscale), tile: number(tile), precision: precision.input.value, format: format.input.value,
-      codec: codec.input.value, temporal: number(temporal) }),
+      codec: codec.input.value, temporal: number(temporal), from: number(from), to: number(to) }),
   };
 }

@@ -30,6 +30,7 @@ export async function load() {
 }
 
 function take(task) {
+  if (task.state === "waiting") store.tasks.delete(task.id); // gone on with: the newest of its film
   store.tasks.set(task.id, task);
   rest();
   changed();
@@ -91,6 +92,7 @@ export async function apply(pictures, model, settings) {
   changed();
 }
 
+export const goOn = (task) => during(() => post(`/api/tasks/${task.id}/continue`, {}));
 export const stopAll = () => post("/api/stop", {});
 export const sourceOf = (picture) => {
   if (local.has(picture.id)) return local.get(picture.id);

@@ -2,7 +2,7 @@
 
 import { address } from "./api.js";
 import { makePanel } from "./panel.js";
-import { active, addFiles, apply, changed, isActive, posterOf, removePicture, resultOf, resultPosterOf, sourceOf, stopAll, store, tasksOf, titleOf, watchStore } from "./store.js";
+import { active, addFiles, apply, changed, goOn, isActive, posterOf, removePicture, resultOf, resultPosterOf, sourceOf, stopAll, store, tasksOf, titleOf, watchStore } from "./store.js";
 import { makeViewer } from "./viewer.js";
 
 const several = (count) => (count === 1 ? "1 file" : `${count} files`);
@@ -34,6 +34,9 @@ export function makeUse() {
   const all = el("button", { type: "button", class: "button", click: () => begin(store.pictures) });
   const stop = el("button", { type: "button", class: "button", click: () => stopAll().catch((error) => panel.fail(error.message)) }, "Stop");
 
+  const more = el("button", { type: "button", class: "button", click: () => goOn(unfinished()).catch((error) => panel.fail(error.message)) });
+
+  const unfinished = () => tasksOf(chosen() ?? {}).findLast((task) => task.kept);
   const chosen = () => store.pictures.find((picture) => picture.id === store.chosen);
   const begin = (pictures) => apply(pictures, panel.model(), panel.settings()).catch((error) => panel.fail(error.message));
   const isPicture = (file) => store.suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix));
@@ -41,7 +44,7 @@ export function makeUse() {
   const node = el("div", { class: "use" },
     el("section", { "aria-label": "Pictures" }, drop, looking, strip, problems, files, folder),
     el("section", { class: "panel", "aria-label": "Network" }, el("h2", {}, "Network"), panel.nodes,
-      el("div", { class: "row" }, one, all, stop), status, panel.problem, panel.command));
+      el("div", { class: "row" }, one, all, more, stop), status, panel.problem, panel.command));
 
   // ---------------------------------------------------------------- dropping
 
@@ -90,7 +93,8 @@ export function makeUse() {
     const options = [given(picture), ...results(picture)];
     const pick = (id, otherwise) => options.find((each) => each.id === id) ?? otherwise;
     const left = pick(sides.left, options[0]), right = pick(sides.right, options.at(-1));
-    const state = JSON.stringify([picture.id, options.map((each) => each.id + each.source), left.id, right.id]);
+    const done = [...store.tasks.values()].filter((task) => task.state === "done").length;
+    const state = JSON.stringify([done, picture.id, options.map((each) => each.id + each.source), left.id, right.id]);
     if (state !== shownState) {
       shownState = state;
       viewer.show(left, right);
@@ -100,7 +104,6 @@ export function makeUse() {
       }).node;
       tools.hidden = options.length < 2;
       tools.replaceChildren(select("Left", "left", left), viewer.range, select("Right", "right", right));
-      const done = [...store.tasks.values()].filter((task) => task.state === "done").length;
       downloads.replaceChildren(
         right.task ? el("a", { class: "button", href: address(`/api/tasks/${right.id}/file`), download: right.task.name }, "Download") : "",
         done > 1 ? el("a", { class: "button", href: address("/api/zip"), download: "pictures.zip" }, `All ${done} as a zip`) : "");
@@ -143,7 +146,8 @@ export function makeUse() {
     for (const picture of [...items.keys()]) if (!store.pictures.includes(picture)) items.delete(picture);
     for (const picture of store.pictures) if (!items.has(picture)) items.set(picture, item(picture));
     const wanted = [...items.values()].map((each) => each.made);
-    const add = strip.querySelector(".adding") ?? el("li", { class: "adding row" }, el("button", { type: "button", class: "button", click: () => files.click() }, "+ Add"));
+    const add = strip.querySelector(".adding") ?? el("li", { class: "adding row" }, el("button", { type: "button", class: "button", click: () => files.click() }, "+ Files"),
+      el("button", { type: "button", class: "button", click: () => folder.click() }, "+ A folder"));
     if (strip.children.length - 1 !== wanted.length) strip.replaceChildren(...wanted, add);
     strip.hidden = !wanted.length;
     items.forEach((each) => each.draw());
@@ -153,6 +157,9 @@ export function makeUse() {
     all.hidden = some < 2;
     all.textContent = `to all ${some}`;
     stop.hidden = !going.length;
+    more.hidden = !unfinished();
+    more.textContent = more.hidden ? "" : `Continue from frame ${unfinished().kept.toLocaleString("en")}`;
+    more.title = more.hidden ? "" : `${titleOf(unfinished())}: what is done of it is kept`;
     const now = going.find((task) => task.state === "running");
     status.textContent = going.length ? `${several(going.length)} to go${now ? `; ${store.pictures.find((each) => each.id === now.picture)?.name ?? ""}: ${now.said || words(now)}` : ""}` : "";
     problems.textContent = [failed?.state === "failed" ? failed.problem : "", ...store.problems.slice(0, 3),

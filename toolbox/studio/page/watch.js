@@ -5,6 +5,7 @@ import { ask, post } from "./api.js";
 const EVERY = 2000; // milliseconds
 const time = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
 const speed = (run) => (run.seconds ? [`${fixed(1 / run.seconds, run.seconds < 0.1 ? 0 : 2)} iterations/s`, run.batch ? `${fixed(run.batch / run.seconds, 1)} images/s` : ""].filter(Boolean).join(", ") : "–");
+const breakable = (name) => name.split(/(?<=[a-z])(?=[A-Z])/).flatMap((part) => [el("wbr"), part]);
 const curveOf = async (id, name) => (await ask(`/api/runs/${id}/curve?${new URLSearchParams({ name })}`)).points;
 
 export function makeWatch() {
@@ -57,7 +58,7 @@ export function makeWatch() {
   function drawHead() {
     const done = run.planned ? `${run.iteration.toLocaleString("en")} of ${run.planned.toLocaleString("en")}` : run.iteration.toLocaleString("en");
     const facts = [["state", { running: "running", done: "done", stopped: "stopped" }[run.state]], ["iteration", done],
-      ["time left", run.left === null ? "–" : time(run.left)], ["speed", speed(run)], ["algorithm", run.algorithm || "–"]];
+      ["time left", run.left === null ? "–" : time(run.left)], ["speed", speed(run)], ["algorithm", breakable(run.algorithm || "–")]];
     const health = run.health === null ? [el("p", { class: "note" }, "No health monitor watches it; ", el("code", {}, "custom_hooks: [{type: HealthMonitor}]"), " would say in words what goes wrong.")]
       : run.health.now.length ? run.health.now.map((text) => el("p", { class: "remark" }, text))
         : [el("p", { class: "well" }, `Well, at the look of iteration ${run.health.iteration}.`)];
