@@ -70,17 +70,17 @@ class TiledNetwork:
         """The results of a batch; parts are rounded to their type as they are made."""
         cut = self._may_tile(images) or self.options.tileable
         with self._surveying(images) if cut else nullcontext():
-            return self._in_tiles(images, batch, done)
+            return self._in_tiles(images, batch, done, cut)
 
     @contextmanager
     def _surveying(self, images: Tensor) -> Iterator[None]:
         with torch.inference_mode(), self._precision(), surveyed(self.network, images, self.device):
             yield
 
-    def _in_tiles(self, images: Tensor, batch: Batch, done: Done) -> list[np.ndarray]:
+    def _in_tiles(self, images: Tensor, batch: Batch, done: Done, cut: bool) -> list[np.ndarray]:
         height, width = images.shape[-2:]
         each = len(images) // batch.count  # 1, or 2 with transparency
-        known = self._reach(batch.count) if self._may_tile(images) or self.options.tileable else None
+        known = self._reach(batch.count) if cut else None
         margin = known.halo if known and self.options.tileable else 0
         images = padded(wrapped(images, margin), self.multiple)
         result: list[np.ndarray] = []
