@@ -30,7 +30,7 @@ FASTER = 0.97
 """Part of PyTorch's time that another runtime may take at most to be preferred."""
 RACE = 0.03
 """Part of the time left that a race may take, beside the two rounds that there always are."""
-ROUNDS = 6
+ROUNDS = 16
 """Of a race, at most."""
 
 
