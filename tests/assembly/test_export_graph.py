@@ -276,11 +276,10 @@ def test_bad_requests_are_one_line(
 
 
 RUNTIMES = {
-    "onnxruntime": ("onnx", "enlarge.onnx"),
-    "openvino": ("openvino", "enlarge.xml"),
+    "onnxruntime": ("onnx", "enlarge.onnx"), "openvino": ("openvino", "enlarge.xml"),
     "ncnn": ("ncnn", "enlarge.param"),
     "Interpreter": ("tensorflow", "enlarge.tflite"),
-}
+}  # fmt: skip
 """The format and the file of the lines that import each of these."""
 
 
@@ -293,8 +292,7 @@ def test_the_pages_lines_for_python_enlarge_a_photograph(
     (lines,) = [each for each in blocks if re.search(rf"^(import|from) .*\b{runtime}$", each, re.MULTILINE)]
     monkeypatch.chdir(tmp_path)
     fixed = (256, 256) if format_name == "tensorflow" else None
-    height, width = fixed or (64, 80)
-    photograph = read_image(ROOT / "configs/demo/photos/test/coffee.jpg")[:height, 40 : 40 + width]
+    photograph = read_image(ROOT / "configs/demo/photos/test/coffee.jpg")[:256, :256][: None if fixed else 64]
     write_image(tmp_path / "photo.png", photograph)
     export_graph(trained_network("enlarge-x4"), format_name, tmp_path / file, size=fixed)
     exec(compile(lines.replace("photo.jpg", "photo.png"), runtime, "exec"), {})

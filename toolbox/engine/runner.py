@@ -106,11 +106,10 @@ class ToolboxRunner(Runner):
         """A backend whose package is missing, or that cannot begin, is told before anything is computed."""
         built = super().build_visualizer(visualizer)
         for backend in built._vis_backends.values():
-            error = failure_of(lambda backend=backend: backend.experiment)  # mmengine opens it at the first scalar
-            if error is not None:
-                said = " ".join(str(error).split())[:300]
-                way = "; pip install it" if isinstance(error, ImportError) else ""
-                raise ConfigError(f"{type(backend).__name__}: {said}{way}", key="visualizer") from error
+            if error := failure_of(lambda each=backend: each.experiment):  # mmengine opens it at the first scalar
+                said = f"{type(backend).__name__}: {' '.join(str(error).split())[:300]}"
+                said += "; pip install it" if isinstance(error, ImportError) else ""
+                raise ConfigError(said, key="visualizer") from error
         return built
 
     def dump_config(self) -> None:
