@@ -4,6 +4,7 @@ python tools/bench.py step     [--size 128] [--rounds 7]        the training ste
 python tools/bench.py data     [--folder FOLDER] [--rounds 5]   crops per second against Pillow
 python tools/bench.py degrade  [--batch 16] [--rounds 20]       second-order degradation against numpy and OpenCV
 python tools/bench.py overhead [--iterations 2000] [--rounds 5] the framework's own cost per iteration
+python tools/bench.py backends [NETWORK ...] [--begun]          `infer --backend auto` against every runtime alone
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ def main() -> None:
     overhead = commands.add_parser("overhead", help="a trivial GAN under the Runner against a bare loop")
     overhead.add_argument("--iterations", type=int, default=2000, help="iterations of each loop (default: 2000)")
     overhead.add_argument("--rounds", type=int, default=5, help="how often the loops take turns (default: 5)")
+    backends = commands.add_parser("backends", help="pictures by `--backend auto` against every runtime alone")
+    backends.add_argument("networks", nargs="*", help="generators and shipped models (default: all built-in ones)")
+    backends.add_argument("--sides", type=int, nargs="+", default=[192], help="of pictures, in pixels (default: 192)")
+    backends.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], help="(default: fp32 bf16)")
+    backends.add_argument("--rounds", type=int, default=7, help="how often the ways take turns (default: 7)")
+    backends.add_argument("--begun", action="store_true", help="a new predictor for every picture")
     options = parser.parse_args()
 
     if options.command == "step":
@@ -44,6 +51,10 @@ def main() -> None:
         import bench_degrade
 
         bench_degrade.main(options.batch, options.rounds, options.processes)
+    elif options.command == "backends":
+        import bench_backends
+
+        bench_backends.main(options.networks, options.sides, options.precisions, options.rounds, options.begun)
     else:
         import bench_overhead
 
