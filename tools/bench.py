@@ -5,6 +5,7 @@ python tools/bench.py data     [--folder FOLDER] [--rounds 5]   crops per second
 python tools/bench.py degrade  [--batch 16] [--rounds 20]       second-order degradation against numpy and OpenCV
 python tools/bench.py overhead [--iterations 2000] [--rounds 5] the framework's own cost per iteration
 python tools/bench.py networks GRID [--size 128] [--rounds 15]  a grid's generators in every runtime, in turn
+python tools/bench.py backends [NETWORK ...] [--begun]          `infer --backend auto` against every runtime alone
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ def main() -> None:
     networks.add_argument("--size", type=int, default=128, help="side of the image in pixels (default: 128)")
     networks.add_argument("--rounds", type=int, default=15, help="how often each makes it (default: 15)")
     networks.add_argument("-o", "--out", type=Path, help="a Markdown file for the table")
+    backends = commands.add_parser("backends", help="pictures by `--backend auto` against every runtime alone")
+    backends.add_argument("networks", nargs="*", help="generators and shipped models (default: all built-in ones)")
+    backends.add_argument("--sides", type=int, nargs="+", default=[192], help="of pictures, in pixels (default: 192)")
+    backends.add_argument("--precisions", nargs="+", default=["fp32", "bf16"], help="(default: fp32 bf16)")
+    backends.add_argument("--rounds", type=int, default=7, help="how often the ways take turns (default: 7)")
+    backends.add_argument("--begun", action="store_true", help="a new predictor for every picture")
     options = parser.parse_args()
 
     if options.command == "step":
@@ -54,6 +61,10 @@ def main() -> None:
         import bench_networks
 
         bench_networks.main(options.grid, options.size, options.rounds, options.out)
+    elif options.command == "backends":
+        import bench_backends
+
+        bench_backends.main(options.networks, options.sides, options.precisions, options.rounds, options.begun)
     else:
         import bench_overhead
 

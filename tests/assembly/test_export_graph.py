@@ -24,7 +24,7 @@ from toolbox.assembly.verify import Until, first_broken_layer, verify
 from toolbox.config import load_config
 from toolbox.contracts.constant import constant
 from toolbox.contracts.graph import smooth
-from toolbox.inference import load
+from toolbox.inference import Options, load
 from toolbox.io.images import read_image, write_image
 from toolbox.testing.training import assemble
 from toolbox_plugins.onnx.conversion import onnx_model
@@ -275,19 +275,26 @@ def test_bad_requests_are_one_line(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("runtime", "format_name", "file"),
-    [("onnxruntime", "onnx", "enlarge.onnx"), ("openvino", "openvino", "enlarge.xml")],
-)
+RUNTIMES = {
+    "onnxruntime": ("onnx", "enlarge.onnx"), "openvino": ("openvino", "enlarge.xml"),
+    "ncnn": ("ncnn", "enlarge.param"),
+    "Interpreter": ("tensorflow", "enlarge.tflite"),
+}  # fmt: skip
+"""The format and the file of the lines that import each of these."""
+
+
+@pytest.mark.parametrize("runtime", [name for name, (each, _) in RUNTIMES.items() if each in exported.formats()])
 def test_the_pages_lines_for_python_enlarge_a_photograph(
-    runtime: str, format_name: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    format_name, file = RUNTIMES[runtime]
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/export.md").read_text(encoding="utf-8"), re.DOTALL)
-    (lines,) = [each for each in blocks if re.search(rf"^import .*\b{runtime}$", each, re.MULTILINE)]
+    (lines,) = [each for each in blocks if re.search(rf"^(import|from) .*\b{runtime}$", each, re.MULTILINE)]
     monkeypatch.chdir(tmp_path)
-    photograph = read_image(ROOT / "configs/demo/photos/test/coffee.jpg")[60:124, 100:180]
+    fixed = (256, 256) if format_name == "tensorflow" else None
+    photograph = read_image(ROOT / "configs/demo/photos/test/coffee.jpg")[:256, :256][: None if fixed else 64]
     write_image(tmp_path / "photo.png", photograph)
-    export_graph(trained_network("enlarge-x4"), format_name, tmp_path / file)
+    export_graph(trained_network("enlarge-x4"), format_name, tmp_path / file, size=fixed)
     exec(compile(lines.replace("photo.jpg", "photo.png"), runtime, "exec"), {})
-    made, wanted = read_image(tmp_path / "large.png"), load("enlarge-x4")(photograph)
+    made, wanted = read_image(tmp_path / "large.png"), load("enlarge-x4", options=Options(backend="torch"))(photograph)
     assert made.shape == wanted.shape and abs(made.astype(int) - wanted.astype(int)).max() <= 1

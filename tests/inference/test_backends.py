@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,8 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Doubling]:
     monkeypatch.setattr(registry("backends"), "get", lambda name: kinds[name])
     monkeypatch.setattr(serving, "WORTH", 0.0)
     monkeypatch.setattr(serving, "KNOWN", 0.0)
-    times = iter([1.0, 0.5] * 9)
-    monkeypatch.setattr(serving, "_seconds", lambda call: next(times))
+    monkeypatch.setattr(serving, "LOOKED", 0.0)
+    monkeypatch.setattr(serving, "_race", lambda ways, images, seconds: {"torch": 1.0, "doubling": 0.5})
     return Doubling
 
 
@@ -113,18 +114,18 @@ def test_auto_goes_on_with_the_fastest_and_says_so(network: SRResNet, only: type
     said: list[str] = []
     predictor = Predictor(network, options=Options(tile=32, overlap=8), note=said.append)
     made = predictor(SMOOTH[..., :3])
-    assert said == ["doubling computes from here, in fp32; times as fast as torch, of one tile: doubling 2.0"]
+    assert said == ["doubling computes from here, in fp32; times as fast as torch, of one tile: doubling 2.00"]
     assert len(only.calls) == 6, "the probe, and five of six tiles"
     assert levels(made, Predictor(network, options=Options(backend="torch"))(SMOOTH[..., :3])) == 0
 
 
-def test_auto_remembers_the_fastest_and_goes_on_with_it_after_a_tile(
+def test_auto_remembers_the_fastest_and_begins_with_it(
     network: SRResNet, only: type[Doubling], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = Options(tile=32, overlap=8)
     Predictor(network, options=options, note=lambda line: None)(SMOOTH[..., :3])
     only.calls.clear()
-    monkeypatch.setattr(serving, "_seconds", lambda call: pytest.fail("nothing is timed a second time"))
+    monkeypatch.setattr(serving, "_race", lambda *given: pytest.fail("nothing is timed a second time"))
     said: list[str] = []
     Predictor(network, options=options, note=said.append)(SMOOTH[..., :3])
     assert said == ["doubling computes from here, in fp32; it was the fastest for this network before"]
@@ -132,7 +133,7 @@ def test_auto_remembers_the_fastest_and_goes_on_with_it_after_a_tile(
     only.calls.clear()
     torch.manual_seed(1)
     other = SRResNet(width=8, blocks=2, scale=2).eval()
-    monkeypatch.setattr(serving, "_seconds", lambda call: 1.0)
+    monkeypatch.setattr(serving, "_race", lambda ways, images, seconds: dict.fromkeys(ways, 1.0))
     for _ in range(2):  # of another network nothing is known; then it is known that PyTorch is as fast
         Predictor(other, options=options, note=said.append)(SMOOTH[..., :3])
     assert len(only.calls) == 1 and len(said) == 2 and "torch computes this network" in said[1]
@@ -149,6 +150,65 @@ def test_a_runtime_that_was_the_fastest_and_fails_now_is_tried_once(
     said: list[str] = []
     Predictor(network, options=options, note=said.append)(SMOOTH[..., :3])
     assert len(said) == len(only.calls) == 1 and "is left out" in said[0]
+
+
+def test_a_kept_graph_is_taken_where_it_is_done_sooner_its_beginning_included(
+    network: SRResNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLBOX_CACHE", str(tmp_path / "cache"))
+    for name in ("WORTH", "LOOKED", "KNOWN"):
+        monkeypatch.setattr(serving, name, 0.0)
+    race = {"torch": 2e-6, "openvino": 1e-6, "onnxruntime": 1.5e-6}
+    monkeypatch.setattr(serving, "_race", lambda ways, images, seconds: {name: race[name] for name in ways})
+    options, said = Options(tile=32, overlap=8), []
+    Predictor(network, options=options, note=said.append)(SMOOTH[..., :3])
+    Predictor(network, options=options, note=said.append)(SMOOTH[..., :3])
+    assert ["openvino computes from here" in line for line in said] == [True, True] and "before" in said[1]
+    (file,) = (tmp_path / "cache" / "graphs").glob("*/fastest.json")
+    (kept,) = json.loads(file.read_text()).values()
+    numbers = 45 * 67 * 3
+    assert kept["name"] == "openvino" and kept["torch"] == 2 * kept["seconds"] and kept["begin"] > 0
+    for begin, taken in ((0.99 * numbers * kept["seconds"], True), (1.01 * numbers * kept["seconds"], False)):
+        file.write_text(json.dumps({"fp32, 1 threads": {**kept, "begin": begin}}))
+        told: list[str] = []
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+        Predictor(network, options=options, note=told.append)(SMOOTH[..., :3])
+        assert bool(told) == taken
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"fp32, 1 threads": "openvino"}'])
+def test_what_was_the_fastest_may_be_damaged(
+    network: SRResNet, only: type[Doubling], damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    options, said = Options(tile=32, overlap=8), []
+    Predictor(network, options=options, note=said.append)(SMOOTH[..., :3])
+    (file,) = (tmp_path / "cache" / "graphs").glob("*/fastest.json")
+    file.write_text(damage)
+    Predictor(network, options=options, note=said.append)(SMOOTH[..., :3])
+    assert said[0] == said[1], "it is timed again"
+
+
+def test_a_race_takes_turns_and_knows_the_least_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, order = [0.0], []
+    monkeypatch.setattr(serving, "perf_counter", lambda: now[0])
+
+    def way(name: str, *seconds: float) -> Any:
+        taken = iter(seconds)
+
+        def call(images: Tensor) -> Tensor:
+            order.append(name)
+            now[0] += next(taken)
+            return images
+
+        return call
+
+    ways = {"torch": way("torch", 3, 2, 9), "other": way("other", 1, 4, 9)}
+    assert serving._race(ways, torch.zeros(1), seconds=9.0) == {"torch": 2.0, "other": 1.0}
+    assert order == ["torch", "other"] * 2, "ten seconds were spent, and nine are the most"
+    ways = {"torch": way("torch", *[1] * 9), "other": way("other", *[2] * 9)}
+    assert serving._race(ways, torch.zeros(1), seconds=8.0) == {"torch": 1.0, "other": 2.0}
+    assert len(order) == 4 + 6, "three rounds were begun within eight seconds"
 
 
 def test_auto_leaves_out_what_computes_something_else(network: SRResNet, only: type[Doubling]) -> None:

@@ -13,6 +13,7 @@ from served import TAB, Served, wait_for
 
 from toolbox.benchmark.statistics import wilson
 from toolbox.studio.duels import Votes, counted
+from video_clips import clip
 
 
 def test_the_side_is_not_told_before_the_end_and_the_votes_are_kept(studio: Served, small: Path) -> None:
@@ -57,6 +58,7 @@ def test_a_part_of_a_film_is_compared_as_pictures_are(studio: Served, film: Path
         ({"from": -1}, "from: must be 0"),
         ({"seconds": 61}, "seconds: must be from 0.1 to 60"),
         ({"seconds": "x"}, "seconds: must be a number"),
+        ({"seconds": 10**400}, "seconds: must be a number"),
     ):
         assert words in studio.json("POST", "/api/duels", {**asked, **more}, status=400, tab=tab)["problem"]
     place = f"/api/duels/{studio.json('POST', '/api/duels', asked, status=201, tab=tab)['id']}"
@@ -71,12 +73,31 @@ def test_a_part_of_a_film_is_compared_as_pictures_are(studio: Served, film: Path
             assert shown.streams.video[0].frames in (6, 7), "a quarter of a second, of 24 frames each"
             widths[shown.streams.video[0].width] = side
     assert set(widths) == {96, 192}
+    silent = next(each for each in studio.studio.tasks.all.values() if each.tab == tab)
+    with pytest.MonkeyPatch.context() as patch:  # of one, no film for browsers could be made
+        patch.setitem(silent.result, "plays", False)
+        kinds = [studio.ask("GET", f"{place}/0/{side}", tab=tab)[1]["content-type"] for side in ("left", "right")]
+        assert kinds == ["image/jpeg"] * 2, "then both show a frame, or it would be told apart"
     result = studio.json("POST", f"{place}/0", {"choice": widths[192]}, tab=tab)["result"]
     assert (result["wins"], result["losses"]) == (0, 1)
     kept = json.loads((studio.root / "work_dirs/studio/votes.jsonl").read_text().splitlines()[-1])
     assert (kept["from"], kept["to"]) == (0.12, 0.37), "around its middle"
     studio.json("DELETE", f"/api/pictures/{found['id']}", tab=tab)
     assert {*studio.folder.rglob("*")} == before
+
+
+def test_a_comparison_that_is_stopped_keeps_no_pieces_of_films(studio: Served, tmp_path: Path) -> None:
+    tab = "stopduel01"
+    found = studio.upload(clip(tmp_path / "some.mp4", frames=320, size=(32, 24)), tab=tab)
+    models = [{"model": studio.model(name)["id"]} for name in ("enlarge-x2", "enlarge-x4")]
+    asked = {"pictures": [found["id"]], "seconds": 60, "first": models[0], "second": models[1]}
+    place = f"/api/duels/{studio.json('POST', '/api/duels', asked, status=201, tab=tab)['id']}"
+    tasks = [each for each in studio.studio.tasks.all.values() if each.tab == tab]
+    wait_for(lambda: tasks[0].part * 320 >= 100, 120)
+    assert [*studio.folder.glob(f"{tasks[0].id}/.*.parts/*.piece")]
+    studio.json("POST", "/api/stop", {"tasks": [each.id for each in tasks]}, tab=tab)
+    assert studio.json("GET", place, tab=tab)["rounds"][0]["state"] == "failed"
+    assert not any((studio.folder / each.id).exists() for each in tasks), "nobody can go on with them"
 
 
 def test_what_is_no_comparison_is_refused(studio: Served, small: Path) -> None:

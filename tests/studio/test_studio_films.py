@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shlex
@@ -115,6 +116,33 @@ def test_a_film_that_was_stopped_goes_on_and_equals_one_that_was_not(studio: Ser
     assert packets(one) == packets(two)
     studio.json("DELETE", f"/api/pictures/{found['id']}", tab=tab)
     assert not (studio.folder / made["id"]).exists() and not (studio.folder / different["id"]).exists()
+
+
+def test_a_stop_that_comes_late_does_not_end_the_run_that_goes_on(
+    studio: Served, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker looks for an order by its name while it stops one: that of another run is another."""
+    done: list[str] = []
+    stopped: list[str] = []
+
+    async def do(order: dict[str, Any], *_: object, **__: object) -> dict[str, Any]:
+        done.append(order["id"])
+        while len(done) == 2 and order["id"] not in stopped:
+            await asyncio.sleep(0.01)
+        return {"event": "stopped"}
+
+    async def stop(order: str) -> None:
+        stopped.append(order)
+
+    monkeypatch.setattr(studio.studio.worker, "do", do)
+    monkeypatch.setattr(studio.studio.worker, "stop", stop)
+    made = studio.until(studio.begin(studio.upload(film), "enlarge-x2"), "stopped")
+    studio.studio.tasks.all[made["id"]].kept = 1
+    assert studio.json("POST", f"/api/tasks/{made['id']}/continue", {}, status=201)["id"] == made["id"]
+    studio.until(made, "running")
+    studio.json("POST", "/api/stop", {"tasks": [made["id"]]})
+    studio.until(made, "stopped")
+    assert done[0] != done[1] == stopped[0]
 
 
 def test_a_film_that_is_removed_while_it_is_made_leaves_nothing(studio: Served, long_film: Path) -> None:

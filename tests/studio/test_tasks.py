@@ -62,6 +62,7 @@ def test_options_pass_with_each_request_and_change_no_other(studio: Served, smal
     [
         ({"outscale": 65}, "--outscale 65"),
         ({"outscale": float("inf")}, "number"),
+        ({"outscale": 10**400}, "number"),
         ({"tile": 3}, "--tile 3"),
         ({"precision": "fp8"}, "--precision fp8"),
         ({"format": "exe"}, "known: png"),

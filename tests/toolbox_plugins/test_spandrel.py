@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import warnings
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,19 @@ import pytest
 import torch
 from torch import Tensor
 
+import exported
 from runs import command, sr_config, weights, write_config
-from toolbox.contracts.graph import missing
+from toolbox.contracts.graph import missing, smooth
 from toolbox.io.errors import UserError
+from toolbox.plugins.registry import registry
 from toolbox.testing import check_generator
-from toolbox.weights.importing import load_network, recognise
+from toolbox.weights.importing import formats, load_network, recognise
+from toolbox.weights.published_layout import laid_out
 from toolbox_plugins.rcan.generator import RCAN
 from toolbox_plugins.spandrel.generator import SpandrelNetwork
-from toolbox_plugins.spandrel.library import PACKAGES, architectures
+from toolbox_plugins.spandrel.library import PACKAGES, architectures, detected, loaded
 
+ROOT = Path(__file__).parents[2]
 SETTINGS: dict[str, Any] = {
     "img_size": 64, "window_size": 8, "depths": [2], "num_heads": [2], "embed_dim": 16, "upscale": 2,
     "upsampler": "pixelshuffledirect",
@@ -167,6 +172,52 @@ def test_rcan_is_what_the_own_reader_makes_of_it(settings: dict[str, Any]) -> No
     images = torch.rand(1, 3, 16, 24)
     with torch.no_grad():
         torch.testing.assert_close(theirs(images), own(images), atol=1e-5, rtol=1e-5)
+
+
+SIZES: dict[str, dict[str, Any]] = {
+    "DAT": {"width": 32, "depths": [3], "heads": [2], "window": [2, 4]},
+    "RCAN": {"width": 16, "groups": 2, "blocks": 2, "reduction": 4},
+    "RRDBNet": {"width": 16, "blocks": 2},
+    "RealPLKSR": {"width": 16, "blocks": 2},
+    "SPAN": {},
+    "SRVGGNetCompact": {"width": 16, "convs": 3},
+}
+
+
+def rows() -> list[tuple[str, str, str, str]]:
+    """Those of the page's table: network, layout, spandrel's name, the largest difference."""
+    lines = (ROOT / "docs/export.md").read_text(encoding="utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("| network | `--layout` |"))
+    every = takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    cells = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in every]
+    return [(name, layout, known, most) for name, layouts, known, most in cells for layout in layouts.split("`, `")]
+
+
+@needed
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize(("name", "layout", "known", "most"), rows())
+def test_spandrel_reads_what_is_exported_as_the_page_says(
+    name: str, layout: str, known: str, most: str, scale: int
+) -> None:
+    torch.manual_seed(0)
+    network = registry("generators").get(name)(**SIZES[name], scale=scale).eval()
+    state = laid_out(network, layout, ".safetensors")
+    found = detected(state)
+    assert found is not None and found.name == known
+    images = smooth((1, 3, 24, 32), torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        theirs = loaded(found, state)(images.clone())  # its RCAN changes what it is given
+        assert float((theirs - network(images).clamp(0, 1)).abs().max()) <= max(float(most), 1e-6)
+
+
+@needed
+def test_spandrel_knows_no_network_that_the_page_leaves_out() -> None:
+    left_out = set(exported.generators()) - {name for name, *_ in rows()}
+    for name in left_out:
+        layouts = [None, *{each.layout for each in formats().values() if each.network == name}]
+        states = [laid_out(exported.generator(name), layout, ".safetensors") for layout in layouts]
+        assert not any(map(detected, states)), name
+    assert "StyleSPAN" in left_out
 
 
 @needed

@@ -249,3 +249,13 @@ def test_weight_decay_of_the_discriminators_optimizer_shrinks_it(tmp_path: Path)
         state = weights(tmp_path / "run" / "iter_6.pth")
         norms.append(sum(float(v.norm()) for key, v in state.items() if key.startswith("discriminator.")))
     assert norms[1] < norms[0]
+
+
+def test_what_is_normalised_already_is_not_touched_whether_gradients_are_taken_or_not() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3))
+    normalize_spectrally(network)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    normalize_spectrally(network)
+    with torch.no_grad():
+        normalize_spectrally(network)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())

@@ -34,7 +34,7 @@ from toolbox.engine.schedule_free import predicting_state
 from toolbox.engine.schedules import completed
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.io.files import replace_text
-from toolbox.plugins.manager import manager
+from toolbox.plugins.manager import failure_of, manager
 from toolbox.training.algorithm import Algorithm
 from toolbox.weights.checkpoint import LAST, checkpoints, hash_file, read_checkpoint, write_checkpoint
 from toolbox.weights.state import load_portable_state
@@ -103,14 +103,14 @@ class ToolboxRunner(Runner):
         return logger
 
     def build_visualizer(self, visualizer: Any = None) -> Any:
-        """A backend whose package is missing is the user's to install."""
-        try:
-            built = super().build_visualizer(visualizer)
-            for backend in built._vis_backends.values():
-                _ = backend.experiment  # opens it now; mmengine would at the first scalar
-            return built
-        except ImportError as error:
-            raise ConfigError(f"{' '.join(str(error).split())}; pip install it", key="visualizer") from error
+        """A backend whose package is missing, or that cannot begin, is told before anything is computed."""
+        built = super().build_visualizer(visualizer)
+        for backend in built._vis_backends.values():
+            if error := failure_of(lambda each=backend: each.experiment):  # mmengine opens it at the first scalar
+                said = f"{type(backend).__name__}: {' '.join(str(error).split())[:300]}"
+                said += "; pip install it" if isinstance(error, ImportError) else ""
+                raise ConfigError(said, key="visualizer") from error
+        return built
 
     def dump_config(self) -> None:
         """The caller writes the merged YAML; mmengine would write Python."""

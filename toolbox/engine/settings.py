@@ -123,7 +123,7 @@ def visualizer(check: Check) -> None:
 
     section = check.data.get("visualizer") or {}
     if section:
-        import mmengine.visualization  # noqa: F401  (registers them)
+        import toolbox.engine.trackio_backend  # noqa: F401  (registers it, and mmengine's)
     parts = [("visualizer", section, VISUALIZERS.module_dict)] if section else []
     backends = section.get("vis_backends") or []
     if not isinstance(backends, list):

@@ -48,6 +48,8 @@ def without_gaps(picture: Picture, nodata: float | None, note: Callable[[str], N
     """
     colours = picture.array[..., : picture.colours]
     declared = picture.nodata if nodata is None else nodata
+    if declared is None and colours.dtype.kind != "f":  # whole numbers are always some value
+        return None
     gaps = np.logical_not(np.isfinite(colours))
     named = "NaN" if gaps.any() else ""
     if declared is not None and np.isfinite(declared):

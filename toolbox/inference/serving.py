@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from toolbox.contracts.backend import Backend, InPlace
 from toolbox.contracts.graph import missing
-from toolbox.inference.kept_graphs import fastest, remember_fastest
+from toolbox.inference.kept_graphs import Fastest, fastest, remember_fastest
 from toolbox.inference.options import Options
 from toolbox.inference.sessions import AGREE, Sessions, graph_of
 from toolbox.io.errors import UserError
@@ -21,11 +22,16 @@ AUTO, TORCH = "auto", "torch"
 WORTH = 30.0
 """Seconds of work left from which other runtimes are tried: making their graphs takes some."""
 KNOWN = 4.0
-"""Seconds of work left from which the runtime is taken that was the fastest for this network before."""
-LONG = 1.0
-"""Seconds of a call that is not timed a second time."""
-FASTER = 0.9
+"""Seconds of work left from which the runtime is taken that was the fastest before, while nobody knows how long it
+takes to begin."""
+LOOKED = 1e10
+"""Weights times numbers of the images, from which it is looked up what was the fastest: half a second of work."""
+FASTER = 0.97
 """Part of PyTorch's time that another runtime may take at most to be preferred."""
+RACE = 0.03
+"""Part of the time left that a race may take, beside the two rounds that there always are."""
+ROUNDS = 16
+"""Of a race, at most."""
 
 
 class Server:
@@ -33,7 +39,7 @@ class Server:
 
     `auto` begins with PyTorch. Once a tile's time tells that there is enough left to do, every installed backend that
     has the precision computes the same tile, and the fastest that agrees with PyTorch goes on. It is remembered in the
-    cache, as its graph is, so that the next run goes on with it after one tile.
+    cache, as its graph is, with what it takes: the next run begins with it where that ends sooner.
     """
 
     def __init__(self, network: nn.Module, options: Options, device: torch.device, note: Callable[[str], None]) -> None:
@@ -41,7 +47,9 @@ class Server:
         name, _, option = options.backend.partition(":")
         self._compute: Callable[[Tensor], Tensor] = network
         self._undecided = self._asked = False
+        self._known: Fastest | None = None
         self._left = 0
+        self._weights = sum(each.numel() for each in network.parameters())
         if getattr(network, "runtime", None):  # a file of another runtime, which is what computes it
             if name not in (AUTO, network.runtime):
                 raise UserError(f"--backend {name}: this file is computed by {network.runtime}; leave it out")
@@ -69,6 +77,10 @@ class Server:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), on the device, to (B, C', scale*H, scale*W)."""
+        if self._undecided and self._left * self._weights > LOOKED:
+            made = self._by_the_known(images)
+            if made is not None:
+                return made
         if not self._undecided:
             return self._compute(images)
         start = perf_counter()
@@ -76,36 +88,59 @@ class Server:
         seconds = perf_counter() - start
         self._left -= images.numel()
         left = seconds * self._left / images.numel()
-        if left > KNOWN and not self._asked:
-            self._asked = True
-            known = fastest(graph_of(self.network, images), self.precision)
-            self._undecided = known != TORCH and not (known in self._installed() and self._goes_on(known, images, made))
-        if left > WORTH and self._undecided:
+        if left > WORTH and not self._known:
             self._undecided = False
-            self._choose(images, made)
+            self._choose(images, made, left)
         return made
 
-    def _goes_on(self, name: str, images: Tensor, made: Tensor) -> bool:
-        """Take the backend that was the fastest before, where its tile agrees with PyTorch's."""
-        sessions = self._agreeing(name, images, made)
-        if sessions is None:
-            return False
-        self._compute = sessions
-        self.note(f"{name} computes from here, in {self.precision}; it was the fastest for this network before")
-        return True
+    def _by_the_known(self, images: Tensor) -> Tensor | None:
+        """A tile by the backend that was the fastest before, which goes on; None where PyTorch is done sooner."""
+        if not self._asked:
+            self._asked, self._known = True, fastest(graph_of(self.network, images), self.precision)
+        known = self._known
+        if known is None:
+            return None
+        if known.name == TORCH:
+            self._undecided = False
+            return None
+        if self._left * known.torch <= KNOWN if known.begin is None else known.saves(self._left) <= known.begin:
+            return None
+        self._known = None
+        sessions = self._sessions(known.name) if known.name in self._installed() else None
+        start = perf_counter()
+        made = self._tried(sessions, images) if sessions else None
+        begin = perf_counter() - start - known.seconds * images.numel()
+        if (
+            sessions is None
+            or made is None
+            or not (sessions.compared or self._agrees(sessions, made, self.network(images)))
+        ):
+            return None
+        self._compute, self._undecided = sessions, False
+        if sessions.compared:
+            measured = replace(known, begin=max(0.0, begin))
+            remember_fastest(graph_of(self.network, images), self.precision, measured)
+        self.note(f"{known.name} computes from here, in {self.precision}; it was the fastest for this network before")
+        return made
 
-    def _agreeing(self, name: str, images: Tensor, made: Tensor) -> Sessions | None:
-        """A backend's sessions, if what they make of a tile agrees with PyTorch's; why not is told."""
-        sessions = Sessions(self.network, registry("backends").get(name)(), name, self.precision)
+    def _sessions(self, name: str) -> Sessions:
+        return Sessions(self.network, registry("backends").get(name)(), name, self.precision)
+
+    def _tried(self, sessions: Sessions, images: Tensor) -> Tensor | None:
+        """What a backend makes of a tile; if it fails, that is told."""
         try:
-            differs = float((sessions(images) - made).abs().max())
+            return sessions(images)
         except (UserError, RuntimeError, ValueError, MemoryError) as error:
-            self.note(f"--backend {name}: is left out ({' '.join(str(error).split())[:120]})")
+            self.note(f"--backend {sessions.name}: is left out ({' '.join(str(error).split())[:120]})")
             return None
-        if differs > AGREE[self.precision]:
-            self.note(f"--backend {name}: is left out, its tile differs from PyTorch's by {differs:.2g}")
-            return None
-        return sessions
+
+    def _agrees(self, sessions: Sessions, made: Tensor, wanted: Tensor) -> bool:
+        """Whether a backend's tile agrees with PyTorch's; if not, that is told."""
+        differs = float((made - wanted).abs().max())
+        if agrees := differs <= AGREE[self.precision]:
+            return agrees
+        self.note(f"--backend {sessions.name}: is left out, its tile differs from PyTorch's by {differs:.2g}")
+        return False
 
     def _installed(self) -> list[str]:
         """Backends beside PyTorch that could compute this network."""
@@ -133,33 +168,45 @@ class Server:
             raise UserError(f"--backend {name}:{option}: {name} has no options")
         if getattr(self.network, "clip", False):
             raise UserError(f"--backend {name}: this network takes clips, which torch alone computes; leave it out")
-        return Sessions(self.network, backend, name, self.precision)
+        return self._sessions(name)
 
-    def _choose(self, images: Tensor, made: Tensor) -> None:
-        """Let the installed backends compute a tile, and go on with the fastest."""
-        found = {name: self._agreeing(name, images, made) for name in self._installed()}
-        agreeing = {name: sessions for name, sessions in found.items() if sessions}
+    def _choose(self, images: Tensor, made: Tensor, left: float) -> None:
+        """Let the installed backends compute a tile in turn with PyTorch, and go on with the fastest."""
+        agreeing: dict[str, Sessions] = {}
+        for name in self._installed():
+            sessions = self._sessions(name)
+            tile = self._tried(sessions, images)
+            if tile is not None and self._agrees(sessions, tile, made):
+                agreeing[name] = sessions
+        graph, numbers = graph_of(self.network, images), images.numel()
         if not agreeing:
-            remember_fastest(graph_of(self.network, images), self.precision, TORCH)
+            remember_fastest(graph, self.precision, Fastest(TORCH, 0.0, 0.0))
             return
-        here = _seconds(lambda: self.network(images))
-        times = {name: _seconds(lambda each=sessions: each(images)) for name, sessions in agreeing.items()}
+        times = _race({TORCH: self.network, **agreeing}, images, RACE * left)
+        here = times.pop(TORCH)
         best = min(times, key=lambda name: times[name])
-        ratios = ", ".join(f"{name} {here / taken:.1f}" for name, taken in times.items())
+        ratios = ", ".join(f"{name} {here / taken:.2f}" for name, taken in times.items())
         if times[best] > FASTER * here:
-            best = TORCH
-            self.note(f"torch computes this network; as fast as torch, of one tile: {ratios}")
-        else:
-            self._compute = agreeing[best]
-            self.note(f"{best} computes from here, in {self.precision}; times as fast as torch, of one tile: {ratios}")
-        remember_fastest(graph_of(self.network, images), self.precision, best)
+            self.note(f"torch computes this network; times as fast as torch, of one tile: {ratios}")
+            remember_fastest(graph, self.precision, Fastest(TORCH, here / numbers, here / numbers))
+            return
+        self._compute = agreeing[best]
+        self.note(f"{best} computes from here, in {self.precision}; times as fast as torch, of one tile: {ratios}")
+        remember_fastest(graph, self.precision, Fastest(best, times[best] / numbers, here / numbers))
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    """What a call takes: the shorter of two times, or the first where it is long enough to be trusted."""
-    times = []
-    while len(times) < 2 and sum(times) < LONG:
-        start = perf_counter()
-        call()
-        times.append(perf_counter() - start)
-    return min(times)
+def _race(ways: Mapping[str, Callable[[Tensor], Tensor]], images: Tensor, seconds: float) -> dict[str, float]:
+    """The least time of each way, which take turns: twice, and on while no more than `seconds` are spent.
+
+    What else a machine does slows all of them, and one alone where they do not take turns.
+    """
+    least = dict.fromkeys(ways, float("inf"))
+    begun = perf_counter()
+    for number in range(ROUNDS):
+        if number >= 2 and perf_counter() - begun > seconds:
+            break
+        for name, call in ways.items():
+            start = perf_counter()
+            call(images)
+            least[name] = min(least[name], perf_counter() - start)
+    return least

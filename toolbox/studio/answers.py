@@ -101,9 +101,19 @@ def number_in(content: Mapping[str, Any], key: str, where: str = "") -> float | 
     value = content.get(key)
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+    if not is_number(value):
         raise UserError(f"{where}{key}: must be a number")
     return float(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number, and no larger than floats are."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:  # JSON writes whole numbers of any length
+        return False
 
 
 def picture(file: Path) -> Response:

@@ -69,14 +69,15 @@ class Compare:
         return JSONResponse(self._duel(request).shown())
 
     async def side(self, request: Request) -> Response:
-        """The picture on a side of a round."""
-        task = self._round(request).side("left" if request.path_params["side"] == "left" else "right")
+        """The picture on a side of a round, or the film; where browsers do not play both, the first frame of each."""
+        each = self._round(request)
+        task = each.side("left" if request.path_params["side"] == "left" else "right")
         if task.state != "done":
             raise UserError("this picture is not done")
+        if task.film() and not each.film:
+            return picture(task.poster)
         preview = task.result.get("previews", {}).get("target")
-        film = task.film()
-        silent = task.poster if film and not film["plays"] else task.target
-        return picture(Path(preview) if preview else silent)
+        return picture(Path(preview) if preview else task.target)
 
     async def vote(self, request: Request) -> Response:
         """Keep a vote on a round, once."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from math import isfinite
 from typing import Any
 
 from toolbox.inference.chosen import refuse_unknown_style
@@ -14,7 +13,7 @@ from toolbox.inference.options import Options
 from toolbox.inference.video.settings import TEMPORAL
 from toolbox.inference.video.settings import Settings as FilmSettings
 from toolbox.io.errors import UserError, did_you_mean
-from toolbox.studio.answers import number_in
+from toolbox.studio.answers import is_number, number_in
 from toolbox.studio.models import Model
 
 KEYS = ("chosen", "outscale", "tile", "precision", "format", "quality", "codec", "temporal", "from", "to")
@@ -124,7 +123,7 @@ def _value(condition: Mapping[str, Any], value: Any, picture_of: PictureOf) -> t
         if str(value) not in condition["labels"]:
             raise UserError(f"settings.chosen.{name}: must be one of {', '.join(condition['labels'])}")
         return str(value), str(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+    if not is_number(value):
         raise UserError(f"settings.chosen.{name}: must be a number")
     if kind == "seed":
         return int(value), str(int(value))

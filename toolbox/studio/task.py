@@ -33,6 +33,8 @@ class Task:
     result: dict[str, Any] = field(default_factory=dict)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
+    runs: int = 0
+    """How often it was begun: a film that goes on is begun again."""
     kept: int = 0
     """Frames of a film that was stopped, or has failed, that are not made again."""
     hidden: bool = False
@@ -43,6 +45,11 @@ class Task:
         """What the result is called when it is downloaded."""
         stem = Path(self.upload.name).stem
         return f"{stem}_{self.model.name.replace('/', '_')}{self.target.suffix}"
+
+    @property
+    def order(self) -> str:
+        """What the worker calls its latest run: a stop that comes late must not end the next one."""
+        return self.id if self.runs < 2 else f"{self.id}-{self.runs}"
 
     def shown(self) -> dict[str, Any]:
         """What the page needs to know."""

@@ -126,7 +126,7 @@ class Tasks:
         for task in tasks:
             if task.state == "running":
                 task.stopping = True
-                await self.worker.stop(task.id)
+                await self.worker.stop(task.order)
 
     async def leave(self, tab: str) -> None:
         """Stop all that a closed tab has left undone."""
@@ -179,7 +179,7 @@ class Tasks:
             await self._do(task)
 
     async def _do(self, task: Task) -> None:
-        task.state = "running"
+        task.state, task.runs = "running", task.runs + 1
         self.tell(task)
         order, seconds = self._order(task), WORKING if task.upload.film else SECONDS
         try:
@@ -204,7 +204,7 @@ class Tasks:
         if film:
             preview["source"] = str(task.upload.preview)
         return {
-            "id": task.id, "kind": "film" if film else "translate", **task.model.order(), **task.settings.order(),
+            "id": task.order, "kind": "film" if film else "translate", **task.model.order(), **task.settings.order(),
             "source": str(task.upload.file), "target": str(task.target), "max_pixels": MOST_PIXELS,
             "source_preview": preview["source"], "target_preview": preview["target"], "target_poster": str(task.poster),
         }  # fmt: skip
@@ -229,7 +229,8 @@ class Tasks:
             self._clear(task)
             return
         if task.upload.film and state != "done":
-            task.kept = sum(map(frames_kept, task.target.parent.glob(".*.parts")))
+            if not task.hidden:  # nobody goes on with a comparison
+                task.kept = sum(map(frames_kept, task.target.parent.glob(".*.parts")))
             if not task.kept:
                 self._clear(task)
         self.tell(task)

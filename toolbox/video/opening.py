@@ -74,7 +74,7 @@ def opened(path: Path) -> Iterator[Any]:
         try:
             container = av.open(
                 file, "r", options={"format_whitelist": _readers()}, io_open=_refused, buffer_size=PROBED,
-                metadata_errors="replace",
+                **_tolerant(),
             )  # fmt: skip
         except (OSError, *failures()) as error:
             raise UserError(f"{path}: is no film that can be read ({reason_of(error)})") from None
@@ -93,6 +93,13 @@ def pictures_of(container: Any, path: Path) -> Any:
         raise UserError(f"{path}: holds no moving pictures" + (", sound alone" if container.streams.audio else ""))
     best = container.streams.best("video")
     return best if best in found else found[0]
+
+
+def _tolerant() -> dict[str, Any]:
+    """What makes PyAV read tags that are no UTF-8; from 19 on it has no setting for it."""
+    import av
+
+    return {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 @lru_cache(1)

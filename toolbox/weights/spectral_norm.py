@@ -38,7 +38,8 @@ def normalize_spectrally(network: nn.Module, layers: Sequence[str] = ("*",), key
     found = {
         name: module
         for name, module in network.named_modules()
-        if isinstance(module, NORMALISED) and module.weight.requires_grad
+        if isinstance(module, NORMALISED)
+        and (hasattr(module, "parametrizations") or module.weight.requires_grad)  # a look would move its vectors
     }
     for pattern in layers:
         if not any(fnmatchcase(name, pattern) for name in found):

@@ -41,6 +41,7 @@ class _Session:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell Microsoft of each use
         import onnxruntime
 
+        onnxruntime.disable_telemetry_events()  # on Windows it has a way that heeds no variable
         options: Any = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), QUIET
         try:
