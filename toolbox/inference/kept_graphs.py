@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -64,29 +68,49 @@ class Fastest:
         return numbers * (self.torch - self.seconds)
 
 
-def fastest(graph: StateGraph, precision: str) -> Fastest | None:
-    """The fastest for a graph with as many threads; None where none was tried."""
+def fastest(graph: StateGraph, circumstance: str) -> Fastest | None:
+    """The fastest for a graph in the same circumstance; None where none was tried."""
     with suppress(UserError, OSError, ValueError, LookupError, TypeError):
-        found = Fastest(**json.loads((_place(graph) / _FASTEST).read_text())[_circumstance(precision)])
+        found = Fastest(**json.loads((_place(graph) / _FASTEST).read_text())[circumstance])
         numbers = (found.seconds, found.torch, found.begin or 0.0)
         return found if all(isinstance(each, (int, float)) and each >= 0 for each in numbers) else None
     return None
 
 
-def remember_fastest(graph: StateGraph, precision: str, found: Fastest) -> None:
+def remember_fastest(graph: StateGraph, circumstance: str, found: Fastest) -> None:
     """Keep which backend was the fastest."""
     folder = kept_folder(graph)
     if folder is None:
         return
     known: dict[str, object] = {}
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError):
         known = dict(json.loads((folder / _FASTEST).read_text()))
     with suppress(OSError):
-        replace_text(folder / _FASTEST, json.dumps({**known, _circumstance(precision): asdict(found)}))
+        replace_text(folder / _FASTEST, json.dumps({**known, circumstance: asdict(found)}))
 
 
-def _circumstance(precision: str) -> str:
-    return f"{precision}, {torch.get_num_threads()} threads"
+def circumstance_of(precision: str, packages: Iterable[str]) -> str:
+    """What times depend on beside the graph: precision, threads, processor, and the packages that could compute."""
+    versions = [f"{name} {_version(name)}" for name in sorted(set(packages))]
+    return ", ".join([precision, f"{torch.get_num_threads()} threads", _processor(), *versions])
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # its distribution is called otherwise
+        return "of some version"
+
+
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    """The processor's model, where the system tells it: a cache may be shared by unlike machines."""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            if name.strip() in ("model name", "CPU part"):
+                return f"{platform.machine()} {value.strip()}"
+    return f"{platform.machine()} {platform.processor()}"
 
 
 def _place(graph: StateGraph) -> Path:
