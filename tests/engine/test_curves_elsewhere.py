@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from runs import command, refused, sr_config, write_config
+from toolbox.engine.runner import ToolboxRunner
 from toolbox.engine.trackio_backend import TrackioVisBackend
 
 PAGE = (Path(__file__).parents[2] / "docs/training.md").read_text(encoding="utf-8")
@@ -129,3 +130,17 @@ def test_what_cannot_begin_is_one_line(
     file = run_with({"type": "Visualizer", "vis_backends": [{"type": "TrackioVisBackend"}]}, tmp_path)
     assert "visualizer: TrackioVisBackend: no key; log in" in refused(capsys, "train", file)
     assert not list(tmp_path.rglob("*.pth"))
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_of_several_processes_the_first_alone_begins_a_run_elsewhere(
+    rank: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun: list[str] = []
+    module = ModuleType("trackio")
+    module.init = lambda **settings: begun.append(settings["project"])  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "trackio", module)
+    runner = object.__new__(ToolboxRunner)
+    runner._rank, runner._experiment_name, runner._log_dir = rank, f"{tmp_path.name}{rank}", str(tmp_path)
+    runner.build_visualizer({"type": "Visualizer", "vis_backends": [{"type": "TrackioVisBackend"}]})
+    assert begun == ["gan-toolbox"][rank:]

@@ -122,17 +122,20 @@ def test_memory_that_ran_out_is_not_remembered() -> None:
 
 
 def changed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another circumstance: more threads, another processor, another version, or a package that was not there."""
+    """Another circumstance: more threads, another processor, another version, or another backend beside."""
     if name == "threads":
         monkeypatch.setattr(torch, "get_num_threads", lambda: 63)
     elif name == "processor":
         monkeypatch.setattr(kept_graphs, "_processor", lambda: "x86_64 of another kind")
     elif name == "version":
-        monkeypatch.setattr(Failing, "packages", ("numpy",))
         monkeypatch.setattr(kept_graphs, "version", lambda package: "99")
+    elif name == "backend":
+        kinds = {"failing": Failing, "newer": Failing}
+        monkeypatch.setattr(registry("backends"), "names", lambda: sorted(kinds))
+        monkeypatch.setattr(registry("backends"), "get", lambda name: kinds[name])
 
 
-@pytest.mark.parametrize("what", ["nothing", "threads", "processor", "version"])
+@pytest.mark.parametrize("what", ["nothing", "threads", "processor", "version", "backend"])
 def test_what_was_the_fastest_elsewhere_is_not_taken(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Failing, "packages", ("numpy",))
     said: list[str] = []

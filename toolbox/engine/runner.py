@@ -105,7 +105,7 @@ class ToolboxRunner(Runner):
     def build_visualizer(self, visualizer: Any = None) -> Any:
         """A backend whose package is missing, or that cannot begin, is told before anything is computed."""
         built = super().build_visualizer(visualizer)
-        for backend in built._vis_backends.values():
+        for backend in built._vis_backends.values() if self.rank == 0 else ():  # mmengine writes curves there alone
             if error := failure_of(lambda each=backend: each.experiment):  # mmengine opens it at the first scalar
                 said = f"{type(backend).__name__}: {' '.join(str(error).split())[:300]}"
                 said += "; pip install it" if isinstance(error, ImportError) else ""

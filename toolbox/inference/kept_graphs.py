@@ -90,7 +90,7 @@ def remember_fastest(graph: StateGraph, circumstance: str, found: Fastest) -> No
 
 
 def circumstance_of(precision: str, packages: Iterable[str]) -> str:
-    """What times depend on beside the graph: precision, threads, processor, and the packages that could compute."""
+    """What times depend on beside the graph: precision, threads, processor, and the backends and packages that could compute."""
     versions = [f"{name} {_version(name)}" for name in sorted(set(packages))]
     return ", ".join([precision, f"{torch.get_num_threads()} threads", _processor(), *versions])
 
@@ -98,7 +98,7 @@ def circumstance_of(precision: str, packages: Iterable[str]) -> str:
 def _version(package: str) -> str:
     try:
         return version(package)
-    except PackageNotFoundError:  # its distribution is called otherwise
+    except PackageNotFoundError:  # a plugin's backend, or one whose distribution is called otherwise
         return "of some version"
 
 

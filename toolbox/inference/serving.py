@@ -171,8 +171,9 @@ class Server:
         return False
 
     def _circumstance(self) -> str:
-        kinds: list[Any] = [registry("backends").get(name) for name in self._installed()]
-        return circumstance_of(self.precision, [package for kind in kinds for package in kind.packages])
+        names = self._installed()
+        kinds: list[Any] = [registry("backends").get(name) for name in names]
+        return circumstance_of(self.precision, [*names, *(package for kind in kinds for package in kind.packages)])
 
     def _installed(self) -> list[str]:
         """Backends beside PyTorch that could compute this network."""
