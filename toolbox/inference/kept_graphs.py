@@ -89,9 +89,9 @@ def remember_fastest(graph: StateGraph, circumstance: str, found: Fastest) -> No
         replace_text(folder / _FASTEST, json.dumps({**known, circumstance: asdict(found)}))
 
 
-def circumstance_of(precision: str, packages: Iterable[str]) -> str:
-    """What times depend on beside the graph: precision, threads, processor, and the backends and packages that could compute."""
-    versions = [f"{name} {_version(name)}" for name in sorted(set(packages))]
+def circumstance_of(precision: str, others: Iterable[str]) -> str:
+    """What times depend on beside the graph: precision, threads, processor, and versions of what could compute."""
+    versions = [f"{name} {_version(name)}" for name in sorted(set(others))]
     return ", ".join([precision, f"{torch.get_num_threads()} threads", _processor(), *versions])
 
 
