@@ -138,8 +138,10 @@ def test_a_stop_that_comes_late_does_not_end_the_run_that_goes_on(
     monkeypatch.setattr(studio.studio.worker, "stop", stop)
     made = studio.until(studio.begin(studio.upload(film), "enlarge-x2"), "stopped")
     studio.studio.tasks.all[made["id"]].kept = 1
-    assert studio.json("POST", f"/api/tasks/{made['id']}/continue", {}, status=201)["id"] == made["id"]
-    studio.until(made, "running")
+    before = studio.task(made)["told"]
+    answer = studio.json("POST", f"/api/tasks/{made['id']}/continue", {}, status=201)
+    assert answer["id"] == made["id"] and answer["state"] != "stopped"
+    assert before < answer["told"] < studio.until(made, "running")["told"] + 1, "a page can tell which is newer"
     studio.json("POST", "/api/stop", {"tasks": [made["id"]]})
     studio.until(made, "stopped")
     assert done[0] != done[1] == stopped[0]

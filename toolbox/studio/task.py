@@ -37,6 +37,8 @@ class Task:
     """How often it was begun: a film that goes on is begun again."""
     kept: int = 0
     """Frames of a film that was stopped, or has failed, that are not made again."""
+    told: int = 0
+    """How often it has changed: an answer and the stream of changes come by two ways, and the later one counts."""
     hidden: bool = False
     """Whether it belongs to a comparison that must not tell which model it is of."""
 
@@ -58,7 +60,7 @@ class Task:
             "id": self.id, "picture": self.upload.id, "model": self.model.id, "state": self.state,
             "part": round(self.part, 4), "notes": self.notes, "problem": self.problem, "name": self.name,
             "command": self.settings.command(self.model, self.upload.name, film=self.upload.film is not None),
-            "said": self.said, "kept": self.kept, "film": self.film(), "chosen": dict(self.settings.shown or {}),
+            "said": self.said, "told": self.told, "kept": self.kept, "film": self.film(), "chosen": dict(self.settings.shown or {}),
             **{key: self.result.get(key) for key in names},
         }  # fmt: skip
 

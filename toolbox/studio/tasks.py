@@ -161,6 +161,7 @@ class Tasks:
 
     def tell(self, task: Task) -> None:
         """Have those who listen for a task's tab hear of it."""
+        task.told += 1
         if not task.hidden:
             for heard in self._listening.get(task.tab, []):
                 heard.put_nowait(task)

@@ -30,6 +30,7 @@ export async function load() {
 }
 
 function take(task) {
+  if ((store.tasks.get(task.id)?.told ?? -1) >= task.told) return; // older than what is known
   if (task.state === "waiting") store.tasks.delete(task.id); // gone on with: the newest of its film
   store.tasks.set(task.id, task);
   rest();
@@ -87,12 +88,12 @@ export async function removePicture(picture) {
 export async function apply(pictures, model, settings) {
   await during(async () => { // heard before the work begins, so that it ends with this tab
     const { tasks } = await post("/api/tasks", { pictures: pictures.map((each) => each.id), model: model.id, settings });
-    tasks.forEach((task) => { if (!store.tasks.has(task.id)) store.tasks.set(task.id, task); });
+    tasks.forEach(take);
   });
   changed();
 }
 
-export const goOn = (task) => during(() => post(`/api/tasks/${task.id}/continue`, {}));
+export const goOn = (task) => during(async () => take(await post(`/api/tasks/${task.id}/continue`, {})));
 export const stopAll = () => post("/api/stop", {});
 export const sourceOf = (picture) => {
   if (local.has(picture.id)) return local.get(picture.id);
