@@ -60,7 +60,8 @@ class Task:
             "id": self.id, "picture": self.upload.id, "model": self.model.id, "state": self.state,
             "part": round(self.part, 4), "notes": self.notes, "problem": self.problem, "name": self.name,
             "command": self.settings.command(self.model, self.upload.name, film=self.upload.film is not None),
-            "said": self.said, "told": self.told, "kept": self.kept, "film": self.film(), "chosen": dict(self.settings.shown or {}),
+            "said": self.said, "told": self.told, "kept": self.kept, "film": self.film(),
+            "chosen": dict(self.settings.shown or {}),
             **{key: self.result.get(key) for key in names},
         }  # fmt: skip
 
