@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from toolbox.assembly.build import build_generators
+from toolbox.assembly.doctor import installed
 from toolbox.benchmark.cells import Cell, cells_of
 from toolbox.benchmark.grid import read_grid
 from toolbox.contracts.graph import missing, smooth
@@ -119,13 +119,4 @@ def in_turn(calls: Mapping[tuple[str, str], Call], rounds: int) -> dict[tuple[st
 
 def versions() -> str:
     """Those of the runtimes that are installed."""
-    known = [(name, version_of(name)) for name in ("torch", "onnxruntime", "openvino")]
-    return ", ".join(f"{name} {each}" for name, each in known if each)
-
-
-def version_of(package: str) -> str | None:
-    """A package's version; None where it is not installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    return ", ".join(f"{name} {each}" for name, each in installed("torch", "onnxruntime", "openvino").items())

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
+from pages import Open, add
 from served import SOON, Served, wait_for
 
 from video_clips import clip
-
-Open = Callable[..., Any]
-
-
-def add(page: Any, file: Path) -> None:
-    page.get_by_label("choose pictures and films").set_input_files(str(file))
-    page.locator(".strip-list .pick", has_text=file.name).wait_for()
 
 
 def made(page: Any, count: int = 1) -> None:
