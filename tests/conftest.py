@@ -22,6 +22,7 @@ os.environ["TOOLBOX_PLUGINS"] = left_out()
 import pytest
 import torch
 
+import toolbox.plugins.manager as plugin_module
 from made_up import Install
 from toolbox.plugins.manager import use
 
@@ -99,6 +100,15 @@ def forked_trials() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("toolbox.inference.trial.subprocess", standing_in())
         yield
+
+
+@pytest.fixture(autouse=True)
+def _plugins_stay() -> Iterator[None]:
+    """A command run in this process may bring plugins of its own (`-p`); the next test has those of before."""
+    before = plugin_module._current
+    yield
+    if plugin_module._current is not before:
+        use(before)
 
 
 @pytest.fixture
