@@ -120,7 +120,7 @@ def train(name: str, training: Training, seed: int, folder: Path) -> Path:
     middle = [f"param_scheduler.{group}.0.begin={training.iterations // 2}" for group in _groups(training)]
     options = [
         f"train_cfg={{max_iters: {training.iterations}}}", "val_dataloader=null", "val_evaluator=null",
-        "default_hooks.samples=null", "env_cfg.amp=bfloat16", f"randomness.seed={seed}",
+        "default_hooks.samples=null", "env_cfg.amp=auto", f"randomness.seed={seed}",
         *middle, *start, *training.options,
     ]  # fmt: skip
     run(["train", training.config, "--work-dir", str(work), "--cfg-options", *options], work.with_suffix(".log"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from logging import INFO, WARNING
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from toolbox.assembly.build import build_component, seed_of, seeded_algorithm
 from toolbox.assembly.compatibility import check_combination
 from toolbox.assembly.first_sample import check_first_sample
 from toolbox.assembly.loading import trained_network
+from toolbox.assembly.machine import this_machine, training_precision
 from toolbox.assembly.sample_sizes import Looked, check_samples, check_scales, look_at
 from toolbox.assembly.shared_features import shared_features
 from toolbox.config import Config
@@ -64,9 +66,11 @@ def build_runner(
             check_deterministic(algorithm)
     work_dir = work_dir_of(config)
     check_work_dir(work_dir, algorithm)
+    asked = env_cfg.get("amp") or ("bfloat16" if amp else None)
+    precision, told = training_precision(asked, this_machine())
     runner = ToolboxRunner(
         algorithm=algorithm,
-        amp=env_cfg.get("amp") or ("bfloat16" if amp else None),
+        amp=precision,
         work_dir=str(work_dir),
         **sections,
         lasting=lasting(data),
@@ -82,6 +86,8 @@ def build_runner(
         randomness={**(data.get("randomness") or {}), "seed": seed_of(config)},
         experiment_name=f"{data.get('experiment_name') or config.file.stem}_{next(_numbers)}",
     )
+    if told and "train" in splits and rank == 0:
+        runner.logger.log(WARNING if precision else INFO, told)
     if rank == 0:
         replace_text(work_dir / "config.yaml", yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
     return runner
