@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any
 
-from toolbox import Algorithm, Output, Values
+from torch import Tensor, nn
+
+from toolbox import Algorithm, Output, Parts, UserError, Values
+from toolbox_plugins.joint.flatten import flatten
 
 
 class Cascade(Algorithm):
@@ -14,6 +17,13 @@ class Cascade(Algorithm):
     transfer. Weights trained elsewhere come with `load_from: {first: FILE, second: FILE}`, and the cascade can be
     tested and used as it is. Trained, both learn together: `discriminator` judges `fake_b` against `real_b`, and the
     role `pixel` compares it with `real_b` where the dataset gives pairs.
+
+    Args:
+        flatten: in use, areas of `fake_b` that deviate by less than this become flat, by the filter of the joint
+            networks, so that both are compared with it; 0 for none.
+
+    Raises:
+        UserError: `flatten` is out of range.
     """
 
     inputs = ("lr_a", "real_b")
@@ -27,6 +37,17 @@ class Cascade(Algorithm):
     first: nn.Module
     second: nn.Module
 
+    def __init__(self, parts: Parts, *, flatten: float = 0.0) -> None:
+        super().__init__(parts)
+        if not 0 <= flatten < 1:
+            raise UserError(f"flatten must be from 0 to below 1, a deviation of images in [0, 1], got {flatten}")
+        self.flatten = flatten
+
     def translate(self, values: Values) -> None:
         """One stage after the other."""
         values["fake_b"] = self.second(self.first(values["lr_a"]))
+
+    def generate(self, output: str, values: Values, state: Any) -> Tensor:
+        """One stage after the other, and the filter, on `lr_a` (B, C, h, w)."""
+        large = super().generate(output, values, state)
+        return flatten(large, self.flatten, scale=self.scale_of(output)) if self.flatten else large

@@ -12,8 +12,10 @@ def register_algorithms(register: Register) -> None:
 
 @hookimpl
 def register_generators(register: Register) -> None:
+    from .affine import AffineSPAN
     from .compact import StyleSRNet
     from .rrdb import StyleRRDBNet
 
+    register("AffineSPAN", AffineSPAN)
     register("StyleSRNet", StyleSRNet)
     register("StyleRRDBNet", StyleRRDBNet)

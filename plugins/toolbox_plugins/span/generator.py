@@ -55,17 +55,26 @@ class SPAN(Generator):
 
     def forward(self, images: Tensor) -> Tensor:
         """Enlarge images (B, C, H, W) in [0, 1] to (B, C', scale*H, scale*W); the output may leave [0, 1]."""
+        return self.enlarged_and_tapped(images, 1)[0]
+
+    def enlarged_and_tapped(self, images: Tensor, block: int) -> tuple[Tensor, Tensor]:
+        """What `forward` makes of images and, on the way, what `features_until` one of the blocks, 1 to 6, does."""
         first = self.conv_1(self.as_learned(images))  # (B, width, H, W)
-        return pixel_shuffle(self.upsampler(self.fused(first)), self.scale)
+        fused, tapped = self.fused_and_tapped(first, block)
+        return pixel_shuffle(self.upsampler(fused), self.scale), tapped
 
     def fused(self, first: Tensor) -> Tensor:
         """The features that are enlarged (B, width, H, W), of what the first convolution found."""
-        features, kept, inner = first, [first], first
+        return self.fused_and_tapped(first, 1)[0]
+
+    def fused_and_tapped(self, first: Tensor, block: int) -> tuple[Tensor, Tensor]:
+        """The same, and the features after one of the blocks, 1 to 6."""
+        features, inner, kept = first, first, {}
         for number in range(1, BLOCKS + 1):
             features, inner = self.get_submodule(f"block_{number}")(features)
-            if number == 1:
-                kept.append(features)
-        return self.conv_cat(torch.cat([first, self.conv_2(features), kept[1], inner], 1))
+            if number in (1, block):
+                kept[number] = features
+        return self.conv_cat(torch.cat([first, self.conv_2(features), kept[1], inner], 1)), kept[block]
 
     def features_until(self, images: Tensor, block: int) -> Tensor:
         """What the blocks up to one of them, 1 to 6, make of images (B, C, H, W) in [0, 1]: (B, width, H, W)."""
