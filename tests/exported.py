@@ -23,6 +23,7 @@ from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 
 SMALL: dict[str, dict[str, Any]] = {
+    "AffineSPAN": {"width": 8, "blocks": 1, "upscaler_width": 8},
     "DAT": {"width": 32, "depths": [3], "heads": [2], "window": [2, 4]},
     "EDSR": {"width": 8, "blocks": 1},
     "MUNITGenerator": {"width": 4, "blocks": 1},

@@ -3,10 +3,11 @@
     apt-get download gcompris-qt-data && dpkg-deb -x gcompris-qt-data*.deb unpacked
     python tools/unpack_gcompris.py unpacked data/gcompris
 
-Writes `photos/{a,b,val,test}` (33, 33, 8 and 32 photographs of monuments and animals, each kind split alike, by image)
-and `paintings` (8 whole Van Goghs), at most 512 pixels wide or high, and `painters/NAME`: 22 paintings of 300 to 702
-pixels, put together from the pieces of a jigsaw. The painters died more than 70 years ago; the files come by licences
-of several kinds: use them, don't publish them.
+Writes `photos/{a,b,val,test}` (33, 33, 8 and 32 photographs of monuments and animals, each kind split alike, by image),
+`photos/apart` (120 smaller ones of windmills and dams, tools, fish, monuments and things of the house, from another
+source in it, for tests alone) and `paintings` (8 whole Van Goghs), at most 512 pixels wide or high, and
+`painters/NAME`: 22 paintings of 300 to 702 pixels, put together from the pieces of a jigsaw. The painters died more
+than 70 years ago; the files come by licences of several kinds: use them, don't publish them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ SIDE = 512
 KINDS = ("monuments", "farm_animals", "world_animals")
 """The `explore_*.rcc` that are taken whole; `erase.rcc` has animals too."""
 PARTS = ("a", "b", "test", "a", "b", "test", "a", "b", "test", "val")
+TWICE = (102, 104, 105)
+"""Which pictures of `categorization.rcc` are among the monuments as well."""
 VAN_GOGH = (2, 4, 7, 8, 10, 12, 15, 19)
 """Which pictures of `details.rcc` are paintings, in the order of the file (package version 3.1-2)."""
 
@@ -131,6 +134,9 @@ def main() -> None:
         for number, picture in enumerate(pictures(resources / f"{source}.rcc")):
             part = PARTS[number % len(PARTS)]
             save(picture, options.folder / "photos" / part / f"{source.removeprefix('explore_')}_{number:02d}.png")
+    for number, picture in enumerate(pictures(resources / "categorization.rcc")):
+        if number not in TWICE:
+            save(picture, options.folder / "photos" / "apart" / f"categorization_{number:03d}.png")
     for number, picture in enumerate(pictures(resources / "details.rcc")):
         if number in VAN_GOGH:
             save(picture, options.folder / "paintings" / f"van_gogh_{number:02d}.png")

@@ -17,8 +17,10 @@ from toolbox.testing.networks import TinyGenerator
 from toolbox.testing.objective import LeastSquares
 from toolbox.testing.training import assemble, batch_for
 from toolbox.training.parts import Phase
+from toolbox_plugins.cascade.algorithm import Cascade
 from toolbox_plugins.joint.algorithm import StyleSuperResolution, in_one_pass
 from toolbox_plugins.joint.compact import StyleSRNet
+from toolbox_plugins.joint.flatten import flatten
 
 
 def joint(**arguments):
@@ -160,6 +162,17 @@ def test_a_cascade_applies_one_network_after_the_other():
     with torch.no_grad():
         expected = algorithm.second(algorithm.first(images)).clamp(0, 1)
     assert algorithm.scale_of("fake_b") == 2 and torch.equal(algorithm.predict(images), expected)
+
+
+def test_a_cascades_pictures_may_be_flattened_as_a_joint_networks():
+    plain, flat = (assemble(Cascade, LeastSquares, flatten=each) for each in (0.0, 0.2))
+    flat.load_state_dict(plain.state_dict())
+    images = torch.rand(1, 3, 8, 8)
+    large = plain.predict(images)
+    assert (flat.predict(images) - flatten(large, 0.2, scale=flat.scale_of("fake_b")).clamp(0, 1)).abs().max() < 1e-2
+    assert (flat.predict(images) - large).abs().mean() > 1e-3
+    with pytest.raises(UserError, match="flatten must be from 0 to below 1"):
+        assemble(Cascade, LeastSquares, flatten=1.0)
 
 
 def test_bicubic_is_a_generator_without_parameters():

@@ -112,3 +112,11 @@ def test_it_keeps_to_the_contract():
 def test_sizes_below_one_are_refused(arguments: dict[str, int]):
     with pytest.raises(UserError, match="must be at least 1"):
         SPAN(**arguments)
+
+
+@pytest.mark.parametrize("block", [1, 3, 6])
+def test_features_come_on_the_way_to_the_enlarged_images(block: int):
+    torch.manual_seed(0)
+    network, images = SPAN(width=8, scale=2), torch.rand(1, 3, 9, 7)
+    large, features = network.enlarged_and_tapped(images, block)
+    assert torch.equal(large, network(images)) and torch.equal(features, network.features_until(images, block))
