@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from runs import sr_config, write_config
 from toolbox.assembly.doctor import accelerators, processor
-from toolbox.assembly.machine import Machine, cores, this_machine
+from toolbox.assembly.machine import Machine, cores, emulation_told, precision_of, this_machine
+from toolbox.assembly.runner import build_runner
+from toolbox.config import load_config
 
 
 def without_gpu(monkeypatch: pytest.MonkeyPatch, *, avx512: bool, amx: bool) -> None:
@@ -39,3 +43,34 @@ def test_new_and_doctor_say_the_same_of_a_gpu(generation: int, has: bool, monkey
     assert this_machine() == Machine(cores(), "GPU", 24.0, has)
     (found,) = accelerators()
     assert ("no bfloat16" in found.found) != has
+
+
+@pytest.mark.parametrize(("asked", "having", "without"), [("auto", "bfloat16", None), (None, None, None),
+                                                          ("bfloat16", "bfloat16", "bfloat16")])  # fmt: skip
+def test_auto_takes_bfloat16_where_hardware_computes_it(
+    asked: str | None, having: str | None, without: str | None
+) -> None:
+    assert precision_of(asked, Machine(2, bfloat16=True)) == having
+    assert precision_of(asked, Machine(2)) == without
+
+
+def test_bfloat16_that_is_emulated_is_told_with_the_way_out() -> None:
+    told = emulation_told("bfloat16", Machine(2)) or ""
+    assert told.startswith("this processor only emulates bfloat16") and "env_cfg.amp=null" in told
+    assert (emulation_told("bfloat16", Machine(2, "GTX 1080")) or "").startswith("GTX 1080 only")
+    assert not any(emulation_told(asked, Machine(2)) for asked in ("auto", "float16", None))
+    assert emulation_told("bfloat16", Machine(2, bfloat16=True)) is None
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_run_computes_in_what_suits_the_machine(
+    has: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    without_gpu(monkeypatch, avx512=has, amx=False)
+    config = load_config(write_config(sr_config(tmp_path), tmp_path / "run.yaml"))
+    config.data["env_cfg"] = {"amp": "auto"}
+    assert build_runner(config).amp == ("bfloat16" if has else None)
+    assert not caplog.records
+    config.data["env_cfg"] = {"amp": "bfloat16"}
+    assert build_runner(config).amp == "bfloat16", "what is asked for in words is done"
+    assert ("emulates" in caplog.text) != has

@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+AUTO = "auto"
+"""As `env_cfg.amp`: bfloat16 where hardware computes it."""
+
 _UNITS = {"AVX-512": "_is_avx512_bf16_supported", "AMX": "_is_amx_tile_supported"}
 """What of a processor computes bfloat16, and how torch asks for it."""
 
@@ -52,3 +55,21 @@ def units_of_bfloat16() -> list[str]:
 def gpu_has_bfloat16(device: Any) -> bool:
     """Whether a GPU computes bfloat16, by what `torch.cuda.get_device_properties` says of it."""
     return device.major >= 8
+
+
+def precision_of(asked: str | None, machine: Machine) -> str | None:
+    """What forward passes compute in where `env_cfg.amp` asks for that; None is the weights' own type."""
+    if asked == AUTO:
+        return "bfloat16" if machine.bfloat16 else None
+    return asked
+
+
+def emulation_told(asked: str | None, machine: Machine) -> str | None:
+    """What to say of bfloat16 that was asked for where it only costs time; None where all is well."""
+    if asked != "bfloat16" or machine.bfloat16:
+        return None
+    what = machine.gpu or "this processor"
+    return (
+        f"{what} only emulates bfloat16, which takes longer than float32: env_cfg.amp=null is faster here, and "
+        "env_cfg.amp=auto where hardware computes it as well"
+    )

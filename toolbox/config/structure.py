@@ -87,7 +87,7 @@ SECTIONS: dict[str, Any] = {
         "mp_cfg": {"mp_start_method": Literal["fork", "spawn", "forkserver"], "opencv_num_threads": AtLeast(0)},
         "dist_cfg": {"backend": Literal["nccl", "gloo", "mpi"], "timeout": AtLeast(1)},
         "resource_limit": AtLeast(1),
-        "amp": Literal["bfloat16", "float16"] | None,
+        "amp": Literal["auto", "bfloat16", "float16"] | None,
         "tf32": bool | None,
     },
     "randomness": {"seed": (AtLeast(0), None), "deterministic": bool},
