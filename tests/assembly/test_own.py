@@ -49,7 +49,7 @@ def test_mixed_sizes_are_cut_to_what_most_have(capsys: pytest.CaptureFixture[str
     made = new("--task", "restore", "--data", odd_folders.mixed(Path("photos")))
     assert made["train_dataloader"]["dataset"]["transforms"][0]["size"] == 64
     assert made["train_dataloader"]["skip_damaged"] is True
-    assert "1 smaller than a crop are left out" in told(capsys)
+    assert "1 smaller than a crop left out" in told(capsys)
 
 
 def test_gray_ones_are_told_and_used(capsys: pytest.CaptureFixture[str]) -> None:

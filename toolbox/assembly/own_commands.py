@@ -16,12 +16,18 @@ MANY = 20_000_000
 """Pixels of a folder that take a CPU long to enlarge."""
 
 
-def first_shown(folder: Path, own: Own, seen: Look) -> Path:
-    """What the trained network is shown first: the folder, or of many pixels its smallest picture alone."""
+def first_shown(folder: Path, own: Own, seen: Look, held: Sequence[Path] = ()) -> Path:
+    """What the trained network is shown first: the folder, or of many pixels the smallest picture of those `held` out.
+
+    Of pairs `held` are targets, and the input of one is shown.
+    """
     place = own.pairs.inputs if own.pairs and not own.pairs.beside else folder
     pixels = {path: size[0] * size[1] for path, size in seen.sizes.items() if path not in seen.unusable}
     inside = {path: each for path, each in pixels.items() if path.is_relative_to(place)}
-    return min(inside, key=lambda path: (inside[path], path)) if sum(inside.values()) > MANY else place
+    if sum(inside.values()) <= MANY:
+        return place
+    kept = {source for source, target in own.pairs.names if target in held} if own.pairs else {*held}
+    return min(inside.keys() & kept or inside, key=lambda path: (inside[path], path))
 
 
 def commands(file: Path, data: Mapping[str, Any], shown: Path, style: str) -> list[str]:
