@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(options: argparse.Namespace) -> int:
     from rich.table import Table
 
-    from toolbox.inference.sizes import described_labels
+    from toolbox.inference.described import described_labels
     from toolbox.io.console import console
     from toolbox.weights.models import state_of
     from toolbox.weights.official_models import MODELS
