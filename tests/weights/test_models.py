@@ -243,7 +243,6 @@ def test_a_model_whose_package_is_installed_is_here_with_it(
     assert command("models", "list") == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if "│ net " in line)
     assert "installed" in line
-    assert command("models", "verify") == 0 and f"net: right, {file.parent}" in capsys.readouterr().out
     file.write_bytes(CONTENT[::-1])
     assert command("models", "verify", "net") == 1 and "damaged" in capsys.readouterr().err
     assert server.asked == []
