@@ -95,5 +95,5 @@ def test_the_published_weights_of_neural_style_are_converted_for_sums_over_gram_
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name.startswith(("own/", "demo/"))])
 def test_what_a_newcomer_trains_emulates_nothing(name: str) -> None:
-    """On a processor without bfloat16 the demo took three times as long in it, an hour and more."""
+    """On a processor without bfloat16 a step of the demo took 5.6 times as long in it."""
     assert (load_config(SHIPPED[name]).data.get("env_cfg") or {}).get("amp") in (None, "auto")
