@@ -123,5 +123,5 @@ def empty(folder: Path) -> Path:
 
 def new(*arguments: object) -> dict[str, Any]:
     """Run `new mine …`; the config that it wrote, merged."""
-    assert command("new", "mine", *arguments) == 0
+    assert command("new", "mine", "--untimed", *arguments) == 0
     return load_config("mine.yaml").data

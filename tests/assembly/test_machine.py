@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 
-from runs import sr_config
+from runs import sr_config, write_config
 from toolbox.assembly.doctor import accelerators, processor
-from toolbox.assembly.machine import Machine, cores, this_machine, training_precision
+from toolbox.assembly.machine import Machine, cores, emulation_told, precision_of, this_machine
 from toolbox.assembly.runner import build_runner
-from toolbox.config.load import Config
+from toolbox.config import load_config
 
 
 def without_gpu(monkeypatch: pytest.MonkeyPatch, *, avx512: bool, amx: bool) -> None:
@@ -46,39 +45,35 @@ def test_new_and_doctor_say_the_same_of_a_gpu(generation: int, has: bool, monkey
     assert ("no bfloat16" in found.found) != has
 
 
-FAST, SLOW = Machine(2, bfloat16=True), Machine(2)
-
-
-@pytest.mark.parametrize(
-    ("asked", "machine", "taken", "said"),
-    [
-        ("auto", FAST, "bfloat16", ""),
-        ("auto", SLOW, None, "float32 here"),
-        ("bfloat16", SLOW, "bfloat16", "emulated here, slowly (2 CPU cores, no bfloat16 in hardware)"),
-        ("bfloat16", FAST, "bfloat16", ""),
-        ("float16", SLOW, "float16", ""),
-        (None, SLOW, None, ""),
-    ],
-)
-def test_auto_is_bfloat16_where_hardware_computes_it(
-    asked: str | None, machine: Machine, taken: Any, said: str
+@pytest.mark.parametrize(("asked", "having", "without"), [("auto", "bfloat16", None), (None, None, None),
+                                                          ("bfloat16", "bfloat16", "bfloat16")])  # fmt: skip
+def test_auto_takes_bfloat16_where_hardware_computes_it(
+    asked: str | None, having: str | None, without: str | None
 ) -> None:
-    precision, told = training_precision(asked, machine)
-    assert precision == taken and said in told and bool(said) == bool(told)
+    assert precision_of(asked, Machine(2, bfloat16=True)) == having
+    assert precision_of(asked, Machine(2)) == without
 
 
-@pytest.mark.parametrize(("amp", "emulated", "computes"), [("auto", True, None), ("auto", False, "bfloat16"),
-                                                           ("bfloat16", True, "bfloat16")])  # fmt: skip
-def test_a_training_computes_in_what_the_machine_has(
-    amp: str, emulated: bool, computes: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    without_gpu(monkeypatch, avx512=not emulated, amx=False)
-    config = sr_config(tmp_path)
-    config["env_cfg"] = {"amp": amp}
-    runner = build_runner(Config(config, tmp_path / "run.yaml"), splits=("train",))
-    assert runner.amp == computes
-    assert ("emulated here" in capsys.readouterr().out) == (amp == "bfloat16" and emulated)
+def test_bfloat16_that_is_emulated_is_told_with_the_way_out() -> None:
+    told = emulation_told("bfloat16", Machine(2)) or ""
+    assert told.startswith("this processor only emulates bfloat16") and "env_cfg.amp=null" in told
+    assert (emulation_told("bfloat16", Machine(2, "GTX 1080")) or "").startswith("GTX 1080 only")
+    assert not any(emulation_told(asked, Machine(2)) for asked in ("auto", "float16", None))
+    assert emulation_told("bfloat16", Machine(2, bfloat16=True)) is None
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_run_computes_in_what_suits_the_machine(
+    has: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    without_gpu(monkeypatch, avx512=has, amx=False)
+    config = load_config(write_config(sr_config(tmp_path), tmp_path / "run.yaml"))
+    config.data["env_cfg"] = {"amp": "auto"}
+    assert build_runner(config).amp == ("bfloat16" if has else None)
+    assert not caplog.records
+    config.data["env_cfg"] = {"amp": "bfloat16"}
+    assert build_runner(config).amp == "bfloat16", "what is asked for in words is done"
+    assert ("emulates" in caplog.text) != has
 
 
 def test_every_shipped_recipe_suits_machines_without_bfloat16() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import odd_folders
 from odd_folders import TINY, new
 from runs import command, pictures, refused
+from toolbox.config import load_config
+from toolbox.config.shipped import shipped_configs
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -49,7 +53,7 @@ def test_mixed_sizes_are_cut_to_what_most_have(capsys: pytest.CaptureFixture[str
     made = new("--task", "restore", "--data", odd_folders.mixed(Path("photos")))
     assert made["train_dataloader"]["dataset"]["transforms"][0]["size"] == 64
     assert made["train_dataloader"]["skip_damaged"] is True
-    assert "1 smaller than a crop are left out" in told(capsys)
+    assert "1 smaller than a crop left out" in told(capsys)
 
 
 def test_gray_ones_are_told_and_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,3 +219,25 @@ def test_of_large_photographs_the_next_commands_show_the_smallest_alone(
     assert "infer photos -o" in made.commands[1]
     made = new_config(Wish("one", Path("photos"), "enlarge"))
     assert "infer photos/less/00.png -o" in made.commands[1] and "photos/less/00.png" in made.commands[3]
+
+
+def test_the_commands_can_be_copied_whatever_the_folders_are_called(capsys: pytest.CaptureFixture[str]) -> None:
+    photos = pictures(Path("it's my photos (1)"), 12, size=96)
+    config = load_config(shipped_configs()["own/enlarge.yaml"]).data | {"work_dir": "runs & more/one"}
+    Path("like.yaml").write_text(yaml.safe_dump(config))
+    new("--like", "like.yaml", "--data", photos)
+    lines = told(capsys).partition("Next:\n")[2].splitlines()
+    words = [shlex.split(line) for line in lines]
+    assert [line[:2] for line in words] == [["gan-toolbox", name] for name in ("train", "infer", "export", "infer")]
+    assert words[1][2] == words[3][2] == str(photos)
+    assert words[1][-1] == words[2][3] == "runs & more/one/iter_1000.pth"
+
+
+def test_of_many_pixels_the_network_is_shown_a_picture_that_it_was_not_trained_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("toolbox.assembly.own_commands.MANY", 1000)
+    new("--task", "enlarge", "--data", pictures(Path("photos"), 12, size=96))
+    (line,) = (each for each in told(capsys).splitlines() if "infer" in each and "--config" in each)
+    held = load_config("mine.yaml").data["val_dataloader"]["dataset"]["hold_out"]
+    assert int(Path(shlex.split(line)[2]).stem) % held == held - 1

@@ -11,7 +11,7 @@ from attacks.checkpoints import PIECES, equal
 from attacks.damage import STRUCTURAL, drawn, rearranged, scrambled
 from runs import command, sr_config, style_config, write_config
 from toolbox.assembly.export import load_exported
-from toolbox.inference.sizes import described_scale
+from toolbox.inference.described import described_scale
 from toolbox.io.errors import UserError
 from toolbox.weights.file import description_file
 

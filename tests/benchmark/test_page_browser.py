@@ -255,3 +255,21 @@ def test_what_is_missing_is_said_and_stops_nothing(opened: Open, report: dict[st
     assert words in page.locator("#page").inner_text()
     for button in page.locator(".open").all()[:2]:
         button.click()
+
+
+def test_a_network_s_name_is_not_broken_in_the_middle_of_the_word(opened: Open) -> None:
+    name = "SRVGGNetCompactRecurrent"
+    page = opened(made_up_report(variants=(name, "Vanilla")))
+    page.set_viewport_size({"width": 700, "height": 800})
+    lines = """([row, word]) => {
+        const texts = document.createTreeWalker(row, NodeFilter.SHOW_TEXT), range = document.createRange();
+        for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+            const at = text.data.indexOf(word);
+            if (at < 0) continue;
+            range.setStart(text, at);
+            range.setEnd(text, at + word.length);
+            return range.getClientRects().length;
+        }
+    }"""
+    row = page.locator("#table-0 tbody:not(.idle) th[scope=row]", has_text=name).first.element_handle()
+    assert page.evaluate(lines, [row, name]) == 1

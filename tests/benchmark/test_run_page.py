@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from browsers import browser
-from runs import sr_config, write_config
+from runs import command, pictures, sr_config, style_config, write_config
 from toolbox import train
 from toolbox.benchmark.run_page import CHANGES, PAGE, licences, write_run_page
 from toolbox.cli import run
@@ -72,10 +73,23 @@ def test_the_commands_of_a_page_do_what_they_say(ended: Path, tmp_path: Path, mo
 
     Image.new("RGB", (16, 12), (200, 30, 30)).save(tmp_path / "photo.jpg")
     for _, line in content(ended)["commands"][:3]:
-        program, command, *words = line.split()
-        assert program == "gan-toolbox" and run(command, words) == 0, line
+        program, name, *words = line.split()
+        assert program == "gan-toolbox" and run(name, words) == 0, line
     with Image.open(tmp_path / "results/photo.jpg") as made:
         assert made.size == (32, 24)
+
+
+def test_the_commands_of_a_run_of_two_generators_in_a_folder_with_spaces_do_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = style_config(tmp_path)
+    config |= {"train_cfg": {"max_iters": 1, "val_interval": 1}, "work_dir": "my run (1)"}
+    assert command("train", write_config(config, tmp_path / "run.yaml")) == 0
+    pictures(tmp_path / "made", 1).joinpath("00.png").rename(tmp_path / "photo.jpg")
+    for _, line in content(tmp_path / "my run (1)")["commands"][:3]:
+        _, name, *words = shlex.split(line)
+        assert run(name, words) == 0, line
 
 
 def test_weights_that_a_run_begins_with_are_named_with_their_licence() -> None:

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from runs import command
+from toolbox.inference.described import described_scale
 from toolbox.inference.planning import plan, refuse
-from toolbox.inference.sizes import described_scale, note_of_disk, problem_of_size
+from toolbox.inference.sizes import note_of_disk, problem_of_size
 from toolbox.io.errors import UserError
 
 ROOT = Path(__file__).parents[2]

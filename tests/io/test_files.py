@@ -13,7 +13,7 @@ import pytest
 
 from runs import command, pictures, refused
 from toolbox.config.load import read_text
-from toolbox.inference.sizes import described_scale
+from toolbox.inference.described import described_scale
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular, replace_text, special_kind
 from toolbox.io.images import count_pixels, find_images, images_at, read_image

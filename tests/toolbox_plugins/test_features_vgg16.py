@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 from toolbox.testing import check_features
+from toolbox.weights.packaged import packaged_file
 from toolbox_plugins.features.edge_vgg16 import MEMBER, PACKAGE, EdgeVGG16
 from toolbox_plugins.features.lpips_trunks import VGG16
-from toolbox_plugins.features.packaged import packaged_file
 from toolbox_plugins.features.random_features import RandomFeatures
 from toolbox_plugins.losses.perceptual import PerceptualLoss
 

@@ -17,8 +17,8 @@ from toolbox.assembly.build import build_component
 from toolbox.contracts.metric import DO_NOTHING
 from toolbox.contracts.network import FeatureNetwork
 from toolbox.io.errors import UserError
+from toolbox.weights.packaged import packaged_file
 from toolbox_plugins.features.lpips_trunks import VGG16, AlexNet
-from toolbox_plugins.features.packaged import packaged_file
 from toolbox_plugins.metrics.feature_distance import FeatureDistance
 from toolbox_plugins.metrics.lpips import LPIPS
 

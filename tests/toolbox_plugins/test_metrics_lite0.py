@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from toolbox.io.errors import UserError
+from toolbox.weights.packaged import packaged_file
 from toolbox_plugins.features import efficientnet_lite0
 from toolbox_plugins.features.efficientnet_lite0 import MEMBER, PACKAGE, EfficientNetLite0
-from toolbox_plugins.features.packaged import packaged_file
 from toolbox_plugins.losses.perceptual import PerceptualLoss
 from toolbox_plugins.metrics.feature_distance import FeatureDistance
 

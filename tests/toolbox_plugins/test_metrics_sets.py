@@ -16,8 +16,8 @@ from torchmetrics.image.kid import poly_mmd
 from toolbox.contracts.metric import DO_NOTHING
 from toolbox.io.errors import UserError
 from toolbox.io.resize import resize_to
+from toolbox.weights.packaged import packaged_file
 from toolbox_plugins.features.efficientnet_lite0 import MEMBER, PACKAGE
-from toolbox_plugins.features.packaged import packaged_file
 from toolbox_plugins.metrics.artfid import ArtFID
 from toolbox_plugins.metrics.feature_distance import FeatureDistance
 from toolbox_plugins.metrics.fid import FID, frechet_distance

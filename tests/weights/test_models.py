@@ -229,9 +229,29 @@ def test_a_damaged_archive_is_one_line(packed: OfficialModel, tmp_path: Path) ->
         model_file(packed).unlink(missing_ok=True)
 
 
+def test_a_model_whose_package_is_installed_is_here_with_it(
+    packed: OfficialModel, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    file = tmp_path / "site" / "package" / "models" / "net.bin"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(CONTENT)
+    (tmp_path / "site/package/__init__.py").write_text("raise RuntimeError('no code of it runs')")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert state_of(packed) == "installed" and cached_model("net") == file and problem_of(packed) is None
+    monkeypatch.setenv("COLUMNS", "300")
+    assert command("models", "list") == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "│ net " in line)
+    assert "installed" in line
+    file.write_bytes(CONTENT[::-1])
+    assert command("models", "verify", "net") == 1 and "damaged" in capsys.readouterr().err
+    assert server.asked == []
+
+
 def test_the_command_lists_downloads_and_verifies(
-    packed: OfficialModel, server: Server, capsys: pytest.CaptureFixture[str]
+    packed: OfficialModel, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("toolbox.weights.models.packaged_file", lambda *_: None)
     assert command("models", "verify") == 0 and "nothing is here yet" in capsys.readouterr().out
     assert command("models", "list") == 0 and "RealESRGAN_x4plus" in capsys.readouterr().out
     with pytest.raises(UserError, match="gan-toolbox models download net"):

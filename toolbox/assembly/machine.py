@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+AUTO = "auto"
+"""As `env_cfg.amp`: bfloat16 where hardware computes it."""
+
 _UNITS = {"AVX-512": "_is_avx512_bf16_supported", "AMX": "_is_amx_tile_supported"}
 """What of a processor computes bfloat16, and how torch asks for it."""
 
@@ -37,20 +40,6 @@ def this_machine() -> Machine:
     return Machine(cores(), bfloat16=bool(units_of_bfloat16()))
 
 
-def training_precision(asked: str | None, machine: Machine) -> tuple[str | None, str]:
-    """The short type that a training computes in, or None for float32, and a line where that wants a word.
-
-    `auto` is bfloat16 where hardware computes it. A processor that emulates it takes up to forty times as long as in
-    float32 (a 3x3 convolution of 48 channels forth and back, AMD EPYC with AVX2, one thread), so what was asked for
-    by name is done and told.
-    """
-    if asked == "auto":
-        return ("bfloat16", "") if machine.bfloat16 else (None, f"env_cfg.amp: auto is float32 here: {machine.told()}")
-    if asked == "bfloat16" and not machine.bfloat16:
-        return asked, f"bfloat16 is emulated here, slowly ({machine.told()}); env_cfg.amp=auto takes float32"
-    return asked, ""
-
-
 def cores() -> int:
     """The cores that this process may use: fewer than there are in a container, or under `taskset`."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -66,3 +55,21 @@ def units_of_bfloat16() -> list[str]:
 def gpu_has_bfloat16(device: Any) -> bool:
     """Whether a GPU computes bfloat16, by what `torch.cuda.get_device_properties` says of it."""
     return device.major >= 8
+
+
+def precision_of(asked: str | None, machine: Machine) -> str | None:
+    """What forward passes compute in where `env_cfg.amp` asks for that; None is the weights' own type."""
+    if asked == AUTO:
+        return "bfloat16" if machine.bfloat16 else None
+    return asked
+
+
+def emulation_told(asked: str | None, machine: Machine) -> str | None:
+    """What to say of bfloat16 that was asked for where it only costs time; None where all is well."""
+    if asked != "bfloat16" or machine.bfloat16:
+        return None
+    what = machine.gpu or "this processor"
+    return (
+        f"{what} only emulates bfloat16, which takes longer than float32: env_cfg.amp=null is faster here, and "
+        "env_cfg.amp=auto where hardware computes it as well"
+    )

@@ -63,6 +63,12 @@ class Made:
     told: list[str]
     """Lines about the pictures, the machine and the recipe."""
     commands: list[str] = field(default_factory=list)
+    missing: bool = False
+    """Whether the training still needs packages or files, which `told` names."""
+    pixels: int = 0
+    """Of all pictures."""
+    held: int = 0
+    """Pictures that are kept apart to measure on."""
 
 
 def new_config(wish: Wish, *, machine: Machine | None = None) -> Made:
@@ -95,18 +101,20 @@ def new_config(wish: Wish, *, machine: Machine | None = None) -> Made:
         if seen.unusable and loader["dataset"].get("cache"):  # which decodes every picture, and stops at a damaged one
             loader["dataset"] = {**loader["dataset"], "cache": False}
         fitted.data["train_dataloader"] = loader
-        fitted.why["train_dataloader.skip_damaged"] = f"{left_out:,} are damaged or too small, and left out"
+        fitted.why["train_dataloader.skip_damaged"] = f"left out as damaged or too small: {left_out:,}"
     explain(fitted, roles.own.hold_out, len(held))
     shown = SHOWN if wish.like is None else ()
     text = heading(wish, seen, pairs) + f"_base_: {base if base.startswith(SHIPPED) else flow(base)}\n\n"
     write(file, text + written(changes(config.data, fitted.data, shown), fitted.why))
     told = [*seen.told(), *(style.told() if style else []), *([pairs.told()] if pairs else [])]
-    told += [f"machine: {machine.told()}", *missing(fitted.data)]
+    needs = missing(fitted.data)
+    told += [f"machine: {machine.told()}", *needs]
     if not machine.gpu and (length := fitted.data["train_cfg"]["max_iters"]) > LONG:
         told.append(f"{length:,} iterations are for a GPU; many recipes have a twin for CPUs, *_small.yaml")
     told.append(learns(fitted, base, len(pairs.names) if pairs else len(seen.paths), len(held)))
-    shown = first_shown(wish.data, roles.own, seen)
-    return Made(file, told, commands(file, fitted.data, shown, roles.own.name))
+    shown = first_shown(wish.data, roles.own, seen, held)
+    pixels = sum(height * width for height, width in sizes.values())
+    return Made(file, told, commands(file, fitted.data, shown, roles.own.name), bool(needs), pixels, len(held))
 
 
 def placed(wish: Wish, config: Config, seen: Look, pairs: Pairs | None) -> tuple[Roles, list[Path]]:
@@ -268,6 +276,6 @@ def learns(fitted: Fit, base: str, count: int, held: int) -> str:
     crops = [each["size"] for each in data["train_dataloader"]["dataset"].get("transforms") or () if "size" in each]
     crop = f", crops of {crops[0]} pixels" if crops else ""
     batch, length = data["train_dataloader"].get("batch_size", 1), data["train_cfg"]["max_iters"]
-    out = f", {fitted.left_out:,} smaller than a crop are left out" if fitted.left_out else ""
+    out = f", {fitted.left_out:,} smaller than a crop left out" if fitted.left_out else ""
     return (f"recipe: {base.removeprefix('toolbox:')}, learns from {count - held:,} and measures on {held:,}"
             f"{crop}, batches of {batch}, {length:,} iterations{out}")  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from logging import INFO, WARNING
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from toolbox.assembly.build import build_component, seed_of, seeded_algorithm
 from toolbox.assembly.compatibility import check_combination
 from toolbox.assembly.first_sample import check_first_sample
 from toolbox.assembly.loading import trained_network
-from toolbox.assembly.machine import this_machine, training_precision
+from toolbox.assembly.machine import emulation_told, precision_of, this_machine
 from toolbox.assembly.sample_sizes import Looked, check_samples, check_scales, look_at
 from toolbox.assembly.shared_features import shared_features
 from toolbox.config import Config
@@ -37,6 +37,7 @@ from toolbox.io.errors import ConfigError
 from toolbox.io.files import replace_text
 from toolbox.training.algorithm import Algorithm
 
+logger = logging.getLogger("toolbox")
 _numbers = itertools.count()
 
 
@@ -46,7 +47,7 @@ def build_runner(
 ) -> ToolboxRunner:
     """Put a run together: `splits` is ("train", "val") to train and ("test",) to test.
 
-    `amp` computes in bfloat16, unless `env_cfg.amp` names another type. `stop_at` is the iteration after which a
+    `amp` computes in bfloat16, unless `env_cfg.amp` says otherwise. `stop_at` is the iteration after which a
     training stops, to be resumed.
     """
     data = config.data
@@ -59,18 +60,19 @@ def build_runner(
     set_tf32(env_cfg.get("tf32"))
     launcher = data.get("launcher") or "none"
     rank, world_size = start_distributed(launcher, env_cfg.get("dist_cfg"))
+    asked, machine = env_cfg.get("amp") or ("bfloat16" if amp else None), this_machine()
     sections, algorithm = checked_parts(config, splits, rank, world_size)
     if "train" in splits:
         sections["train_cfg"]["stop_at"] = stop_at
+        if rank == 0 and (note := emulation_told(asked, machine)):
+            logger.warning("%s", note)
         if deterministic and torch.cuda.is_available():
             check_deterministic(algorithm)
     work_dir = work_dir_of(config)
     check_work_dir(work_dir, algorithm)
-    asked = env_cfg.get("amp") or ("bfloat16" if amp else None)
-    precision, told = training_precision(asked, this_machine())
     runner = ToolboxRunner(
         algorithm=algorithm,
-        amp=precision,
+        amp=precision_of(asked, machine),
         work_dir=str(work_dir),
         **sections,
         lasting=lasting(data),
@@ -86,8 +88,6 @@ def build_runner(
         randomness={**(data.get("randomness") or {}), "seed": seed_of(config)},
         experiment_name=f"{data.get('experiment_name') or config.file.stem}_{next(_numbers)}",
     )
-    if told and "train" in splits and rank == 0:
-        runner.logger.log(WARNING if precision else INFO, told)
     if rank == 0:
         replace_text(work_dir / "config.yaml", yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
     return runner

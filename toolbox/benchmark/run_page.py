@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 import toolbox
+from toolbox.assembly.own_commands import suffix_of
 from toolbox.benchmark.page import data_uri, write_html
 from toolbox.benchmark.run_files import Curves, config_of, health, number, section
 from toolbox.config import Config, load_config
@@ -77,7 +78,7 @@ def story(folder: Path) -> dict[str, Any]:
         "environment": environment(),
         "papers": [{"bibtex": each.bibtex, "used_by": each.used_by} for each in papers_of(components(config))],
         "licences": list(licences(config)),
-        "commands": _commands(folder, Path(kept[0]) if kept else None),
+        "commands": _commands(folder, Path(kept[0]) if kept else None, _suffix(config)),
     }  # fmt: skip
 
 
@@ -209,7 +210,16 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
-def _commands(folder: Path, checkpoint: Path | None) -> list[list[str]]:
+def _suffix(config: Mapping[str, Any]) -> str:
+    """What export adds to a name; nothing where the algorithm is not known here any more."""
+    model = section(config, "model")
+    try:
+        return suffix_of(model) if isinstance(model.get("type"), str) else ""
+    except UserError:
+        return ""
+
+
+def _commands(folder: Path, checkpoint: Path | None, suffix: str) -> list[list[str]]:
     """What comes next, as lines for a terminal in the folder that the training was started in."""
     config = str(_below_here(folder) / "config.yaml")
     rest = ["gan-toolbox", "train", config, "--work-dir", str(_below_here(folder)), "--resume"]
@@ -219,7 +229,7 @@ def _commands(folder: Path, checkpoint: Path | None) -> list[list[str]]:
     lines = {
         "apply it to pictures and films": ["infer", "photo.jpg", "--config", config, "--checkpoint", weights],
         "export it": ["export", config, weights, "-o", f"{folder.name}.safetensors"],
-        "apply what was exported": ["infer", "photo.jpg", "--weights", f"{folder.name}.safetensors"],
+        "apply what was exported": ["infer", "photo.jpg", "--weights", f"{folder.name}{suffix}.safetensors"],
         "export it for other runtimes": ["export", config, weights, "-o", f"{folder.name}.onnx", "--format", "onnx"],
     }
     return [*([what, shlex.join(["gan-toolbox", *line])] for what, line in lines.items()),

@@ -13,9 +13,10 @@ from toolbox.cli.pixel_options import add_pixel_options, passage_of
 from toolbox.cli.video_options import add_video_options, settings_of, translate_films
 from toolbox.config import naming_the_file
 from toolbox.inference.chosen import chosen_of, refuse_unknown_style
+from toolbox.inference.described import described_labels, described_scale
 from toolbox.inference.formats import NAMES
 from toolbox.inference.planning import Plan, make_folder, plan, refuse
-from toolbox.inference.sizes import described_labels, described_scale, problem_of_size
+from toolbox.inference.sizes import problem_of_size
 from toolbox.inference.video.settings import Settings
 from toolbox.io.console import console, errors
 from toolbox.io.errors import Stopped, UserError

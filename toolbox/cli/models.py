@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(options: argparse.Namespace) -> int:
     from rich.table import Table
 
-    from toolbox.inference.sizes import described_labels
+    from toolbox.inference.described import described_labels
     from toolbox.io.console import console
     from toolbox.weights.models import state_of
     from toolbox.weights.official_models import MODELS
@@ -68,14 +68,14 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _facts(model: OfficialModel) -> list[tuple[str, str]]:
-    from toolbox.weights.models import model_file, state_of
+    from toolbox.weights.models import files_of, state_of
 
     facts = [("from", model.url), ("licence", f"{model.licence} (by {model.licence_source})")]
     if model.archive_sha256:
         facts.append(("archive", f"{model.archive_size} bytes, SHA-256 {model.archive_sha256}"))
     facts += [(file.name, f"{file.size} bytes, SHA-256 {file.sha256}") for file in model.files]
     try:
-        return [*facts, ("here", f"{state_of(model)}: {model_file(model)}")]
+        return [*facts, ("here", f"{state_of(model)}: {files_of(model)[0]}")]
     except UserError as error:  # an account without a home has no cache
         return [*facts, ("here", f"{state_of(model)}: {error}")]
 
@@ -117,7 +117,7 @@ def _download(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from toolbox.io.console import console, errors
-    from toolbox.weights.models import find_model, model_folder, problem_of, state_of
+    from toolbox.weights.models import files_of, find_model, problem_of, state_of
     from toolbox.weights.official_models import MODELS
 
     models = [find_model(name) for name in options.names] or [
@@ -131,7 +131,7 @@ def _verify(options: argparse.Namespace) -> int:
             errors.print(f"error: {model.name}: {problem}; gan-toolbox models download {model.name}",
                          soft_wrap=True)  # fmt: skip
         else:
-            console.print(f"{model.name}: right, {model_folder(model)}", soft_wrap=True)
+            console.print(f"{model.name}: right, {files_of(model)[0].parent}", soft_wrap=True)
     if not models:
         console.print("nothing is here yet; gan-toolbox models list shows what there is")
     return 1 if wrong else 0

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolbox.cli.arguments import parser, use_plugins
 from toolbox.io.errors import UserError
+
+if TYPE_CHECKING:
+    from toolbox.assembly.own import Made
 
 TASKS = ("restore", "enlarge", "finetune", "style", "joint", "translate")
 
@@ -32,7 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(f"{made.file} is written. Next:", soft_wrap=True, markup=False, highlight=False)
     for line in made.commands:
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
+    if not options.untimed and not made.missing:
+        _tell_time(made)
     return 0
+
+
+def _tell_time(made: Made) -> None:
+    """Say how long the training takes: last of all, so that who does not want to wait for it has all the rest."""
+    from toolbox.assembly.own_time import time_told
+    from toolbox.config import load_config
+    from toolbox.io.console import console
+
+    console.print()
+    console.print("Taking a few steps to tell how long it trains (--untimed goes without) …", soft_wrap=True)
+    console.print(
+        time_told(load_config(made.file), made.pixels, made.held), soft_wrap=True, markup=False, highlight=False
+    )
 
 
 def _write_schema(file: Path) -> None:
@@ -54,5 +73,6 @@ def arguments_of() -> argparse.ArgumentParser:
         help="a picture of the style, or several by one hand; of translate, the pictures of the other kind",
     )  # fmt: skip
     made.add_argument("--like", metavar="RECIPE", help="instead of --task: any config, shipped or your own")
+    made.add_argument("--untimed", action="store_true", help="do not take a few steps to tell how long it will train")
     made.add_argument("--scale", type=int, metavar="N", help="how many times larger (4)")
     return made

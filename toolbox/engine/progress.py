@@ -14,12 +14,17 @@ from torch import Tensor
 
 from toolbox.io.console import console, styled
 from toolbox.io.files import NotWritten
-from toolbox.io.progress import hours
+from toolbox.io.progress import FIRST, forecast, hours
 from toolbox.io.visible import visible
+
+SURE = 3
+"""Iterations that an early word on the whole needs: the first one allocates and compiles, and is not counted."""
 
 
 class ProgressHook(Hook):
     """Averages the logs over `interval` iterations: a bar on a terminal, one plain line each otherwise.
+
+    Where the first of these would be long in coming, a line before it says how long the whole will take.
 
     Values stay tensors on the device until they are shown, so that no iteration waits for the device. Each mean also
     goes to the visualizer, which writes `vis_data/scalars.json`, and to every hook that has `after_record`.
@@ -34,12 +39,15 @@ class ProgressHook(Hook):
         self.sums: dict[tuple[str, ...], list[Tensor]] = {}
         self.counts: dict[tuple[str, ...], int] = {}
         self.bar: Progress | None = None
+        self.foretold = False
+        """Whether how long it takes was said, or need not be."""
         self.silent = False
         """Something else shows the run: no line is printed."""
 
     def before_train(self, runner: Any) -> None:
         """Start the clock and, on a terminal, the bar."""
         self.start, self.first = time.perf_counter(), runner.iter
+        self.warm = self.start
         if runner.rank == 0 and console.is_terminal:
             phase = TextColumn("{task.description}", style="bold", markup=False)
             losses = TextColumn("{task.fields[losses]}", markup=False)
@@ -54,8 +62,25 @@ class ProgressHook(Hook):
         done = batch_idx + 1
         if runner.rank == 0 and self.bar is not None:
             self.bar.update(self.task, completed=done, description=visible(runner.algorithm.phase_of(batch_idx).name))
+        if done == self.first + 1:
+            self.warm = time.perf_counter()
         if done % self.interval == 0 or done == runner.max_iters:
+            self.foretold = True
             self.show(runner, done)
+        elif not (self.foretold or self.silent or runner.rank):
+            self.foretell(runner, done)
+
+    def foretell(self, runner: Any, done: int) -> None:
+        """Say how long the whole takes, once a few iterations have shown it and some seconds have passed in silence."""
+        now = time.perf_counter()
+        if done < self.first + SURE or now - self.start < FIRST:
+            return
+        self.foretold = True
+        counted = done - self.first - 1
+        phases = [each.until for each in runner.algorithm.parts.phases if each.until is not None]
+        later = " (a later phase may take longer)" if any(done <= until < runner.max_iters for until in phases) else ""
+        line = forecast(runner.train_loop.last - self.first, (now - self.warm) / counted)
+        console.print(f"{line}{later}, and the validations", soft_wrap=True, markup=False, highlight=False)
 
     def add(self, logs: dict[str, Tensor]) -> None:
         """Add to the sums, in one call for each set of names (a critic's iterations log fewer than its generator's)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, isinf
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class Report:
             self.rows.setdefault("do nothing", baseline)
         self.rows[row] = {name: float(value) for name, value in metrics.items() if not name.endswith(suffix)}
 
+    def infinite(self) -> list[str]:
+        """The metrics whose mean says nothing, since a picture came out exactly: PSNR's of a picture of one colour."""
+        return [name for name in self.columns() if any(isinf(row.get(name, 0.0)) for row in self.rows.values())]
+
     def columns(self) -> list[str]:
         """Every metric of every row, in order of appearance."""
         return list(dict.fromkeys(name for row in self.rows.values() for name in row))
@@ -58,7 +62,8 @@ class Report:
             return ""
         baseline = self.rows.get("do nothing", {}).get(name)
         small = max(abs(values[name]), abs(baseline or 0)) < 0.1  # a KID is
-        gain = f" ({values[name] - baseline:+.{4 if small else 2}f})" if baseline is not None else ""
+        gained = values[name] - baseline if baseline is not None else float("nan")
+        gain = f" ({gained:+.{4 if small else 2}f})" if isfinite(gained) else ""
         return f"{values[name]:.{5 if small else 3}f}{'' if row == 'do nothing' else gain}"
 
     def write(self, folder: Path) -> None:

@@ -103,6 +103,10 @@ class ReportHook(Hook):
             elif reason := runner.train_loop.stopped_because:
                 self.report.facts["stopped"] = reason
                 self.report.notes.append(reason)
+            self.report.notes += [
+                f"{name} is infinite: a picture comes out exactly, as one of a single colour does; leave such ones out"
+                for name in self.report.infinite()
+            ]
             self.report.print()
             self.report.write(Path(runner.work_dir))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolbox.inference.sizes import described_scale
+from toolbox.inference.described import described_scale
 from toolbox.io.errors import UserError
 from toolbox.io.files import read_json
 from toolbox.studio.found import Finder, id_of

@@ -11,6 +11,7 @@ from toolbox.io.errors import UserError, did_you_mean
 from toolbox.io.files import file_hash, open_regular, refuse_special, whole
 from toolbox.weights.download import CHUNK, Progress, compare, fetch, name_in, take_member
 from toolbox.weights.official_models import MODELS, Member, OfficialModel
+from toolbox.weights.packaged import packaged_file
 
 
 def find_model(name: str) -> OfficialModel:
@@ -30,8 +31,17 @@ def model_file(model: OfficialModel) -> Path:
     return model_folder(model) / model.files[0].name
 
 
+def packaged_files(model: OfficialModel) -> list[Path]:
+    """Its files in the installed package that a model of a wheel is taken from, unread; empty where one is missing."""
+    if not model.url.endswith(".whl"):
+        return []
+    parts = [member.path.partition("/") for member in model.files]
+    found = [packaged_file(package, inside) for package, _, inside in parts]
+    return [file for file in found if file is not None] if all(found) else []
+
+
 def cached_model(name: str) -> Path | None:
-    """The file of an official model by its name.
+    """The file of an official model by its name, from the cache or from an installed package.
 
     Returns:
         None where no official model has that name.
@@ -43,6 +53,8 @@ def cached_model(name: str) -> Path | None:
         return None
     file = model_file(MODELS[name])
     if any(not (model_folder(MODELS[name]) / member.name).is_file() for member in MODELS[name].files):
+        if packaged := packaged_files(MODELS[name]):
+            return packaged[0]
         raise UserError(f"{name}: is an official model that is not here yet; gan-toolbox models download {name}")
     return file
 
@@ -106,19 +118,27 @@ def download(model: OfficialModel, *, source: Path | None = None, progress: Prog
 
 
 def state_of(model: OfficialModel) -> str:
-    """`absent`, `incomplete`, or `here`, without reading what is there."""
+    """`absent`, `incomplete`, `here`, or `installed` with the package that holds it, without reading what is there."""
     try:
         folder = model_folder(model)
+        there = [(folder / member.name).is_file() for member in model.files]
     except UserError:  # an account without a home has no cache
-        return "absent"
-    there = [(folder / member.name).is_file() for member in model.files]
-    return "here" if all(there) else "incomplete" if any(there) else "absent"
+        there = [False]
+    if all(there):
+        return "here"
+    return "installed" if packaged_files(model) else "incomplete" if any(there) else "absent"
+
+
+def files_of(model: OfficialModel) -> list[Path]:
+    """Where its files are, or would be: in the cache, or in the installed package."""
+    if state_of(model) == "installed":
+        return packaged_files(model)
+    return [model_folder(model) / member.name for member in model.files]
 
 
 def problem_of(model: OfficialModel) -> str | None:
-    """What is wrong with a model's files in the cache, each read and compared; None if nothing is."""
-    for member in model.files:
-        file = model_folder(model) / member.name
+    """What is wrong with a model's files, each read and compared; None if nothing is."""
+    for member, file in zip(model.files, files_of(model), strict=True):
         if not file.is_file():
             return f"{file.name} is not here"
         if not _right(file, member):

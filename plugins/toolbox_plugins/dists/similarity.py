@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox import MissingWeights, UserError, constant
+from toolbox.weights.packaged import packaged_file
 from toolbox_plugins.features.lpips_trunks import VGG16
-from toolbox_plugins.features.packaged import packaged_file
 from toolbox_plugins.features.weights import find_weights, read_tensors
 
 HANNING = (0.25, 0.5, 0.25)

