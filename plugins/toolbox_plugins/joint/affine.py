@@ -24,7 +24,7 @@ class AffineSPAN(GradedGenerator):
     residual blocks at low resolution give each small pixel an affine map of colours, three by four numbers, which is
     enlarged bilinearly and applied to the enlarged picture (bilateral learning, Gharbi et al., 2017, without the
     grid), on top of one curve for all pixels. Such maps draw no line of their own: every edge is the photograph's, and
-    no grid or screen door can appear. For palettes, tones, light and film stocks, not for strokes: these are `StyleSPAN`'s.
+    no grid or screen door can appear. For palettes, tones, light and film stocks; strokes are `StyleSPAN`'s.
 
     No statistics are taken of the picture, so tiles agree. It starts as super-resolution alone.
 
