@@ -214,6 +214,17 @@ def test_an_impossible_option_is_refused(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("emulated", [True, False])
+def test_bfloat16_that_only_costs_time_is_told(
+    emulated: bool, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, probe, lambda: not emulated)
+    arguments = ("--precision", "bf16", "--device", "cpu", "--backend", "torch")
+    assert infer(trained, trained / "photos", "-o", tmp_path / "out", *arguments) == 0
+    assert ("note: --precision bf16: this processor only emulates it" in capsys.readouterr().err) == emulated
+
+
 def test_a_test_leaves_the_trainings_report_alone(trained: Path) -> None:
     written = ("report.json", "report.md", "config.yaml")
     before = [(trained / "run" / name).read_text() for name in written]

@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         TimeRemainingColumn,
     )
 
+    from toolbox.assembly.machine import units_of_bfloat16
     from toolbox.engine.memory import APPLYING, bound_kernels, keep_freed_memory
     from toolbox.inference import blend_of, load, translate, usable_device
     from toolbox.inference.memory import addresses_left, free_memory
@@ -79,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.weights, config=config, checkpoint=options.checkpoint, output=options.output,
             chosen=chosen, blended=blended, device=device, options=how, note=note,
         )  # fmt: skip
+    if how.precision == "bf16" and str(device) == "cpu" and not units_of_bfloat16():
+        note("--precision bf16: this processor only emulates it, which takes longer than fp32")
     headers = [job.header for job in todo.jobs if job.header]
     predictor.server.plan(sum(each.width * each.height * each.frames * predictor.channels for each in headers))
     scale, before = options.outscale or predictor.scale, len(todo.refused)
