@@ -177,7 +177,10 @@ def test_a_best_metric_that_is_not_measured_is_refused(tmp_path: Path, capsys: p
     config = sr_config(tmp_path)
     config["default_hooks"]["checkpoint"] = {"save_best": "pnsr"}
     assert command("train", write_config(config, tmp_path / "run.yaml")) == 2
-    assert "save_best: validation measures no 'pnsr'; did you mean 'psnr'?" in capsys.readouterr().err
+    assert "run.yaml: default_hooks.checkpoint.save_best: validation measures no 'pnsr'; did you mean 'psnr'?" in (
+        capsys.readouterr().err
+    )
+    assert not list(tmp_path.glob("run/iter_*.pth"))  # it was told before the first iteration
 
 
 def test_a_new_run_in_an_old_runs_folder_moves_its_checkpoints_aside(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from toolbox.assembly.signatures import check_role, check_signatures
 from toolbox.config import Config
 from toolbox.config.model_keys import BESIDE, FEATURE_MATCHING, LOGITS, MODEL_KEYS
 from toolbox.contracts.nested import is_named, nested_kinds
+from toolbox.engine.memory import ran_out
 from toolbox.engine.random_state import seed_all
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.plugins.registry import registry
@@ -42,7 +43,9 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
         return built
     except ConfigError:
         raise
-    except (UserError, ValueError, TypeError, OSError) as error:
+    except (UserError, ValueError, TypeError, OSError, RuntimeError, MemoryError, ArithmeticError) as error:
+        if said := ran_out(error):
+            raise ConfigError(f"{config['type']}: {said}; choose smaller numbers", key=key or None) from error
         reason = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else error
         text = str(reason).partition("\nException raised from")[0]  # torch adds its own stack
         raise ConfigError(f"{config['type']}: {' '.join(text.split())}", key=key or None) from error

@@ -13,9 +13,15 @@ from toolbox.engine.claim import claimed
 from toolbox.engine.data import ending_workers
 from toolbox.engine.distributed import leave_distributed, rank_told, telling_of_lost_ranks
 from toolbox.engine.live import LiveHook
+from toolbox.engine.memory import ran_out
 from toolbox.engine.reporting import ReportHook
-from toolbox.io.errors import ConfigError, UserError
+from toolbox.io.errors import ConfigError, RunFailed, UserError
 from toolbox.weights.checkpoint import checkpoints
+
+_LESS = (
+    "make train_dataloader.batch_size smaller (accumulative_counts makes up for it), or the crop, or the network, "
+    "or compute with --amp"
+)
 
 
 def train(
@@ -92,7 +98,13 @@ def test(config: Config, checkpoint: str | None = None, *, work_dir: str | Path 
 
 @contextmanager
 def _telling(config: Config) -> Iterator[None]:
-    """Mistakes name the config's file, and a process of several that is lost is told in one line."""
+    """Mistakes name the config's file; a process of several that is lost, and memory that ran out, are one line."""
     settings = (config.data.get("env_cfg") or {}).get("dist_cfg")
-    with naming_the_file(config), telling_of_lost_ranks(settings):
-        yield
+    try:
+        with naming_the_file(config), telling_of_lost_ranks(settings):
+            yield
+    except (RuntimeError, MemoryError) as error:
+        if (said := ran_out(error)) is None:
+            raise
+        kept = "; --resume goes on from the last checkpoint" if checkpoints(work_dir_of(config)) else ""
+        raise RunFailed(f"{said}; {_LESS}{kept}") from error

@@ -19,6 +19,7 @@ from toolbox.assembly.sample_sizes import Looked, check_samples, check_scales, l
 from toolbox.assembly.shared_features import shared_features
 from toolbox.config import Config
 from toolbox.contracts.dataset import ImageDataset
+from toolbox.engine.chosen_metric import refuse_unmeasured
 from toolbox.engine.continuing import lasting
 from toolbox.engine.data import evaluation_loader, train_loader
 from toolbox.engine.default_hooks import DEFAULT_HOOKS
@@ -140,6 +141,13 @@ def checked_parts(
         if split != "train":
             loader, metrics = sections[f"{split}_dataloader"], sections[f"{split}_evaluator"].metrics
             check_first_sample(split, loader, algorithm, metrics, columns, smallest=found.smallest())
+    if "train" in splits and "val" in looked:
+        hooks = data.get("default_hooks") or {}
+        for hook, setting in (("checkpoint", "save_best"), ("early_stop", "metric")):
+            name = (hooks.get(hook) or {}).get(setting)
+            if isinstance(name, str):
+                metrics = sections["val_evaluator"].metrics
+                refuse_unmeasured(metrics, name, f"default_hooks.{hook}.{setting}")
     return sections, algorithm
 
 

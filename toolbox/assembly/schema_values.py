@@ -75,7 +75,8 @@ def of_rule(rule: Any, below: Callable[[Any, str], Schema], path: str, *, partia
     if isinstance(rule, list):
         return {"type": "array", "items": of_rule(rule[0], below, f"{path}[]", partial=False)}
     if isinstance(rule, AtLeast):
-        return {"type": "integer", "minimum": rule.minimum}
+        most = {} if rule.maximum is None else {"maximum": rule.maximum}
+        return {"type": "integer", "minimum": rule.minimum, **most}
     return below(rule, path) if rule is COMPONENT else of_annotation(rule, _nothing, _nothing, partial=partial)
 
 

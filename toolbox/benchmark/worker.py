@@ -101,11 +101,12 @@ def limit_memory(run: Run) -> None:
 
 def out_of_memory(error: BaseException) -> str | None:
     """One line if that is what the error says."""
+    from toolbox.engine.memory import ran_out
+
     text = " ".join(str(error).split())
-    known = ("out of memory", "can't allocate memory", "not enough memory")
-    if isinstance(error, MemoryError) or any(each in text.lower() for each in known):
-        return f"out of memory: {text[:200]}".rstrip(": ")
-    return None
+    if text.startswith("out of memory"):  # a training has said so already
+        return text[:200]
+    return f"out of memory: {text[:200]}".rstrip(": ") if ran_out(error) else None
 
 
 def config_of(run: Run) -> Any:

@@ -6,7 +6,7 @@
 - `[rule]`: a list whose items follow the rule,
 - a tuple: any one of these rules,
 - `COMPONENT`: `{type: Name, …}`, whose arguments are checked later against the constructor,
-- `AtLeast(n)`: an int from n on,
+- `AtLeast(n)`: an int from n on, `AtLeast(n, most)` up to `most`,
 - anything else: a type annotation (`str | None`, `Literal["a", "b"]`, `list[str]`).
 """
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from toolbox.config.load import Config
+from toolbox.config.numbers import not_a_number
 from toolbox.config.values import describe, misfit, show
 from toolbox.config.yaml_loader import MAX_KEY
 from toolbox.io.errors import ConfigError, did_you_mean
@@ -25,21 +26,22 @@ from toolbox.io.errors import ConfigError, did_you_mean
 
 @dataclass(frozen=True)
 class AtLeast:
-    """An int that may not be smaller."""
+    """An int that may not be smaller; nor larger, where a larger one would only fill memory."""
 
     minimum: int
+    maximum: int | None = None
 
 
 COMPONENT = object()
 """A mapping with a `type`."""
 
 _DATALOADER = {
-    "batch_size": AtLeast(1),
-    "num_workers": AtLeast(0),
+    "batch_size": AtLeast(1, 1_000_000),
+    "num_workers": AtLeast(0, 1024),
     "dataset": COMPONENT,
     "persistent_workers": bool,
     "pin_memory": bool,
-    "prefetch_factor": (AtLeast(1), None),
+    "prefetch_factor": (AtLeast(1, 1024), None),
 }
 _OPTIMIZER = {
     "optimizer": COMPONENT,
@@ -90,7 +92,7 @@ SECTIONS: dict[str, Any] = {
         "amp": Literal["auto", "bfloat16", "float16"] | None,
         "tf32": bool | None,
     },
-    "randomness": {"seed": (AtLeast(0), None), "deterministic": bool},
+    "randomness": {"seed": (AtLeast(0, 2**62), None), "deterministic": bool},
     "experiment_name": str | None,
     "load_from": str | dict[str, str | dict[str, Any]] | None,
     "resume": bool,
@@ -138,6 +140,8 @@ def check_structure(config: Config) -> None:
         if isinstance(place, dict) and name in place:
             raise _refusal(config, key, f"is refused: {reason}")
     _check(config, config.data, SECTIONS, "")
+    if found := not_a_number(config.data):
+        raise _refusal(config, *found)
     for index, name in enumerate(config.data.get("plugins", [])):
         if not _PLUGIN.fullmatch(name) or len(name) > MAX_KEY:
             message = f"{show(name)} is no plugin's name; a file or module is named with -p on the command line"
@@ -178,6 +182,8 @@ def _check(config: Config, value: Any, rule: Any, path: str) -> None:
             raise _refusal(config, path, str(wrong))
         if value < rule.minimum:
             raise _refusal(config, path, f"must be at least {rule.minimum}, got {value}")
+        if rule.maximum is not None and value > rule.maximum:
+            raise _refusal(config, path, f"must be {rule.maximum:,} at most, got {show(value)}")
     else:
         wrong = misfit(value, rule)
         if wrong:

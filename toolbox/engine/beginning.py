@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toolbox.io.errors import UserError
+from toolbox.io.errors import ConfigError, UserError
 from toolbox.training.starting import begin_with, beginning, is_of_this_toolbox, source_of
 from toolbox.weights.file import read_weights
 
@@ -16,7 +16,21 @@ def begin(runner: Any, given: str | Mapping[str, Any]) -> None:
     A mapping names the slot of each file: `{generator_ab: a.pth, generator_ba: b.pth}`. Networks that no file holds
     keep their initial weights. A file's averages are its networks', and go on as averages; `FILE:raw` begins with the
     weights as they were trained.
+
+    Raises:
+        UserError: a file is missing or holds another network; of a training, a ConfigError at `load_from`.
     """
+    try:
+        _begin(runner, given)
+    except ConfigError:
+        raise
+    except UserError as error:
+        if runner._train_loop is None:  # a measurement: the command line named the file
+            raise
+        raise ConfigError(str(error), key="load_from") from error
+
+
+def _begin(runner: Any, given: str | Mapping[str, Any]) -> None:
     algorithm = runner.algorithm
     if isinstance(given, str):
         source = source_of(given)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from toolbox.io.errors import UserError, did_you_mean
+from toolbox.io.errors import ConfigError, did_you_mean
 
 
 def best_file(metric: str) -> str:
@@ -22,9 +22,21 @@ def chosen(runner: Any, metrics: Mapping[str, float] | None, name: str, key: str
     """
     if name not in (metrics or {}):
         hint = did_you_mean(name, [each for each in metrics or {} if "/" not in each])
-        raise UserError(f"{key}: validation measures no '{name}'{hint}")
+        raise ConfigError(f"validation measures no '{name}'{hint}", key=key)
     measured = [each for each in runner.val_evaluator.metrics if getattr(each, "name", "") == name]
     return float((metrics or {})[name]), all(getattr(each, "higher_is_better", True) for each in measured)
+
+
+def refuse_unmeasured(metrics: Sequence[Any], name: str, key: str) -> None:
+    """Raise ConfigError before a run begins where no metric can measure what the config names at `key`.
+
+    A metric's values are called as it is, or begin so: `psnr/do_nothing`. One without a name may measure anything.
+    """
+    known = [getattr(each, "name", None) for each in metrics]
+    if known and all(isinstance(each, str) and each for each in known):
+        names = [str(each) for each in known]
+        if not any(name == each or name.startswith(f"{each}/") for each in names):
+            raise ConfigError(f"validation measures no '{name}'{did_you_mean(name, names)}", key=key)
 
 
 def better(one: float, other: float, rising: bool, by: float = 0.0) -> bool:

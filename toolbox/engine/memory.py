@@ -1,16 +1,35 @@
-"""How much memory a process keeps: freed tensors for the next ones, and oneDNN's kernels for sizes seen before."""
+"""How much memory a process keeps: freed tensors for the next ones, and oneDNN's kernels for sizes seen before.
+
+And whether it was memory that ran out.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import platform
+import re
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _BYTES = 1 << 30
 _KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 TRAINING, APPLYING = 384, 128
 """Kernels kept: a step of RRDBNet has 69, of a U-Net discriminator 76; fewer than a step has would make it slow."""
+
+_RAN_OUT = ("out of memory", "can't allocate memory", "not enough memory", "size calculation overflowed", "bad_alloc")
+"""What torch and its libraries say of it, beside Python's MemoryError."""
+
+
+def ran_out(error: BaseException) -> str | None:
+    """Where an error says that memory ran out, on a GPU or a CPU: how much was wanted, in a few words."""
+    text = " ".join(str(error).split())
+    if not isinstance(error, MemoryError) and not any(each in text.lower() for each in _RAN_OUT):
+        return None
+    wanted = re.search(r"tried to allocate ([0-9.]+) ?(\w+)", text, re.IGNORECASE)
+    if wanted is None:
+        return "out of memory"
+    size = f"{int(wanted[1]) / 2**30:,.1f} GiB" if wanted[2].startswith("byte") else f"{wanted[1]} {wanted[2]}"
+    return f"out of memory, {size} more were wanted"
 
 
 def bound_kernels(count: int) -> None:

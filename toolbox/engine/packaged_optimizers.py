@@ -20,6 +20,11 @@ PACKAGED = (
 
 Others of the package want the loss computed anew, second derivatives, or another optimizer within.
 """
+UNFIT = {
+    "LBFGS": "wants the loss computed anew within each step, and a GAN's is computed once",
+    "SparseAdam": "wants sparse gradients, and those of images are dense",
+}
+"""torch's own that no training here can step with, and why."""
 MATRICES = ("CAME", "SOAP")
 """Those whose moments have not their parameters' shapes."""
 COUNTED = (
@@ -37,7 +42,8 @@ def torch_optimizer(name: str) -> type[torch.optim.Optimizer] | None:
     """torch's optimizer of that name."""
     found = getattr(torch.optim, name, None)
     is_optimizer = isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
-    return found if is_optimizer and found is not torch.optim.Optimizer else None  # pyright: ignore[reportReturnType]
+    is_optimizer = is_optimizer and found is not torch.optim.Optimizer and name not in UNFIT
+    return found if is_optimizer else None  # pyright: ignore[reportReturnType]
 
 
 def optimizer_class(name: str) -> type[torch.optim.Optimizer] | None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from toolbox.config import check_arguments
 from toolbox.config.values import show
-from toolbox.engine.packaged_optimizers import PACKAGED, optimizer_class, optimizer_names
+from toolbox.engine.packaged_optimizers import PACKAGED, UNFIT, optimizer_class, optimizer_names
 from toolbox.io.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from toolbox.config.check import Check
 
+COUNTS = {"step_size": 1, "T_max": 1, "periods": 1, "total_steps": 1, "begin": 0, "milestones": 0}
+"""Settings of schedules that count iterations, and the least of each: mmengine divides by them when it is too late."""
 CLIPPING = {"norm": ("max_norm", "norm_type", "error_if_nonfinite"), "value": ("clip_value",)}
 """Ways of clipping gradients; of each the setting it needs, then the others."""
 
@@ -50,6 +52,8 @@ def optimizers(check: Check) -> None:
         optimizer = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else None
         if not isinstance(optimizer, Mapping) or "type" not in optimizer:
             raise check.error("wants an optimizer, such as {type: Adam, lr: 1e-4}", key)
+        if optimizer["type"] in UNFIT:
+            raise check.error(f"{optimizer['type']} {UNFIT[optimizer['type']]}; take Adam or AdamW", f"{key}.type")
         check.one_of(optimizer["type"], known, f"{key}.type", "optimizer of torch.optim")
         arguments = {name: value for name, value in optimizer.items() if name != "type"}
         try:
@@ -78,6 +82,8 @@ def clipping(check: Check, settings: Mapping[str, Any] | None, key: str) -> None
             raise check.error(f"type: {kind} has no such setting{did_you_mean(name, CLIPPING[kind])}", f"{key}.{name}")
     if needed not in settings:
         raise check.error(f"type: {kind} needs {needed}, such as {needed}: 1.0; null clips nothing", key)
+    if not settings[needed] > 0:  # 0 would train nothing, and less would climb where it should descend
+        raise check.error(f"must be above 0, got {settings[needed]}; clip_grad: null clips nothing", f"{key}.{needed}")
 
 
 def accumulation(check: Check) -> None:
@@ -115,6 +121,14 @@ def schedulers(check: Check) -> None:
                 raise check.error("schedules count iterations; leave it out", f"{key}.by_epoch")
             if schedule.get("start_factor") == 0:
                 raise check.error("must be above 0: factors multiply; begin at 1e-3", f"{key}.start_factor")
+            for name, least in COUNTS.items():
+                given = schedule.get(name)
+                for n, count in enumerate(given if isinstance(given, list) else [given]):
+                    if count is not None and count < least:
+                        item = f".{n}" if isinstance(given, list) else ""
+                        raise check.error(
+                            f"counts iterations: must be {least} or more, got {count}", f"{key}.{name}{item}"
+                        )
 
 
 def visualizer(check: Check) -> None:

@@ -115,6 +115,16 @@ def images_at(root: str | os.PathLike[str]) -> list[Path]:
     return [root]
 
 
+def place(text: str | os.PathLike[str]) -> Path:
+    """The path of a file or folder that a config names; `~` is the home folder.
+
+    Raises UserError for empty text, which would be the folder that the command happens to run in.
+    """
+    if not str(text).strip():
+        raise UserError("a file or folder is empty text; name it, or write . for the one that the command runs in")
+    return Path(text).expanduser()
+
+
 def way_to_convert(path: Path) -> str | None:
     """What makes a picture of a file that only another program can read: `page.pdf` is drawn by pdftoppm."""
     for suffixes, way in _WAYS.items():

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from toolbox.contracts.degradation import Degradation
 from toolbox.contracts.mixture import Mixture
-from toolbox.io.errors import UserError
+from toolbox.io.errors import ConfigError, UserError
 
 
 class Preprocessor(BaseDataPreprocessor):
@@ -64,10 +64,8 @@ class Preprocessor(BaseDataPreprocessor):
             ways = f", or model.degradation to make it from '{source}'" if source else ""
             if source and self.degradation is not None:  # it would make the one that is missing
                 wanted, ways = source, ""
-            raise UserError(
-                f"train_dataloader.dataset: gives {', '.join(values) or 'no images'}, and the model needs "
-                f"'{wanted}'; give the dataset that key{ways}"
-            )
+            message = f"gives {', '.join(values) or 'no images'}, and the model needs '{wanted}'"
+            raise ConfigError(f"{message}; give the dataset that key{ways}", key="train_dataloader.dataset")
         return self.mixed(values) if training and self.mixtures else values
 
     def mixed(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -44,12 +44,14 @@ class Source:
 
 
 def source_of(given: str | Mapping[str, Any], key: str = "load_from") -> Source:
-    """Read a source as a config writes it. Raises ConfigError for a mapping of other keys."""
+    """Read a source as a config writes it. Raises ConfigError for a mapping of other keys, and for empty text."""
     if isinstance(given, Mapping):
         unknown = [name for name in given if name not in ("file", "partial")]
         if unknown or not isinstance(given.get("file"), str) or not isinstance(given.get("partial", False), bool):
             raise ConfigError("wants {file: FILE, partial: true}, or a file alone", key=key)
         return replace(source_of(given["file"], key), partial=given.get("partial", False))
+    if not given.strip():
+        raise ConfigError("is empty text; name a file, or write null for none", key=key)
     head, colon, last = given.rpartition(":")
     if not colon or not last.isidentifier() or Path(given).exists():
         return Source(Path(given))
@@ -71,12 +73,14 @@ def begin_with(algorithm: Algorithm, sources: Mapping[str, Any], *, whole: bool 
     named = {key.partition(".")[0] for key in sources}
     for slot in algorithm.generators if whole else ():
         if slot not in named and any(True for _ in getattr(algorithm, slot).parameters()):
-            raise UserError(f"load_from: names no file for {slot}, which would run untrained; write {slot}: FILE")
+            raise ConfigError(
+                f"names no file for {slot}, which would run untrained; write {slot}: FILE", key="load_from"
+            )
     known, notes = [*algorithm.generators, *algorithm.judged], []
     for key, given in sources.items():
         slot, _, inner = key.partition(".")
         if slot not in known:
-            raise UserError(f"load_from.{key}: there is no such network{did_you_mean(slot, known)}")
+            raise ConfigError(f"there is no such network{did_you_mean(slot, known)}", key=f"load_from.{key}")
         source, network = source_of(given, f"load_from.{key}"), unwrapped(getattr(algorithm, slot))
         left = _fill(_part(network, inner, key), source, slot)
         if left:
@@ -121,7 +125,7 @@ def _part(network: nn.Module, inner: str, key: str) -> nn.Module:
         return network.get_submodule(inner)
     except AttributeError:
         parts = [name for name, _ in network.named_children()]
-        raise UserError(f"load_from.{key}: there is no such part{did_you_mean(inner, parts)}") from None
+        raise ConfigError(f"there is no such part{did_you_mean(inner, parts)}", key=f"load_from.{key}") from None
 
 
 def _fill(network: nn.Module, source: Source, slot: str) -> list[str]:

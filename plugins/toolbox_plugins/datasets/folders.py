@@ -10,6 +10,7 @@ import numpy as np
 
 from toolbox import ImageDataset, Images, Sizes, Transform, UserError, image_size, images_at, read_image
 from toolbox.io.raw_cache import RawCache
+from toolbox.io.search import place
 
 from .parts import part, wanted_part
 
@@ -24,9 +25,10 @@ class Folder:
     def __init__(
         self, root: str | Sequence[str], cache: bool, only: Callable[[list[Path]], list[int]] | None = None
     ) -> None:
-        self.roots = [Path(each).expanduser() for each in ([root] if isinstance(root, str) else root)]
-        if not self.roots:
+        named = [root] if isinstance(root, str) else root
+        if not named:
             raise UserError("a list of folders must name one at least")
+        self.roots = [place(each) for each in named]
         found = [images_at(each) for each in self.roots]
         self.paths = [path for paths in found for path in paths]
         self._places = [(number, index) for number, paths in enumerate(found) for index in range(len(paths))]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from toolbox import MissingWeights, UserError
+from toolbox.io.search import place
 from toolbox.weights.download import compare, fetch, name_in
 
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")
@@ -26,7 +27,7 @@ def find_weights(weights: str, *, sha256: str | None = None) -> Path:
         raise UserError(f"sha256 must be 64 hexadecimal digits, got {sha256!r}")
     if "://" in weights:
         return _download(weights, sha256)
-    path = Path(weights).expanduser()
+    path = place(weights)
     if not path.is_file():
         raise MissingWeights(f"weights: there is no file {weights}")
     if sha256 is not None:

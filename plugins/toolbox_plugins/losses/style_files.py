@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from toolbox import UserError, images_at, images_to_float, read_image, resize_to
+from toolbox.io.search import place
 
 
 def style_images(image: str, size: int | None) -> Iterator[Tensor]:
@@ -16,7 +16,7 @@ def style_images(image: str, size: int | None) -> Iterator[Tensor]:
 
     Raises UserError for a path without images and for damaged ones.
     """
-    for path in images_at(Path(image).expanduser()):
+    for path in images_at(place(image)):
         pixels = images_to_float(torch.from_numpy(read_image(path)).permute(2, 0, 1)[None])
         if size is not None:
             height, width = pixels.shape[-2:]

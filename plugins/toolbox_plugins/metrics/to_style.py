@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from toolbox import SetMetric, UserError, images_at, images_to_float, read_image
+from toolbox.io.search import place
 
 
 class StyleDistance(SetMetric):
@@ -41,7 +42,7 @@ class StyleDistance(SetMetric):
             raise UserError("paired compares with the sample's own reference; leave style out")
         if style_size is not None and (style is None or style_size < 8):
             raise UserError(f"style_size is of style, and 8 pixels or more, got {style_size}")
-        self.files = None if style is None else images_at(Path(style).expanduser())
+        self.files = None if style is None else images_at(place(style))
         self.style_size, self.paired, self.quantize = style_size, paired, quantize
         self._known: list[Tensor] | None = None
         self._mean: Tensor | None = None

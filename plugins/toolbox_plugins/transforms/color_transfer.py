@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from toolbox import Images, Sizes, Transform, UserError, images_at, read_image
+from toolbox.io.search import place
 
 from .naming import named, painted
 
@@ -32,7 +32,7 @@ class ColorTransfer(Transform):
 
     def __init__(self, *, source: str, target: str | None, style: str, preserve_luminance: bool) -> None:
         self.source, self.target, self.preserve_luminance = source, target or source, preserve_luminance
-        self.style = self.summed_up([self.encode(read_image(file)) for file in images_at(Path(style).expanduser())])
+        self.style = self.summed_up([self.encode(read_image(file)) for file in images_at(place(style))])
 
     @abstractmethod
     def encode(self, image: np.ndarray) -> np.ndarray:

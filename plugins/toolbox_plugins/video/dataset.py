@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolbox import ImageDataset, Sizes, Transform, UserError
+from toolbox.io.search import place
 from toolbox_plugins.datasets.folders import sizes_after, transformed
 
 from .footage import Footage, footage_at
@@ -61,13 +62,13 @@ class VideoClips(ImageDataset):
                 raise UserError(f"{name} must be from 0 to 1, got {value}")
         self.key, self.frames, self.stride, self.anywhere = key, frames, stride, anywhere
         self.backwards, self.cut, self.transforms = backwards, cut, transforms or []
-        self.roots = [Path(each).expanduser() for each in ([root] if isinstance(root, str) else root)]
+        self.roots = [place(each) for each in ([root] if isinstance(root, str) else root)]
         self.footage: list[Footage] = []
         self.names: list[str] = []
-        for number, place in enumerate(self.roots):
-            for each in footage_at(place, cache=cache):
+        for number, folder in enumerate(self.roots):
+            for each in footage_at(folder, cache=cache):
                 self.footage.append(each)
-                name = each.path.name if each.path == place else each.path.relative_to(place).as_posix()
+                name = each.path.name if each.path == folder else each.path.relative_to(folder).as_posix()
                 self.names.append(f"{number + 1}/{name}" if len(self.roots) > 1 else name)
         self.span = (frames - 1) * stride + 1
         for each in self.footage:
