@@ -160,8 +160,13 @@ def test_a_cascade_applies_one_network_after_the_other():
     algorithm = assemble(registry("algorithms").get("Cascade"), LeastSquares)
     images = torch.rand(1, 3, 8, 8)
     with torch.no_grad():
-        expected = algorithm.second(algorithm.first(images)).clamp(0, 1)
+        expected = algorithm.second(algorithm.first(images).clamp(0, 1)).clamp(0, 1)
     assert algorithm.scale_of("fake_b") == 2 and torch.equal(algorithm.predict(images), expected)
+    with torch.no_grad():
+        [each.mul_(40) for each in algorithm.first.parameters()]  # what leaves [0, 1] is cut, as in a picture's file
+        first = algorithm.first(images)
+        assert first.min() < 0 and first.max() > 1
+        assert torch.equal(algorithm.predict(images), algorithm.second(first.clamp(0, 1)).clamp(0, 1))
 
 
 def test_a_cascades_pictures_may_be_flattened_as_a_joint_networks():
@@ -169,7 +174,7 @@ def test_a_cascades_pictures_may_be_flattened_as_a_joint_networks():
     flat.load_state_dict(plain.state_dict())
     images = torch.rand(1, 3, 8, 8)
     with torch.no_grad():
-        expected = flatten(plain.second(plain.first(images)), 0.2, scale=2).clamp(0, 1)
+        expected = flatten(plain.second(plain.first(images).clamp(0, 1)), 0.2, scale=2).clamp(0, 1)
     assert torch.allclose(flat.predict(images), expected, atol=1e-6)
     assert (plain.predict(images) - expected).abs().mean() > 1e-3
     with pytest.raises(UserError, match="flatten must be from 0 to below 1"):
