@@ -210,6 +210,7 @@ def test_pixel_formats_have_the_films_bits_and_chroma() -> None:
     assert chosen("h264", "yuv422p") == "yuv422p" and chosen("h264", "yuv420p10le") == "yuv420p10le"
     assert chosen("hevc", "yuv444p12le") == "yuv444p12le" and chosen("av1", "yuv444p10le") == "yuv420p10le"
     assert chosen("ffv1", "rgba64le", alpha=True).startswith(("yuva444p16", "gbrap16"))
+    assert chosen("ffv1", "yuv420p", alpha=True) == "yuva420p"  # VP9's transparency lies beside it; ya8 has no colour
     assert chosen("ffv1", "gray") == "yuv420p" and chosen("prores", "yuv420p") == "yuv422p10le"
     with pytest.raises(UserError, match="holds no side of 20,000 pixels"):
         chosen("h264", "yuv420p", size=(20_000, 64))

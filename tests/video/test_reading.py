@@ -138,6 +138,22 @@ def test_a_cut_off_film_gives_what_it_holds(tmp_path: Path) -> None:
         assert 5 < len(list(video)) < 30
 
 
+def test_a_film_that_ends_before_its_header_says_is_told(tmp_path: Path) -> None:
+    times = [25 * number for number in range(60)]  # two and a half seconds
+    made = clip(tmp_path / "a.mkv", times=times, codec="mjpeg", pixel_format="yuvj420p")
+    for part, told in ((1.0, False), (0.6, True)):
+        path = tmp_path / "b.mkv"
+        path.write_bytes(made.read_bytes()[: int(made.stat().st_size * part)])
+        with open_video(path) as video:
+            count = len(list(video))
+            assert (count < 60) == told
+            assert bool(video.cut_short) == told, video.cut_short
+            if video.cut_short:
+                assert video.cut_short.startswith(f"{path}: ends at second 1.") and "says 2.5" in video.cut_short
+    with open_video(path, last=0.5) as video:  # a part ends where it was asked to
+        assert list(video) and video.cut_short is None
+
+
 def test_a_film_opens_no_other_file(tmp_path: Path) -> None:
     film = clip(tmp_path / "a.mp4", frames=1)
     texts = {

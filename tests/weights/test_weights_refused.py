@@ -10,9 +10,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from attacks.damage import scrambled
 from fuzzing import bytewise, fuzz, refused_quickly
+from runs import refused
+from toolbox.assembly.loading import trained_network
 from toolbox.io.errors import UserError
 from toolbox.plugins.manager import PluginManager, use
 from toolbox.weights.importing import load_network, recognise
@@ -125,3 +128,44 @@ def test_damaged_files_are_refused_in_one_line_or_read(official: Path, changes, 
     )
     with refused_quickly("official.pth"):
         load_network(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda value: value.to(torch.int8), r"conv_first\.weight holds whole numbers \(int8\)"),
+        (lambda value: value.to("meta"), r"conv_first\.weight: is a tensor without numbers"),
+    ],
+)
+def test_tensors_that_are_no_weights_are_named(change: Any, told: str, tmp_path: Path) -> None:
+    file = saved({key: change(value) for key, value in STATE.items()}, tmp_path / "x4.pth")
+    with pytest.raises(UserError, match=told) as caught:
+        load_network(file)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_folder_in_place_of_weights_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    for folder in (tmp_path, "/", "."):
+        line = refused(capsys, "infer", tmp_path / "a.png", "-o", tmp_path / "out", "--weights", folder)
+        assert f"error: {folder}: is a folder" in line
+    for load in (load_network, trained_network):
+        with pytest.raises(UserError, match="is a folder"):
+            load(Path("/"))
+
+
+def test_the_two_formats_are_told_by_what_files_hold(tmp_path: Path) -> None:
+    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors.save_file(STATE, tmp_path / "renamed.pth")
+    torch.save(STATE, tmp_path / "renamed.safetensors")
+    for name in ("renamed.pth", "renamed.safetensors"):
+        made = load_network(tmp_path / name).state_dict()
+        assert all(torch.equal(value, STATE[key]) for key, value in made.items())
+
+
+@pytest.mark.parametrize("size", ["²x5", "5x²", "0x5", "12345x5", "5x5x5", "-5x5"])
+def test_a_size_is_two_numbers(size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(
+        capsys, "export", "--weights", "x.pth", "-o", tmp_path / "x.onnx", "--format", "onnx", f"--size={size}"
+    )
+    assert f"--size {size}: write height and width" in line

@@ -96,6 +96,7 @@ def _run(command: str, arguments: Sequence[str] | None) -> int:
             raise UserError(f"gan-toolbox: there is no command '{command}'{did_you_mean(command, COMMANDS)}")
         with _stoppable(), limits_told(command), warnings.catch_warnings():  # puts showwarning back
             warnings.showwarning = _show_warning
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of damage, which we name
             return import_module(f"toolbox.cli.{command}").main(arguments)
     except UserError as error:
         print(visible(f"error: {error}"), file=sys.stderr)

@@ -139,7 +139,8 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     height, by, width = text.partition("x")
-    if not (by and height.isdigit() and width.isdigit() and 1 <= int(height) <= 8192 and 1 <= int(width) <= 8192):
+    both = by and all(each.isascii() and each.isdigit() and len(each) <= 4 for each in (height, width))
+    if not (both and 1 <= int(height) <= 8192 and 1 <= int(width) <= 8192):
         raise UserError(f"--size {text}: write height and width, such as 256x256")
     return int(height), int(width)
 

@@ -15,7 +15,7 @@ from toolbox.config import naming_the_file
 from toolbox.inference.chosen import chosen_of, refuse_unknown_style
 from toolbox.inference.described import described_labels, described_scale
 from toolbox.inference.formats import NAMES
-from toolbox.inference.planning import Plan, make_folder, plan, refuse
+from toolbox.inference.planning import BadInput, Plan, make_folder, plan, refuse
 from toolbox.inference.sizes import problem_of_size
 from toolbox.inference.video.settings import Settings
 from toolbox.io.console import console, errors
@@ -27,7 +27,7 @@ from toolbox.weights.shipped import ENLARGER, PAINTER, shipped_models
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Translate every picture; returns 0, or 1 if some could not be translated."""
+    """Translate every picture; returns 0, 1 if some could not be translated, or 2 if none by what the inputs are."""
     options = _parser().parse_args(arguments)
     _one_of_two_ways(options)
     if not 1 <= options.quality <= 100:
@@ -114,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(f"{made} of {todo.count} {what} written to {options.folder}")
     if todo.there:
         console.print(f"{todo.there} were there already")
-    return 1 if problems else 0
+    theirs = all(isinstance(each, BadInput) for each in problems[len(todo.refused) :])
+    return 0 if not problems else 2 if made == 0 and theirs else 1
 
 
 def _todo(options: argparse.Namespace, films: Settings) -> Plan:

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from toolbox.assembly.check import check
     from toolbox.io.console import console
     from toolbox.io.contact_sheet import contact_sheet
-    from toolbox.io.images import find_images, read_image
+    from toolbox.io.images import find_images, naming, read_image
 
     check(config)
     wanted = config.data["model"].get("degradation")
@@ -53,7 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         degradation = build_component("degradations", wanted, "model.degradation")
     paths = [path for each in options.inputs for path in (find_images(each) if each.is_dir() else [each])]
     seeds = range(options.seed, options.seed + options.count)
-    patches = [patch(read_image(path), options.size, degradation.scale) for path in paths]
+    if any(options.output.resolve() == path.resolve() for path in paths):
+        raise UserError(f"-o {options.output}: is one of the images, and the sheet would replace it; name another")
+    patches = []
+    for path in paths:
+        with naming(path):
+            patches.append(patch(read_image(path), options.size, degradation.scale))
     if options.each:
         stages = stages_of(degradation, wanted)
         rows = [[each, *(versions(stage, each, [options.seed])[1] for stage in stages.values())] for each in patches]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from signal import SIGINT
 from typing import TYPE_CHECKING
 
-from toolbox.inference.planning import Job
+from toolbox.inference.planning import BadInput, Job
 from toolbox.inference.video.settings import DAMAGED, TEMPORAL, Settings
 from toolbox.io.console import console, errors
 from toolbox.io.errors import RunFailed, Stopped, UserError
@@ -98,7 +98,9 @@ def translate_films(
             except KeyboardInterrupt as stop:
                 more = f"what is done of {job.source.name} is kept, and the same command goes on with it"
                 raise Stopped(getattr(stop, "number", SIGINT), more) from None
-            except (UserError, RunFailed) as error:
+            except UserError as error:
+                problems.append(BadInput(_named(job, str(error))))
+            except RunFailed as error:
                 problems.append(_named(job, str(error)))
             except (OSError, RuntimeError, ValueError, MemoryError) as error:
                 problems.append(_named(job, reason_of(error)))

@@ -107,11 +107,12 @@ class Condition:
         names = self._names()
         if label in names:
             return names.index(label)
-        if not str(label).isdigit() or int(label) >= len(names):
+        text = str(label)
+        if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) >= len(names):
             known = f"0 to {len(names) - 1}" if isinstance(self.labels, int) else ", ".join(names)
             hint = "" if isinstance(self.labels, int) else did_you_mean(str(label), names)
             raise UserError(f"{self.name} has no label {label!r}{hint or f'; known: {known}'}")
-        return int(label)
+        return int(text)
 
 
 STRENGTH = Condition("strength", default=1.0)

@@ -41,5 +41,5 @@ def refuse_unknown_style(style: str, known: Sequence[str] | None) -> None:
         raise UserError(f"{style}: there is no such picture of a style")
     for part in style.split(","):
         name = part.partition(":")[0].strip()
-        if name not in known and not name.isdigit():
+        if name not in known and not (name.isascii() and name.isdigit()):
             raise UserError(f"--style {name}: the model has {', '.join(known)}{did_you_mean(name, known)}")

@@ -64,6 +64,12 @@ def read_deep(path: Path, image: Image.Image) -> tuple[np.ndarray, bool]:
     return array, array.shape[2] in (2, 4)
 
 
+def png_bits(path: Path) -> int:
+    """Bits of a sample of a PNG, 1 to 16, as its header says."""
+    with open_regular(path) as file:
+        return file.read(25)[24]
+
+
 def _png_colour(path: Path) -> int:
     with open_regular(path) as file:
         return file.read(26)[25]

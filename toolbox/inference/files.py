@@ -13,7 +13,7 @@ from toolbox.inference.frames import Frames, read_frames, write_frames
 from toolbox.inference.masks import Masks, with_masks
 from toolbox.inference.picture import Picture, read_picture
 from toolbox.inference.picture_write import check_values, write_picture
-from toolbox.inference.planning import Job
+from toolbox.inference.planning import BadInput, Job
 from toolbox.inference.predictor import Predictor
 from toolbox.inference.tiling import is_out_of_memory
 from toolbox.io.errors import UserError
@@ -80,7 +80,9 @@ def translate(
                 tell = None if done is None else lambda part, a=before, b=share: done(a / len(todo) + part * b)
                 try:
                     results = _computed(predictor, [picture for _, picture in group], tell)
-                except (UserError, RuntimeError, ValueError, MemoryError) as error:  # memory, impossible sizes, NaN
+                except UserError as error:
+                    problem = BadInput(error)
+                except (RuntimeError, ValueError, MemoryError) as error:  # memory, impossible sizes, NaN
                     problem = _memory(error) or (str(error) or type(error).__name__).splitlines()[0]
             for job, future in writing:
                 yield job, _problem_of(job, future)
@@ -90,7 +92,8 @@ def translate(
                 writing.append((job, writer.submit(_write, job, result, quality)))
             if problem is not None:
                 for job, _ in group:
-                    yield job, problem if problem.startswith(str(job.source)) else f"{job.source}: {problem}"
+                    named = problem if problem.startswith(str(job.source)) else f"{job.source}: {problem}"
+                    yield job, BadInput(named) if isinstance(problem, BadInput) else named
             if sum(result.nbytes for result in results) > _LARGE:
                 for job, future in writing:
                     yield job, _problem_of(job, future)
@@ -145,7 +148,7 @@ def _groups(
         try:
             picture = reading.result()
         except UserError as error:
-            yield [(job, nothing)], str(error)
+            yield [(job, nothing)], BadInput(error)
         except (OSError, *_FAILURES) as error:
             yield [(job, nothing)], f"{job.source}: cannot be read ({reason_of(error)})"
         else:
@@ -167,7 +170,7 @@ def _problem_of(job: Job, writing: Future[None]) -> str | None:
     try:
         writing.result()
     except UserError as error:
-        return str(error)
+        return BadInput(error)
     except OSError as error:
         return f"{job.target}: cannot be written ({error.strerror or error})"
     except _FAILURES as error:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from toolbox.inference.colour_systems import cmyk_to_rgb, lab_to_srgb
-from toolbox.inference.deep import declared_depth, read_deep
+from toolbox.inference.deep import declared_depth, png_bits, read_deep
 from toolbox.inference.exif import dpi_of, exif_of, tiff_dpi, upright
 from toolbox.inference.metadata import NOTHING, Metadata, read_metadata
 from toolbox.inference.palette import colours_of
@@ -161,7 +161,11 @@ def check_header(path: Path, image: Image.Image, size: int, max_pixels: int) -> 
     if problem:
         raise UserError(f"{path}: {problem}{RAISE if 'more than the limit' in problem else ''}")
     if image.mode == "I" and image.format != "PPM":
-        raise UserError(f"{path}: 32-bit integers are not kept; convert it to 16 bits or to floats")
+        bits = max(getattr(image, "tag_v2", {}).get(258, (32,)))  # of 16 bits with a sign, Pillow makes 32
+        kind = f"{bits}-bit integers" if bits > 16 else f"{bits}-bit integers with a sign"
+        raise UserError(f"{path}: {kind} are not kept; convert it to 16 bits without a sign, or to floats")
+    if image.format == "PNG" and image.mode == "P" and image.palette is None:
+        raise UserError(f"{path}: damaged image (it numbers the colours of a palette, and has none); replace it")
     if image.format == "DDS":
         kind = _DDS_KINDS.get(_dds_caps(path) & 0x200200)
         if kind:
@@ -238,6 +242,8 @@ def _pixels(image: Image.Image, path: Path) -> tuple[np.ndarray, bool, bool, str
     if image.mode == "CMYK":
         return np.array(cmyk_to_rgb(image)), False, False, "CMYK becomes sRGB"
     gray = image.mode in ("1", "L", "LA", "La")
+    if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
+        image.info["transparency"] *= 255 // ((1 << png_bits(path)) - 1)  # Pillow widens the pixels to 8 bits alone
     alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
     kept = gray or image.mode in ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr")
     if alpha:

@@ -24,6 +24,10 @@ LONGEST_NAME = 255
 """Bytes of a file's name on the file systems of today."""
 
 
+class BadInput(str):
+    """A problem that lies in the input, and that its owner can mend: the command exits with 2 where it has no other."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One file to translate, where the result goes, and what its header says: a picture's, or a film's."""

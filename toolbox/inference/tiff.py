@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from toolbox.inference.deep import decoded
 from toolbox.io.errors import UserError
 
 _LAB = (8, 9)
+_SIGNED = 2
+"""Of the samples' format (tag 339): whole numbers with a sign, which Pillow reads as others."""
 _SYSTEMS = {
     3: "a palette of 16 bits",
     4: "a mask",
@@ -30,6 +33,7 @@ _SYSTEMS = {
 
 MOST_FRAMES = 10_000
 """Frames or pages of one file."""
+_SILENT = logging.NullHandler()
 
 
 def directories(file: BinaryIO) -> int:
@@ -70,6 +74,7 @@ def require_tifffile(path: Path) -> Any:
         import tifffile
     except ImportError:
         raise UserError(f"{path}: TIFF of this kind needs another package: pip install tifffile") from None
+    logging.getLogger("tifffile").addHandler(_SILENT)  # it tells of damage without the file's name; we name it
     return tifffile
 
 
@@ -89,6 +94,8 @@ def open_tiff(path: Path) -> Iterator[Any]:
 
 def pages_of(file: Any) -> list[Any]:
     """The pages of equal standing: smaller copies and masks left out."""
+    if not len(file.pages):
+        raise ValueError("it holds no whole page: it is cut short, or damaged; replace or remove the file")
     whole, seen = [], set()
     for page in file.pages:
         if page.offset in seen:  # tifffile follows a page without tags that names itself for ever
@@ -120,7 +127,7 @@ def _bytes_of(image: Image.Image) -> int:
 def pillow_reads(image: Image.Image) -> bool:
     """Whether Pillow gives all channels of an opened TIFF in all their bits, and transparency not multiplied in."""
     tags = getattr(image, "tag_v2", {})
-    if tags.get(262) in _LAB or 1 in tuple(tags.get(338, ())):
+    if tags.get(262) in _LAB or 1 in tuple(tags.get(338, ())) or _SIGNED in tuple(tags.get(339, ())):
         return False
     if max(tags.get(258, (1,))) > 8:
         return image.mode in ("I;16", "F") and tags.get(277, 1) == 1
@@ -164,7 +171,7 @@ def read_page(path: Path, number: int, max_pixels: int) -> TiffPage:
     if array.dtype in (np.float16, np.float64):
         array = array.astype(np.float32)
     if array.ndim != 3 or array.dtype not in (np.uint8, np.uint16, np.float32):
-        raise UserError(f"{path}: {array.dtype} {array.shape} is not kept; convert it to uint8, uint16 or float32")
+        raise UserError(f"{path}: pixels of {array.dtype} are not kept; convert it to uint8, uint16 or float32")
     if photometric == 0 and array.dtype != np.float32:
         array = np.invert(array)  # white is zero
     lab = photometric in _LAB

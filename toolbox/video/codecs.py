@@ -159,7 +159,7 @@ def pixel_format_for(codec: Codec, source: str, *, alpha: bool, size: tuple[int,
     fitting = []
     for each in can:
         if any(part.is_alpha for part in each.components) != alpha or each.name.startswith(
-            ("yuvj", "nv", "gray", "pal")
+            ("yuvj", "nv", "gray", "ya", "pal")
         ):
             continue
         depth = max(part.bits for part in each.components)

@@ -10,6 +10,7 @@ from typing import Any
 
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
+from toolbox.io.impostor import impostor
 
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".ts", ".m2ts", ".mts", ".m2t", ".mpg", ".mpeg"),
@@ -77,7 +78,8 @@ def opened(path: Path) -> Iterator[Any]:
                 **_tolerant(),
             )  # fmt: skip
         except (OSError, *failures()) as error:
-            raise UserError(f"{path}: is no film that can be read ({reason_of(error)})") from None
+            reason = impostor(path) or f"is no film that can be read ({reason_of(error)})"
+            raise UserError(f"{path}: {reason}") from None
         try:
             yield container
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _FASTEST = 240
 """Frames a second beyond which a file's guess is taken for a mistake."""
 _FRAME_BYTES = 8
 """A frame in which nothing moves takes more in any file."""
+_SHORT = Fraction(1, 2)
+"""Seconds by which a header may be wrong: edit lists and sound move beginnings and ends a little."""
 _HELD = 64
 """Damaged frames at the beginning that wait for a sound one."""
 _MARGIN = 2
@@ -81,6 +84,8 @@ class Video:
         self._frames = iter(self._decoder)
         self._held: list[Decoded] = []
         self._stopped = False
+        self.end: Fraction | None = None
+        """When the last frame that was given ends, in seconds from the film's beginning."""
         frame = self._first_frame()
         self.first_frame, self.turn = frame, turn_of(frame)
         self.coded_size = (frame.width, frame.height)
@@ -111,6 +116,28 @@ class Video:
     def corrected(self) -> int:
         """Time stamps that ran backwards, or stood still, so far: each is put a tick after the one before."""
         return self._decoder.corrected
+
+    @property
+    def cut_short(self) -> str | None:
+        """That the frames, read to their end, fall short of what the file's header says; None where they do not.
+
+        The header's word on the pictures alone counts: sound may go on behind them.
+        """
+        said = self._said()
+        if said is None or self.end is None or self.last is not None or said - self.end < max(_SHORT, 3 / self.rate):
+            return None
+        ends = f"ends at second {float(self.end):.2f}, and its header says {float(said):.2f}"
+        return f"{self.path}: {ends}: the file is cut short, or its last picture stands so long"
+
+    def _said(self) -> Fraction | None:
+        """How long the pictures last, by the stream's own word, or in Matroska its tag."""
+        if self.stream.duration:
+            return self.stream.duration * self.time_base
+        tag = str(self.stream.metadata.get("DURATION", ""))
+        if not re.fullmatch(r"\d{2}:\d{2}:\d{2}(\.\d+)?", tag):
+            return None
+        hours, minutes, seconds = tag.split(":")
+        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
 
     def frames(self, start: int = 0) -> Iterator[VideoFrame]:
         """The frames from number `start` on, once. Those before are decoded, and no more.
@@ -170,6 +197,7 @@ class Video:
         except failures() as error:
             raise UserError(f"{self.path}: its pixels cannot be converted ({reason_of(error)})") from None
         time = self.time_of(decoded.pts)
+        self.end = time + max(decoded.duration, 0) * self.time_base
         return VideoFrame(self.turn(array), number, decoded.pts, decoded.duration, time, decoded.problem)
 
     def _within(self) -> Iterator[Decoded]:

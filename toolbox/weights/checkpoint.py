@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 
 from toolbox.io.errors import RunFailed, UserError
 from toolbox.io.files import NotWritten, file_hash, open_regular, refuse_special, replace_text, whole
+from toolbox.io.impostor import impostor
 from toolbox.weights.archive import DAMAGE, compare_checksums, is_archive
 from toolbox.weights.state import plain
 
@@ -36,7 +38,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     refuse_special(path)
     if not path.is_file():
-        raise UserError(f"{path}: there is no such checkpoint")
+        is_folder = "is a folder; name a file in it, such as iter_1000.pth"
+        raise UserError(f"{path}: {is_folder if path.is_dir() else 'there is no such checkpoint'}")
+    if other := impostor(path):
+        raise UserError(f"{path}: {other}")
     expected = _expected_hash(path)
     if expected is not None and expected != file_hash(path):
         raise UserError(f"{path}: is damaged: its SHA-256 is not the one written beside it")
@@ -45,7 +50,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             compare_checksums(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an old pickle protocol: what matters is whether it is safe
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            if path.suffix == ".safetensors":  # by such a name torch would take it for one
+                with open_regular(path) as file:
+                    content = torch.load(file, map_location="cpu", weights_only=True)
+            else:
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line or "global" in line), "")
         raise ForeignClasses(
@@ -125,7 +134,7 @@ def _expected_hash(path: Path) -> str | None:
 
 def checkpoints(work_dir: Path) -> list[Path]:
     """A run's checkpoints, the newest first."""
-    found = [path for path in work_dir.glob("iter_*.pth") if path.stem.removeprefix("iter_").isdigit()]
+    found = [path for path in work_dir.glob("iter_*.pth") if re.fullmatch(r"iter_[0-9]{1,18}", path.stem)]
     return sorted(found, key=lambda path: int(path.stem.removeprefix("iter_")), reverse=True)
 
 

@@ -10,16 +10,19 @@ from typing import Any
 from torch import Tensor
 
 from toolbox.io.errors import UserError
-from toolbox.io.files import file_hash, read_json, refuse_special, replace_text, whole
+from toolbox.io.files import file_hash, open_regular, read_json, refuse_special, replace_text, whole
+from toolbox.io.impostor import impostor
 from toolbox.weights.checkpoint import ForeignClasses, read_checkpoint, write_checkpoint
 from toolbox.weights.inert import read_inert
 
 SUFFIXES = (".safetensors", ".pth")
+_LONGEST_HEADER = 100_000_000
+"""Bytes; safetensors itself reads no longer one."""
 
 
 def description_file(weights: Path) -> Path:
     """Where the description of a weights file lies: `x4.safetensors.json`."""
-    return weights.with_name(f"{weights.name}.json")
+    return weights.parent / f"{weights.name}.json"
 
 
 def halved(tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,14 +67,17 @@ def write_weights(path: Path, tensors: Mapping[str, Any]) -> str:
 def read_weights(path: Path) -> dict[str, Any]:
     """Read a state dict onto the CPU; nothing in the file is run. Raises UserError where it cannot be read.
 
-    Of a file that holds objects of other classes too, as other training codes write, the tensors are read.
+    Of a file that holds objects of other classes too, as other training codes write, the tensors are read. Which of
+    the two formats it is, its content tells: files are renamed.
     """
-    if path.suffix != ".safetensors":
+    if not _is_safetensors(path):
         try:
             return read_checkpoint(path)
         except ForeignClasses:
             return read_inert(path)
     refuse_special(path)
+    if other := impostor(path):
+        raise UserError(f"{path}: {other}")
     torch_files = _safetensors(path)
     from safetensors import SafetensorError
 
@@ -116,6 +122,21 @@ def read_description(weights: Path) -> dict[str, Any]:
     if file_hash(weights) != found["sha256"]:
         raise UserError(f"{weights}: is not the file that {file.name} describes, or is damaged (its SHA-256 differs)")
     return found
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether a file's content is that of safetensors, or its name says so and its content nothing else.
+
+    They begin with the length of a JSON text, 8 bytes, and that text.
+    """
+    try:
+        with open_regular(path) as file:
+            start = file.read(9)
+    except OSError:
+        return path.suffix == ".safetensors"
+    if path.suffix == ".safetensors":
+        return not start.startswith(b"PK\x03\x04")
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") <= _LONGEST_HEADER
 
 
 def _safetensors(path: Path) -> Any:

@@ -71,6 +71,10 @@ def _built(component: type, found: Imported) -> nn.Module:
     problem = misfit(outline, found.state)
     if problem:
         raise UserError(problem)
+    wanted = {key for key, value in outline.state_dict().items() if getattr(value, "is_floating_point", bool)()}
+    for key, given in found.state.items():
+        if key in wanted and isinstance(given, Tensor) and not given.is_floating_point():
+            raise UserError(f"{key} holds whole numbers ({str(given.dtype)[6:]}) in place of weights")
     outline.load_state_dict(found.state, assign=True)
     if not any(tensor.is_meta for tensor in (*outline.parameters(), *outline.buffers())):
         return outline

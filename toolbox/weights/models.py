@@ -69,6 +69,8 @@ def weights_path(path: Path) -> Path:
     Raises:
         UserError: neither is there.
     """
+    if path.is_dir() and path.suffix not in NCNN:
+        raise UserError(f"{path}: is a folder; name a weights file in it, or a model (models list)")
     if path.exists():
         return path
     found = cached_model(str(path))

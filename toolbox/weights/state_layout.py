@@ -65,6 +65,8 @@ def _whole(value: Tensor, place: str) -> Tensor:
     """The tensor, in float32 if it is a floating one; one whose numbers are not all stored is refused."""
     if value.layout is not torch.strided or value.is_complex() or value.is_quantized:
         raise UserError(f"{place}: is a sparse, complex or quantised tensor, which no network here has")
+    if value.is_meta:
+        raise UserError(f"{place}: is a tensor without numbers (torch's meta device); save the weights themselves")
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         raise UserError(f"{place}: claims shape {tuple(value.shape)} and stores less; the file is damaged or a trap")
     return value.float() if value.is_floating_point() else value

@@ -150,8 +150,8 @@ def _notes(video: Video | Sequence, codec: Codec, ending: str, alpha: bool, sett
     aspect = video.aspect or Fraction(1)
     in_matroska = ending.lower() in (".mkv", ".webm")
     if aspect != 1 and in_matroska and codec.name not in ("h264", "hevc"):
-        way = "mp4" if codec.name == "av1" else "mov"
-        yield f"{path}: {codec.name} in {ending[1:]} does not keep its pixel aspect {aspect}; --container {way} does"
+        way = next((f"--container {each[1:]}" for each in codec.containers if each in (".mp4", ".mov")), "--codec h264")
+        yield f"{path}: {codec.name} in {ending[1:]} does not keep its pixel aspect {aspect}; {way} does"
     if in_matroska and 1000 % video.time_base.denominator and isinstance(video, Video):
         yield f"{path}: {ending[1:]} counts milliseconds, and time stamps are rounded to them"
     if video.bits > (12 if codec.name == "hevc" else 10) and codec.name != "ffv1":

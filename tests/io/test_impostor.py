@@ -1,0 +1,57 @@
+"""What a download left in place of a file is told as what it is, wherever a picture or weights are wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from runs import refused
+from toolbox.io.errors import UserError
+from toolbox.io.images import read_image
+from toolbox.io.impostor import impostor
+from toolbox.weights.checkpoint import read_checkpoint
+from toolbox.weights.file import read_weights
+
+FOUND = [
+    (b"", "is empty, 0 bytes"),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:4f\nsize 9\n", "is a pointer of Git LFS"),
+    (b"<!DOCTYPE html>\n<html>", "is a web page"),
+    (b"\xef\xbb\xbf  <!-- no -->\n<HTML lang=en>", "is a web page"),
+    (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code>', "is a web page"),
+]
+
+
+@pytest.mark.parametrize(("content", "told"), FOUND)
+def test_pictures_and_weights_that_are_none_are_told_with_what_fetches_them(
+    content: bytes, told: str, tmp_path: Path
+) -> None:
+    for name, read in (("a.png", read_image), ("a.pth", read_checkpoint), ("b.pth", read_weights)):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(UserError) as caught:
+            read(path)
+        assert str(caught.value).startswith(f"{path}: {told}"), caught.value
+
+
+def test_safetensors_is_asked_too(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(FOUND[1][0])
+    with pytest.raises(UserError, match=r"a\.safetensors: is a pointer of Git LFS"):
+        read_weights(path)
+
+
+def test_real_files_and_missing_ones_are_none_of_these(tmp_path: Path) -> None:
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    torch.save({"a": torch.zeros(1)}, tmp_path / "a.pth")
+    assert [impostor(tmp_path / name) for name in ("a.png", "a.pth", "none.png")] == [None] * 3
+
+
+def test_colour_in_pfm_and_pam_have_a_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, start, told in (("a.pfm", b"PF\n2 2\n-1\n", "TIFF of floats"), ("a.pam", b"P7\nWIDTH 2\n", "PNG")):
+        (tmp_path / name).write_bytes(start)
+        line = refused(capsys, "infer", tmp_path / name, "-o", tmp_path / "out")
+        assert told in line and "which is not read" in line

@@ -1,0 +1,34 @@
+"""What lies where a file should be: a download that was a page, a pointer of Git LFS, or nothing at all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from toolbox.io.errors import UserError
+from toolbox.io.files import open_regular
+
+_START = 512
+_PAGE = re.compile(rb"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype html|html|head|error)\b", re.IGNORECASE | re.DOTALL)
+"""How pages begin, and what stores answer in XML where a link has expired."""
+
+
+def impostor(path: Path) -> str | None:
+    """Why a file is no picture, film or weights, and what fetches the real one; None where its start does not tell."""
+    try:
+        with open_regular(path) as file:
+            start = file.read(_START)
+    except (OSError, UserError):
+        return None
+    start = start.removeprefix(b"\xef\xbb\xbf")
+    if not start:
+        return "is empty, 0 bytes: a copy or download that broke off; fetch it again"
+    if start.startswith(b"version https://git-lfs"):
+        return "is a pointer of Git LFS, not the file itself; `git lfs pull` fetches it"
+    if start.startswith(b"PF\n"):
+        return "is a PFM in colour, which is not read; make a TIFF of floats of it"
+    if start.startswith(b"P7\n"):
+        return "is a PAM, which is not read; make a PNG of it"
+    if _PAGE.match(start):
+        return "is a web page, not the file: its address led to a page; download the file itself"
+    return None
