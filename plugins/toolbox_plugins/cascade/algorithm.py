@@ -48,7 +48,7 @@ class Cascade(Algorithm):
         values["fake_b"] = self.second(self.first(values["lr_a"]))
 
     def generate(self, output: str, values: Values, state: Any) -> Tensor:
-        """One stage after the other, and the filter, on `lr_a` (B, C, h, w). What is between them is a picture, in [0, 1]."""
+        """One stage after the other, and the filter, on `lr_a` (B, C, h, w); between them is a picture, in [0, 1]."""
         picture = self.averaged_network("first")(values["lr_a"]).clamp(0, 1)
         large = self.averaged_network("second")(picture)
         return flatten(large, self.flatten, scale=self.scale_of(output)) if self.flatten else large
