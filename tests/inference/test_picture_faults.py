@@ -41,7 +41,7 @@ def test_the_clear_level_of_a_gray_png_of_few_bits_is_found(tmp_path: Path, bits
 @pytest.mark.parametrize(
     ("dtype", "told"),
     [
-        (np.int8, "pixels of int8 are not kept"),
+        (np.int8, "int8 .* is not kept; convert it"),
         (np.int16, "16-bit integers with a sign"),
         (np.uint32, "32-bit integer"),
     ],

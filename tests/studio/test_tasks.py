@@ -67,6 +67,7 @@ def test_options_pass_with_each_request_and_change_no_other(studio: Served, smal
         ({"precision": "fp8"}, "--precision fp8"),
         ({"format": "exe"}, "known: png"),
         ({"quality": 101}, "1 to 100"),
+        ({"quality": True}, "1 to 100"),
         ({"chosen": {"strength": 0.5}}, "lets nothing"),
         ({"weights": "/etc/passwd"}, "no such setting"),
         ({"outscale": 60}, "million pixels"),

@@ -82,6 +82,20 @@ def test_what_cannot_be_chosen_is_one_line(given: dict[str, Any], words: str) ->
     assert str(caught.value) == words
 
 
+@pytest.mark.parametrize("given", [10**400, 10**5000, float("inf"), float("nan"), "9" * 5000, [1], {}, b"x"])
+@pytest.mark.parametrize("condition", [STRENGTH, SEED, DOMAINS, Condition("style", "mixture", labels=("a", "b"))])
+def test_numbers_of_any_length_and_what_is_none_are_one_short_line(condition: Condition, given: Any) -> None:
+    with pytest.raises(UserError, match=f"^{condition.name}") as caught:
+        condition.value({"a": given} if condition.kind == "mixture" else given)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_style_that_is_named_twice_has_no_one_share() -> None:
+    style = Condition("style", "mixture", labels=("a", "b"))
+    with pytest.raises(UserError, match="style: 'a' has two shares; give it one"):
+        style.value("a:0.2,b:0.2, a:0.6")
+
+
 def test_several_sources_are_padded_prepared_and_cropped_alike() -> None:
     picture, mask = torch.full((2, 3, 5, 7), 0.25), torch.zeros(2, 1, 5, 7)
     mask[..., :2, :] = 1

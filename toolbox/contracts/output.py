@@ -69,14 +69,14 @@ class Condition:
     def _number(self, given: Any) -> Any:
         try:
             number = int(given) if self.kind == "seed" else float(given)
-        except (TypeError, ValueError):
-            raise UserError(f"{self.name} must be a number, got {given!r}") from None
+        except (TypeError, ValueError, OverflowError):  # whole numbers may be longer than floats are, and inf is none
+            raise UserError(f"{self.name} must be a number, got {shortened(given)}") from None
         if self.kind == "seed":
             if not 0 <= number < 2**63:
-                raise UserError(f"{self.name} must be 0 or more, and below 2^63, got {given}")
+                raise UserError(f"{self.name} must be 0 or more, and below 2^63, got {shortened(given)}")
             return number
         if not self.low <= number <= self.high:
-            raise UserError(f"{self.name} must be from {self.low:g} to {self.high:g}, got {given}")
+            raise UserError(f"{self.name} must be from {self.low:g} to {self.high:g}, got {shortened(given)}")
         return torch.tensor([number])
 
     def _label(self, given: Any) -> Tensor:
@@ -87,16 +87,20 @@ class Condition:
         names = self._names()
         if not isinstance(given, Mapping):
             parts = [each.rpartition(":") if ":" in each else (each, "", 1) for each in str(given).split(",")]
-            given = {name.strip(): share for name, _, share in parts}
+            pairs = [(name.strip(), share) for name, _, share in parts]
+            twice = next((name for n, (name, _) in enumerate(pairs) if name in dict(pairs[:n])), None)
+            if twice is not None:
+                raise UserError(f"{self.name}: {shortened(twice)} has two shares; give it one")
+            given = dict(pairs)
         shares = [0.0] * len(names)
         for name, share in given.items():
             try:
                 shares[self._number_of(name)] = float(share)
-            except (TypeError, ValueError):
-                raise UserError(f"{self.name}: the share of {name} must be a number, got {share!r}") from None
+            except (TypeError, ValueError, OverflowError):
+                raise UserError(f"{self.name}: the share of {name} must be a number, got {shortened(share)}") from None
         total = sum(shares)
         if min(shares) < 0 or not 0 < total < inf:
-            raise UserError(f"{self.name}: shares must be 0 or more, and one above, got {given}")
+            raise UserError(f"{self.name}: shares must be 0 or more, and one above, got {shortened(given)}")
         return torch.tensor([[share / total for share in shares]])
 
     def _names(self) -> list[str]:
@@ -107,12 +111,24 @@ class Condition:
         names = self._names()
         if label in names:
             return names.index(label)
-        text = str(label)
+        try:
+            text = str(label)
+        except ValueError:  # a whole number longer than Python writes out
+            text = ""
         if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) >= len(names):
             known = f"0 to {len(names) - 1}" if isinstance(self.labels, int) else ", ".join(names)
-            hint = "" if isinstance(self.labels, int) else did_you_mean(str(label), names)
-            raise UserError(f"{self.name} has no label {label!r}{hint or f'; known: {known}'}")
+            hint = "" if isinstance(self.labels, int) else did_you_mean(text[:40], names)
+            raise UserError(f"{self.name} has no label {shortened(label)}{hint or f'; known: {known}'}")
         return int(text)
+
+
+def shortened(value: Any) -> str:
+    """A value as a message shows it: numbers from elsewhere may have any length, more than Python writes out."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 40 else f"{text[:37]}…"
 
 
 STRENGTH = Condition("strength", default=1.0)

@@ -171,7 +171,7 @@ def read_page(path: Path, number: int, max_pixels: int) -> TiffPage:
     if array.dtype in (np.float16, np.float64):
         array = array.astype(np.float32)
     if array.ndim != 3 or array.dtype not in (np.uint8, np.uint16, np.float32):
-        raise UserError(f"{path}: pixels of {array.dtype} are not kept; convert it to uint8, uint16 or float32")
+        raise UserError(f"{path}: {array.dtype} {array.shape} is not kept; convert it to uint8, uint16 or float32")
     if photometric == 0 and array.dtype != np.float32:
         array = np.invert(array)  # white is zero
     lab = photometric in _LAB

@@ -83,7 +83,7 @@ def settings_of(given: Any, model: Model, picture_of: PictureOf) -> Settings:
     file_format, quality = given.get("format") or "auto", given.get("quality", 95)
     if file_format not in (*NAMES, "auto"):
         raise UserError(f"settings.format {file_format!s:.40}: is unknown; known: {', '.join(NAMES)}")
-    if not isinstance(quality, int) or not 1 <= quality <= 100:
+    if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
         raise UserError("settings.quality: must be a whole number from 1 to 100")
     outscale, tile = number_in(given, "outscale", "settings."), number_in(given, "tile", "settings.")
     precision = given.get("precision") or "fp32"
