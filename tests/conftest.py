@@ -102,13 +102,16 @@ def forked_trials() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
 def _plugins_stay() -> Iterator[None]:
-    """A command run in this process may bring plugins of its own (`-p`); the next test has those of before."""
+    """A command run in this process may bring plugins of its own (`-p`); what comes next has those of before."""
     before = plugin_module._current
     yield
     if plugin_module._current is not before:
         use(before)
+
+
+_after_a_test = pytest.fixture(autouse=True)(_plugins_stay)
+_after_a_module = pytest.fixture(autouse=True, scope="module")(_plugins_stay)
 
 
 @pytest.fixture
