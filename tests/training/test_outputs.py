@@ -82,9 +82,7 @@ def test_what_cannot_be_chosen_is_one_line(given: dict[str, Any], words: str) ->
     assert str(caught.value) == words
 
 
-@pytest.mark.parametrize(
-    "given", [10**400, 10**5000, float("inf"), float("nan"), "9" * 5000, [1], {}, b"x"], ids=type
-)
+@pytest.mark.parametrize("given", [10**400, 10**5000, float("inf"), float("nan"), "9" * 5000, [1], {}, b"x"], ids=type)
 @pytest.mark.parametrize("condition", [STRENGTH, SEED, DOMAINS, Condition("style", "mixture", labels=("a", "b"))])
 def test_numbers_of_any_length_and_what_is_none_are_one_short_line(condition: Condition, given: Any) -> None:
     with pytest.raises(UserError, match=f"^{condition.name}") as caught:
