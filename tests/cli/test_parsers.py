@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from runs import refused
+from runs import pictures, refused, sr_config, write_config
 from toolbox.cli.parsers import parser_of
 
 
@@ -26,6 +26,10 @@ from toolbox.cli.parsers import parser_of
         (["infer", "a.png", "-o", " "], "error: -o: is empty text"),
         (["infer", "a.png", "--weights", ""], "error: --weights: is empty text"),
         (["evaluate", "", "b"], "error: PRED: is empty text"),
+        (["train", ""], "error: CONFIG: is empty text"),
+        (["train", "a.yaml", "--resume", ""], "error: --resume: is empty text"),
+        (["train", "a.yaml", "--work-dir", ""], "error: --work-dir: is empty text"),
+        (["repeat", "a.yaml", "--seeds", "99999999999999999999"], "--seeds 99999999999999999999: give every seed once"),
         (["export", "--weights", "", "-o", "x.pth"], "error: --weights: is empty text"),
     ],
 )
@@ -45,6 +49,29 @@ def test_a_file_that_looks_like_an_option_is_told_how_to_be_written(
     Image.new("RGB", (4, 4)).save("-dash.png")
     for line in (refused(capsys, "infer", "-dash.png"), refused(capsys, "infer", "b.png", "-dash.png")):
         assert "a name that begins with a dash is written ./-dash.png" in line
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, file = pictures(tmp_path / "photos", 1), write_config(sr_config(tmp_path), tmp_path / "run.yaml")
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.png").mkdir()
+    (photos / "damaged.png").write_text("x")  # which the work would meet
+    for command, ending in ((["evaluate", photos, photos], "csv"), (["preview", file, photos], "png")):
+        for place, told in ((f"folder.{ending}", "is a folder"), (f"run.yaml/x.{ending}", "cannot be written there")):
+            line = refused(capsys, *command, "-o", tmp_path / place)
+            assert f"-o {tmp_path / place}: {told}" in line
+
+
+def test_a_preview_has_sizes_and_counts_that_a_sheet_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    preview = ["preview", write_config(sr_config(tmp_path), tmp_path / "run.yaml"), tmp_path / "photos"]
+    for option, value, told in (
+        ("--count", 10**9, "--count: must be 100 at most"),
+        ("--size", 1, "--size 1: is too small for a scale of 2"),
+        ("--seed", 10**23, "--seed: must be 0 or more, and below 2^62"),
+    ):
+        assert told in refused(capsys, *preview, "-o", tmp_path / "s.png", option, value)
 
 
 def test_help_still_lists_every_option() -> None:

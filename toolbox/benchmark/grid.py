@@ -183,8 +183,8 @@ def _check(grid: Grid) -> None:
             )
     if not any(True for _ in grid.choices()):
         raise grid.error("include and exclude leave no cell", "exclude" if grid.exclude else "include")
-    if len(set(grid.seeds)) < len(grid.seeds) or not grid.seeds or min(grid.seeds) < 0:
-        raise grid.error(f"give every seed once, each 0 or more, got {list(grid.seeds)}", "seeds")
+    if len(set(grid.seeds)) < len(grid.seeds) or not grid.seeds or min(grid.seeds) < 0 or max(grid.seeds) > 2**62:
+        raise grid.error(f"give every seed once, each from 0 to 2^62, got {list(grid.seeds)}", "seeds")
     for name, value in grid.limits.items():
         if not 0 < value < inf:
             raise grid.error(f"must be above 0, got {value}", f"limits.{name}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolbox.cli.arguments import parser, use_plugins
+from toolbox.inference.planning import refuse_unwritable
 from toolbox.io.errors import UserError
 from toolbox.io.images import MAX_PIXELS
 
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"--max-pixels: must be 1 or more, got {options.max_pixels}")
     if options.output and options.output.suffix.lower() not in (".csv", ".json", ".md"):
         raise UserError(f"-o: {options.output}: name a .csv, .json or .md file")
+    if options.output:
+        refuse_unwritable("-o", options.output)  # before the work
     use_plugins(options.plugins)
 
     from toolbox.assembly.loading import usable_device

@@ -51,8 +51,9 @@ class Parser(argparse.ArgumentParser):
         return f"{' '.join(others)}: is not understood{hint}"
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        """A value in its type; a path of no letters would be the folder that the command happens to run in."""
-        if action.type is Path and not arg_string.strip():
+        """A value in its type; of no letters a path would be the folder one stands in, and a checkpoint none at all."""
+        named = str(action.metavar or "").split("|")
+        if not arg_string.strip() and (action.type is Path or not _PLACES.isdisjoint(named)):
             raise argparse.ArgumentError(action, "is empty text; name a file or folder (. is the one you are in)")
         return super()._get_value(action, arg_string)  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -63,6 +64,8 @@ def _hidden(arguments: list[str]) -> str:
     return next((f"; a name that begins with a dash is written ./{each}" for each in files), "")
 
 
+_PLACES = frozenset(("CHECKPOINT", "CONFIG", "DIR", "FILE", "FOLDER", "GRID"))
+"""How arguments are called that name a file or folder, whatever type they have."""
 _MISSING = "the following arguments are required: "
 
 ASKING = ("--its-parser",)

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from toolbox.cli.arguments import add_config_options, parser, read_config, use_plugins
 from toolbox.config import naming_the_file
+from toolbox.inference.planning import refuse_unwritable
 from toolbox.io.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from toolbox.contracts.degradation import Degradation
+
+MOST = 100
+"""Versions of an image beside each other."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,11 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("count", "size"):
         if getattr(options, name) < 1:
             raise UserError(f"--{name}: must be 1 or more, got {getattr(options, name)}")
+    if options.count > MOST:
+        raise UserError(f"--count: must be {MOST} at most, which make a sheet wide enough, got {options.count}")
     if not 0 <= options.seed < 2**62:
-        raise UserError(f"--seed: must be 0 or more, got {options.seed}")
+        raise UserError(f"--seed: must be 0 or more, and below 2^62, got {options.seed}")
     if options.output.suffix.lower() != ".png":
         raise UserError(f"-o: a contact sheet is a PNG; name it {options.output.with_suffix('.png')}")
     config = read_config(options)
+    refuse_unwritable("-o", options.output)
     use_plugins(options.plugins, config)
     from toolbox.assembly.build import build_component
     from toolbox.assembly.check import check
@@ -53,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         degradation = build_component("degradations", wanted, "model.degradation")
     paths = [path for each in options.inputs for path in (find_images(each) if each.is_dir() else [each])]
     seeds = range(options.seed, options.seed + options.count)
+    if options.size < degradation.scale:
+        raise UserError(f"--size {options.size}: is too small for a scale of {degradation.scale}; write that or more")
     if any(options.output.resolve() == path.resolve() for path in paths):
         raise UserError(f"-o {options.output}: is one of the images, and the sheet would replace it; name another")
     patches = []

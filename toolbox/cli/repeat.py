@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made.add_argument("--amp", action="store_true", help="mixed precision: bfloat16 where it is safe")
     options = made.parse_args(arguments)
     for seed in options.seeds:
-        if seed < 0 or options.seeds.count(seed) > 1:
-            raise UserError(f"--seeds {seed}: give every seed once, each 0 or more")
+        if not 0 <= seed <= 2**62 or options.seeds.count(seed) > 1:
+            raise UserError(f"--seeds {seed}: give every seed once, each from 0 to 2^62")
     folder, options.work_dir = options.work_dir, None
     config = read_config(options)
     if any(option.partition("=")[0].startswith("randomness.seed") for option in options.cfg_options):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -238,3 +240,26 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"-o {folder}: no folder can be made there ({error.strerror})") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"-o {folder}: cannot be written to; choose another folder")
+
+
+def refuse_unwritable(flag: str, file: Path) -> None:
+    """Raise UserError where a command's one file could not be written at its end; its folder is made."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{flag} {file}: cannot be written there ({error.strerror})") from None
+    if file.is_dir():
+        raise UserError(f"{flag} {file}: is a folder; name a file in it")
+    if not os.access(file.parent, os.W_OK) or (file.exists() and not os.access(file, os.W_OK)):
+        raise UserError(f"{flag} {file}: cannot be written to; choose another place")
+    if not _takes_files(file.parent):
+        raise UserError(f"{flag} {file}: no file can be made there; choose another place")
+
+
+def _takes_files(folder: Path) -> bool:
+    """Whether a folder takes a file: /proc lets root write, and has none."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)  # which is told when it matters
