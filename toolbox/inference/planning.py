@@ -247,7 +247,8 @@ def refuse_unwritable(flag: str, file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{flag} {file}: cannot be written there ({error.strerror})") from None
+        reason = os.strerror(errno.ENOTDIR) if isinstance(error, FileExistsError) else error.strerror
+        raise UserError(f"{flag} {file}: cannot be written there ({reason})") from None
     if file.is_dir():
         raise UserError(f"{flag} {file}: is a folder; name a file in it")
     if not os.access(file.parent, os.W_OK) or (file.exists() and not os.access(file, os.W_OK)):
