@@ -68,7 +68,7 @@ def test_the_time_that_it_takes_to_connect_is_not_the_servers(tmp_path: Path, mo
     start = time.monotonic()
     with serving(ANSWERS["a body that drips"]) as server, pytest.raises(UserError, match="sent less than 256 bytes"):
         fetch(server.url(), tmp_path / "other.pth", sha256=SHA256)
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 20
 
 
 def test_what_is_there_outlasts_a_server_that_leads_astray(tmp_path: Path) -> None:
