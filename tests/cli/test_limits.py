@@ -53,7 +53,7 @@ def test_files_that_run_out_later_are_told_too(
 def test_a_picture_that_the_limit_has_no_room_for_is_told_with_ways_out(tmp_path: Path) -> None:
     picture = pictures(tmp_path / "photos", 1, size=4000)
     done = limited("-v 1500000", "infer", picture, "-o", tmp_path / "out", "--device", "cpu")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "choose a smaller --outscale" in done.stderr and not list((tmp_path / "out").iterdir())
 
 

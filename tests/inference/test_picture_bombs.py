@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from attacks.bombs import BOMBS, apng, gif, pages, png, scans, tiff
@@ -16,7 +15,7 @@ from toolbox.inference.frames import read_frames
 from toolbox.inference.header import read_header
 from toolbox.inference.palette import colours_of
 from toolbox.inference.picture import read_picture
-from toolbox.inference.tiff import directories, pages_of
+from toolbox.inference.tiff import directories, open_tiff, pages_of
 from toolbox.io.errors import UserError
 from toolbox.io.images import pixels_of, read_image
 
@@ -96,9 +95,12 @@ def test_what_phones_append_to_a_jpeg_is_no_part_of_it(tmp_path: Path) -> None:
     assert read_image(path).shape == (64, 64, 3)
 
 
-def test_pages_of_a_tiff_that_lead_in_a_circle_are_one_line(tmp_path: Path) -> None:
-    """A page without tags whose successor is itself: tifffile would follow it for ever."""
+@pytest.mark.parametrize("successors", [[8], [14, 8]])
+def test_pages_of_a_tiff_that_lead_in_a_circle_are_one_line(tmp_path: Path, successors: list[int]) -> None:
+    """Pages without tags, the last one's successor the first: tifffile alone would follow them for ever."""
     path = tmp_path / "a.tif"
-    path.write_bytes(b"II*\0" + struct.pack("<I", 8) + struct.pack("<HI", 0, 8))
-    with tifffile.TiffFile(path) as file, pytest.raises(ValueError, match="its pages lead in a circle"):
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8) + b"".join(struct.pack("<HI", 0, at) for at in successors))
+    with pytest.raises(UserError, match="holds no whole page"):
+        read_picture(path)
+    with open_tiff(path) as file, pytest.raises(ValueError, match="holds no whole page"):
         pages_of(file)

@@ -94,16 +94,11 @@ def open_tiff(path: Path) -> Iterator[Any]:
 
 def pages_of(file: Any) -> list[Any]:
     """The pages of equal standing: smaller copies and masks left out."""
-    if not len(file.pages):
+    count = len(file.pages)  # asked first: it walks the file, and ends where pages lead in a circle, as iterating does not
+    pages = [page for page in (file.pages[i] for i in range(count)) if page.imagewidth and page.imagelength]
+    if not pages:
         raise ValueError("it holds no whole page: it is cut short, or damaged; replace or remove the file")
-    whole, seen = [], set()
-    for page in file.pages:
-        if page.offset in seen:  # tifffile follows a page without tags that names itself for ever
-            raise ValueError("its pages lead in a circle")
-        seen.add(page.offset)
-        if not int(page.subfiletype or 0) & 5:
-            whole.append(page)
-    return whole or [file.pages[0]]
+    return [page for page in pages if not int(page.subfiletype or 0) & 5] or pages[:1]
 
 
 def pillow_pages(image: Image.Image) -> dict[int, int]:
