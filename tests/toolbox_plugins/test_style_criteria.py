@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from toolbox_plugins.losses.statistics import gram_matrix
-from toolbox_plugins.losses.style_criteria import CRITERIA, Sliced, Statistic
+from toolbox_plugins.losses.style_criteria import CRITERIA, Sliced, Statistic, in_order
 
 
 def test_of_one_channel_it_is_the_wasserstein_distance_of_sorted_numbers() -> None:
@@ -35,6 +35,29 @@ def test_sets_of_one_gram_matrix_differ_and_the_order_of_positions_does_not_coun
     assert sliced.cost(two, three.flatten(2), first).item() > 0.1
     assert sliced.cost(two, two.flatten(2)[..., torch.randperm(64)], first).item() == 0
     assert Statistic(gram_matrix).cost(two, gram_matrix(three), first).item() == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(7,), (2, 3, 1), (3, 5, 257)])
+def test_sorting_is_that_of_torch_with_its_gradient(shape: tuple[int, ...]) -> None:
+    values = torch.randn(shape, requires_grad=True)
+    weights = torch.randn(shape)
+    assert torch.equal(in_order(values.detach()), values.sort(-1).values)
+    gradients = [
+        torch.autograd.grad((each * weights).sum(), values)[0] for each in (in_order(values), values.sort(-1).values)
+    ]
+    assert torch.equal(*gradients)
+    odd = torch.tensor([[0.0, -0.0, 1e-42, -1e-42, 3e38, -3e38, 0.0, -1.0]], requires_grad=True)
+    kept = odd.detach().clone()
+    assert torch.equal(in_order(odd), odd.sort(-1).values) and torch.equal(odd, kept)
+
+
+def test_which_of_styles_and_images_are_fewer_does_not_matter() -> None:
+    found, wanted, styles = torch.randn(4, 3, 6, 6), torch.randn(2, 3, 36), torch.tensor([1, 0, 1, 1])
+    costs = []
+    for targets, places in ((wanted, styles), (wanted.repeat(4, 1, 1), styles + 6)):
+        torch.manual_seed(0)
+        costs.append(Sliced(points=36).cost(found, targets, places))
+    assert torch.allclose(*costs)
 
 
 def test_points_of_large_images_lie_on_a_grid_that_visits_every_place() -> None:

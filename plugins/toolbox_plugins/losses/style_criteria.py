@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import ceil, sqrt
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -72,10 +74,13 @@ class Sliced:
         points = self._some(activations)
         count = min(points.shape[2], targets.shape[2])
         first = int(torch.randint(targets.shape[2] - count + 1, ()))  # on the CPU, as all random places
-        wanted = targets[..., first : first + count].index_select(0, styles)
+        wanted = targets[..., first : first + count]
+        shared = len(wanted) <= len(styles)  # whichever are fewer are sorted, styles or images
+        wanted = wanted if shared else wanted.index_select(0, styles)
         directions = torch.randn(self.directions, points.shape[1], device=points.device)
         directions = directions / directions.norm(dim=1, keepdim=True)
-        found, wanted = ((directions @ each).sort(2).values for each in (points[..., :count], wanted))
+        found, wanted = in_order(directions @ points[..., :count]), in_order(directions @ wanted)
+        wanted = wanted.index_select(0, styles) if shared else wanted
         return (found - wanted).square().mean((1, 2))
 
     def _some(self, activations: Tensor) -> Tensor:
@@ -83,6 +88,31 @@ class Sliced:
         step = max(1, ceil(sqrt(activations.shape[2] * activations.shape[3] / self.points)))
         top, left = (int(torch.randint(min(step, side), ())) for side in activations.shape[2:])
         return activations[..., top::step, left::step].flatten(2)
+
+
+def in_order(values: Tensor) -> Tensor:
+    """Values (..., n), finite, sorted along the last axis, with the gradient that `torch.sort` has.
+
+    On a CPU torch sorts pairs of value and place one comparison at a time; NumPy's vectorised sorts of numbers, with
+    the place as the lower half of whole ones where there is a gradient, take half of that, and less without.
+    """
+    if values.device.type != "cpu" or values.dtype != torch.float32:
+        return values.sort(-1).values
+    if not (values.requires_grad and torch.is_grad_enabled()):
+        return sorted_rows(values.detach().clone(memory_format=torch.contiguous_format))
+    bits = values.detach().contiguous().view(torch.int32)
+    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long()  # as whole numbers in the order of the floats
+    pairs = sorted_rows((ordered << 32) | torch.arange(values.shape[-1]))
+    return values.gather(-1, pairs & 0xFFFFFFFF)
+
+
+def sorted_rows(numbers: Tensor) -> Tensor:
+    """Numbers (..., n) on the CPU, each row sorted in its place, by as many threads as torch has."""
+    rows = numbers.reshape(-1, numbers.shape[-1]).numpy()
+    parts = np.array_split(rows, min(torch.get_num_threads(), len(rows)))
+    with ThreadPoolExecutor(len(parts)) as threads:
+        list(threads.map(lambda part: part.sort(-1), parts))  # without Python's lock
+    return numbers
 
 
 CRITERIA = {"gram": Statistic(gram_matrix), "moments": Statistic(channel_moments), "sliced": Sliced()}
