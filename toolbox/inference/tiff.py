@@ -94,7 +94,7 @@ def open_tiff(path: Path) -> Iterator[Any]:
 
 def pages_of(file: Any) -> list[Any]:
     """The pages of equal standing: smaller copies and masks left out."""
-    count = len(file.pages)  # asked first: it walks the file, and ends where pages lead in a circle, as iterating does not
+    count = len(file.pages)  # asked first: this ends where pages lead in a circle, and iterating does not
     pages = [page for page in (file.pages[i] for i in range(count)) if page.imagewidth and page.imagelength]
     if not pages:
         raise ValueError("it holds no whole page: it is cut short, or damaged; replace or remove the file")
