@@ -120,7 +120,7 @@ def _check_shape(shape: tuple[int, ...], has: int, *, alpha: bool, channels: int
         return
     last = shape[-1] if layout == "(C, H, W)" else shape[0]
     if has in (2, 4) and has - 1 in (1, channels):
-        raise UserError(f"{shape} has {has} channels, and the network takes {channels}; write alpha=True if the last is "
-                        "transparency")  # fmt: skip
+        way = "write alpha=True if the last is transparency"
+        raise UserError(f"{shape} has {has} channels, and the network takes {channels}; {way}")
     if last in (1, 3, channels):
         raise UserError(f"{shape} has {has} channels, and the network takes {channels}; the layout is {layout}")
