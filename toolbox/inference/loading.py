@@ -33,10 +33,11 @@ def load(
     """A trained network as a function of arrays (H, W, C): `load("x4.pth")(array)`.
 
     `config` may be a file, or the name of a shipped one, in place of one that was read. `chosen` holds conditions of
-    the output by name: `{"strength": 0.5}`, `{"style": picture (1, C, H, W) in [0, 1]}`. `weights` may be a file of another runtime (`.onnx`, `.xml`), which that runtime then computes. `weights`, or
-    `config` and `checkpoint`, name it as for `toolbox.assembly.loading.trained_network`, which also says what is
-    refused. `blended` is a file and its share, from 0 to 1, of a network of the same shape that is blended in:
-    `("general-x4v3-wdn.pth", 0.3)`; with a config it is another checkpoint.
+    the output by name: `{"strength": 0.5}`, `{"style": picture (1, C, H, W) in [0, 1]}`. `weights` may be a file of
+    another runtime (`.onnx`, `.xml`), which that runtime then computes. `weights`, or `config` and `checkpoint`, name
+    it as for `toolbox.assembly.loading.trained_network`, which also says what is refused. `blended` is a file and its
+    share, from 0 to 1, of a network of the same shape that is blended in: `("general-x4v3-wdn.pth", 0.3)`; with a
+    config it is another checkpoint.
 
     Raises:
         UserError: what is given is none of this, or this machine lacks the device.
