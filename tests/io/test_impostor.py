@@ -12,6 +12,7 @@ from runs import refused
 from toolbox.io.errors import UserError
 from toolbox.io.images import read_image
 from toolbox.io.impostor import impostor
+from toolbox.io.search import search
 from toolbox.weights.checkpoint import read_checkpoint
 from toolbox.weights.file import read_weights
 
@@ -55,3 +56,33 @@ def test_colour_in_pfm_and_pam_have_a_way_out(tmp_path: Path, capsys: pytest.Cap
         (tmp_path / name).write_bytes(start)
         line = refused(capsys, "infer", tmp_path / name, "-o", tmp_path / "out")
         assert told in line and "which is not read" in line
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (b"\xff\x0a\x00", "djxl photo.jxl photo.png"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "djxl photo.jxl photo.png"),
+        (b"v/1\x01\x02\0\0\0", "oiiotool photo.exr -o photo.tif"),
+        (b"#?RADIANCE\n", "oiiotool photo.hdr -o photo.tif"),
+        (b"%PDF-1.7\n", "pdftoppm -r 300 -png photo.pdf photo"),
+        (b"\0\0\0\x18ftypcrx \0", "dcraw -T -6 photo.cr3"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">', "rsvg-convert -o photo.png photo.svg"),
+        (b"gimp xcf v011\0", "export a PNG from there"),
+    ],
+)
+def test_a_picture_that_is_not_read_is_known_by_its_content_and_has_a_way_out(
+    start: bytes, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "photo.png").write_bytes(start + bytes(40))
+    with pytest.raises(UserError, match="is a picture of another kind") as caught:
+        read_image(tmp_path / "photo.png")
+    assert told in str(caught.value)
+
+
+def test_each_kind_of_picture_that_a_folder_holds_and_nobody_reads_has_its_way_out(tmp_path: Path) -> None:
+    for name in ("a.cr2", "b.cr2", "c.jxl", "d.kra", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    note = search(tmp_path).notes()[0]
+    for told in ("dcraw -T -6 a.cr2", "djxl c.jxl c.png", "file of layers"):
+        assert note.count(told) == 1

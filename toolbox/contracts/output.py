@@ -52,7 +52,7 @@ class Condition:
             return self._picture(given)
         if isinstance(given, Tensor):
             if self.kind == "mixture":
-                return given if given.is_floating_point() else one_hot(given.flatten(), len(self._names())).float()
+                return self._shares(given)
             return given.flatten() if self.kind != "seed" else int(given)
         if self.kind == "mixture":
             return self._mixture(given)
@@ -81,6 +81,16 @@ class Condition:
 
     def _label(self, given: Any) -> Tensor:
         return torch.tensor([self._number_of(given)])
+
+    def _shares(self, given: Tensor) -> Tensor:
+        """Shares (1 or B, n) as they are, labels (B,) as all of one."""
+        names = self._names()
+        if not given.is_floating_point():
+            return one_hot(given.flatten(), len(names)).float()
+        if given.dim() != 2 or given.shape[1] != len(names):
+            shape = tuple(given.shape)
+            raise UserError(f"{self.name}: a tensor holds shares (1, {len(names)}) of {', '.join(names)}; got {shape}")
+        return given
 
     def _mixture(self, given: Any) -> Tensor:
         """Shares by name, a mapping or as text."""
@@ -191,7 +201,11 @@ class Output:
 
     def keeps_colors_at(self, given: Mapping[str, Any]) -> bool:
         """Whether colours are the input's own, with what was chosen: at strength 0 they always are."""
-        return self.keeps_colors or str(given.get(STRENGTH.name)) in ("0", "0.0")
+        strength = given.get(STRENGTH.name)
+        try:
+            return self.keeps_colors or (strength is not None and float(strength) == 0)
+        except (TypeError, ValueError, RuntimeError, OverflowError):  # no number, or a tensor of several
+            return False
 
     def described(self) -> dict[str, Any]:
         """As plain values, for descriptions of exported networks."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_type_hints
 
+from toolbox.config.values import misfit
 from toolbox.io.errors import UserError, did_you_mean
 
 PRECISIONS = {"fp32": None, "bf16": "bfloat16", "fp16": "float16"}
@@ -50,6 +52,10 @@ class Options:
     backend: str = "auto"
 
     def __post_init__(self) -> None:
+        for name, annotation in get_type_hints(Options).items():
+            wrong = misfit(getattr(self, name), annotation)
+            if wrong:
+                raise UserError(f"Options: {name}{wrong.path} {wrong}")
         if self.tile is not None and self.tile != 0 and self.tile < SMALLEST:
             raise UserError(f"--tile {self.tile}: must be 0 (never), auto, or {SMALLEST} and more")
         if self.overlap is not None and self.overlap < 0:

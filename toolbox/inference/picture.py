@@ -15,15 +15,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from toolbox.inference.colour_systems import cmyk_to_rgb, lab_to_srgb
 from toolbox.inference.deep import declared_depth, png_bits, read_deep
 from toolbox.inference.exif import dpi_of, exif_of, tiff_dpi, upright
 from toolbox.inference.metadata import NOTHING, Metadata, read_metadata
-from toolbox.inference.palette import colours_of
+from toolbox.inference.modes import palette_of, plain_pixels
 from toolbox.inference.tiff import MOST_FRAMES, directories, pillow_pages, pillow_reads, read_page
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
-from toolbox.io.images import MAX_PIXELS, endless, naming, open_safely, pixels_of, problem_of
+from toolbox.io.images import MAX_PIXELS, endless, naming, open_safely, problem_of
 
 FRAMES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF", "FLI", "DCX")
 """Formats whose frames and pages are of equal standing. Others hold previews, sizes or layers beside the picture."""
@@ -221,7 +220,7 @@ def picture_of(image: Image.Image, path: Path) -> Picture:
         dpi=dpi_of(image.info.get("dpi"), orientation),
         geo=_geo(getattr(image, "tag_v2", {})),
         about=read_metadata(image, path),
-        palette=_palette(image),
+        palette=palette_of(image),
         bilevel=alpha and is_bilevel(image),
         name=str(path),
         notes=tuple(notes),
@@ -236,39 +235,14 @@ def _pixels(image: Image.Image, path: Path) -> tuple[np.ndarray, bool, bool, str
         return *read_deep(path, image), True, ""
     if image.mode.startswith("I;16"):
         return np.array(image).astype(np.uint16)[..., None], False, True, ""
-    if image.mode == "LAB":
-        lab = np.array(image).astype(np.float32) * [100 / 255, 1, 1] - [0, 128, 128]
-        return np.rint(lab_to_srgb(lab) * 255).astype(np.uint8), False, False, "Lab becomes sRGB"
-    if image.mode == "CMYK":
-        return np.array(cmyk_to_rgb(image)), False, False, "CMYK becomes sRGB"
-    gray = image.mode in ("1", "L", "LA", "La")
     if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
         image.info["transparency"] *= 255 // ((1 << png_bits(path)) - 1)  # Pillow widens the pixels to 8 bits alone
-    alpha = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
-    kept = gray or image.mode in ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr")
-    if alpha:
-        array = pixels_of(image.convert("RGBA"))
-        return (array[..., [0, 3]] if gray else array), True, kept, ""
-    mode = "L" if gray else "RGB"
-    array = pixels_of(image if image.mode == mode else image.convert(mode))
-    return (array[..., None] if gray else array), False, kept, ""
+    return plain_pixels(image)
 
 
 def is_bilevel(image: Image.Image) -> bool:
     """Whether an opened picture's transparency is one colour of its palette, as of GIF."""
     return image.format == "GIF" or (image.mode == "P" and isinstance(image.info.get("transparency"), int))
-
-
-def _palette(image: Image.Image) -> np.ndarray | None:
-    """The colours that a palette picture uses, (N, 3) or with transparency (N, 4)."""
-    if image.mode not in ("P", "PA"):
-        return None
-    alpha = "transparency" in image.info or image.mode == "PA"
-    if image.mode == "P":  # one pixel for each number that it uses
-        used = [number for number, count in enumerate(image.histogram()) if count]
-        image = image.crop((0, 0, len(used), 1))
-        image.putdata(used)
-    return colours_of(np.array(image.convert("RGBA" if alpha else "RGB")))
 
 
 def refuse_many(path: Path, frames: int, size: int, max_pixels: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from toolbox.assembly.loading import TrainedOutput
 from toolbox.contracts.clips import window_of
 from toolbox.inference.channels import as_gray, channels_of
-from toolbox.inference.given import image_through, tensor_through
+from toolbox.inference.given import array_through, image_through, tensor_through
 from toolbox.inference.levels import LEVELS, outscaled, typed
 from toolbox.inference.options import Options
 from toolbox.inference.passage import Passage
@@ -97,20 +97,22 @@ class Predictor:
         """A picture to a picture of the same kind.
 
         Args:
-            picture: pixels (H, W) or (H, W, C) of uint8, uint16 or float32 in [0, 1]; a Pillow image; or a tensor of
-                images (C, H, W) or (B, C, H, W) in [0, 1].
-            alpha: whether an array's last channel is transparency.
+            picture: pixels (H, W) or (H, W, C) of uint8, uint16, floats in [0, 1], which come back as float32, or
+                truth values; a Pillow image, which is turned upright; or a tensor of images (C, H, W) or (B, C, H, W)
+                in [0, 1].
+            alpha: whether an array's or a tensor's last channel is transparency.
+
+        Raises:
+            UserError: what was given is no such picture, or the network does not take that many channels.
         """
         if isinstance(picture, Image.Image):
-            return image_through(picture, self._pixels)
+            return image_through(picture, self._one)
         if isinstance(picture, Tensor):
-            return tensor_through(picture, self._pixels)
-        return self._pixels(picture, alpha)
+            return tensor_through(picture, self._one, alpha=alpha, channels=self.channels)
+        return array_through(picture, self._one, alpha=alpha, channels=self.channels)
 
-    def _pixels(self, array: np.ndarray, alpha: bool) -> np.ndarray:
-        gray = array.ndim == 2
-        made = self.translate([Picture(array[..., None] if gray else array, alpha=alpha)])[0].array
-        return made[..., 0] if gray and made.shape[2] == 1 else made
+    def _one(self, picture: Picture) -> Picture:
+        return self.translate([picture])[0]
 
     def translate(self, pictures: Sequence[Picture], *, done: Callable[[float], None] | None = None) -> list[Picture]:
         """Pictures of one size and kind, computed as one batch, or as one clip where the network takes clips.

@@ -7,10 +7,22 @@ from pathlib import Path
 
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
+from toolbox.io.search import way_to_convert
 
 _START = 512
 _PAGE = re.compile(rb"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype html|html|head|error)\b", re.IGNORECASE | re.DOTALL)
 """How pages begin, and what stores answer in XML where a link has expired."""
+_OTHERS = {
+    ".jxl": rb"\xff\x0a|\x00\x00\x00\x0cJXL ",
+    ".exr": rb"v/1\x01",
+    ".hdr": rb"#\?R(?:ADIANCE|GBE)\n",
+    ".pdf": rb"%PDF-",
+    ".xcf": rb"gimp xcf ",
+    ".raf": rb"FUJIFILMCCD-RAW",
+    ".cr3": rb"....ftypcrx ",
+    ".svg": rb"(?:<\?xml[^>]*>|<!DOCTYPE svg[^>]*>|<!--.*?-->|\s)*<svg\b",
+}
+"""How pictures begin that are not read, by the suffix that they should have."""
 
 
 def impostor(path: Path) -> str | None:
@@ -29,6 +41,10 @@ def impostor(path: Path) -> str | None:
         return "is a PFM in colour, which is not read; make a TIFF of floats of it"
     if start.startswith(b"P7\n"):
         return "is a PAM, which is not read; make a PNG of it"
+    for suffix, begins in _OTHERS.items():
+        if re.match(begins, start, re.DOTALL) and (way := way_to_convert(path.with_suffix(suffix))):
+            named = "" if path.suffix.lower() == suffix else f"is a picture of another kind, {suffix}; renamed to it, "
+            return named + way
     if _PAGE.match(start):
         return "is a web page, not the file: its address led to a page; download the file itself"
     return None

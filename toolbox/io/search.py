@@ -29,10 +29,16 @@ _WAYS = {
     (".pdf", ".ai"): "a PDF page is drawn, not decoded; make pictures of its pages: pdftoppm -r 300 -png {name} {stem}",
     (".eps", ".ps"): "is drawn by a program; make a picture of it: gs -dSAFER -dEPSCrop -r300 -sDEVICE=png16m "
     "-o {stem}.png {name}",
-    (".svg",): "is drawn, not decoded; make a picture of it: rsvg-convert -o {stem}.png {name}",
-    (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"): "is a camera's raw data; make a 16-bit TIFF of "
-    "it: dcraw -T -6 {name}",
+    (".svg", ".svgz"): "is drawn, not decoded; make a picture of it: rsvg-convert -o {stem}.png {name}",
+    (
+        *(".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".raf", ".orf", ".rw2", ".pef"),
+        *(".srw", ".3fr", ".iiq", ".erf", ".mrw", ".x3f", ".rwl", ".raw"),
+    ): "is a camera's raw data; make a 16-bit TIFF of it: dcraw -T -6 {name}",
     (".exr", ".hdr"): "is not read; make a TIFF of floats of it: oiiotool {name} -o {stem}.tif",
+    (".jxl",): "is not read; make a PNG of it: djxl {name} {stem}.png",
+    (".pam",): "is a PAM, which is not read; make a PNG of it",
+    (".jxr", ".bpg", ".flif", ".djvu"): "is not read; make a PNG of it",
+    (".xcf", ".kra", ".ora", ".psb", ".clip", ".afphoto"): "is a program's own file of layers; export a PNG from there",
 }
 _SHOWN = 3
 
@@ -54,8 +60,10 @@ class Found:
         if self.others:
             what = "file is" if len(self.others) == 1 else "files are"
             line = f"{self.root}: {len(self.others)} {what} no image and passed over: {named(self.others, self.root)}"
-            ways = [way for way in map(way_to_convert, self.others) if way]
-            lines.append(f"{line} ({ways[0]})" if ways else line)
+            kinds = {path.suffix.lower(): path for path in reversed(self.others)}  # the first of each kind
+            ways = {_way_of(suffix): way_to_convert(path) for suffix, path in reversed(kinds.items())}
+            told = "; ".join([way for way in ways.values() if way][:_SHOWN])
+            lines.append(f"{line} ({told})" if told else line)
         if self.links:
             what = "link leads" if len(self.links) == 1 else "links lead"
             where = "nowhere or back to a folder above, passed over"
@@ -127,10 +135,12 @@ def place(text: str | os.PathLike[str]) -> Path:
 
 def way_to_convert(path: Path) -> str | None:
     """What makes a picture of a file that only another program can read: `page.pdf` is drawn by pdftoppm."""
-    for suffixes, way in _WAYS.items():
-        if path.suffix.lower() in suffixes:
-            return way.format(name=path.name, stem=path.stem)
-    return None
+    way = _way_of(path.suffix.lower())
+    return way and way.format(name=path.name, stem=path.stem)
+
+
+def _way_of(suffix: str) -> str | None:
+    return next((way for suffixes, way in _WAYS.items() if suffix in suffixes), None)
 
 
 def named(paths: Sequence[Path], root: Path) -> str:
