@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runs import command, pictures, sr_config, write_config
+from runs import command, pictures, refused, sr_config, write_config
 from toolbox.assembly import own_time
 from toolbox.assembly.own_time import seconds_of_a_step, time_told
 from toolbox.config import Config, load_config
@@ -74,7 +74,36 @@ def test_what_it_takes_is_the_length_times_a_step(monkeypatch: pytest.MonkeyPatc
     assert time_told(given, 1_000_000, 13) == f"{line}, and on top of that 9 validations of 13 pictures"
     more = "9 validations of 1 picture and reading the pictures"
     assert time_told(given, 10**10, 1) == f"{line}, and on top of that {more}"
-    assert asked == [True, True, False], "a cache of ten thousand megapixels is the training's to make"
+    assert time_told(config(train_cfg={"max_iters": 1900}), 1).endswith(
+        "; `new --minutes 30` writes as many iterations as fit"
+    )
+    assert asked == [True, True, False, True], "a cache of ten thousand megapixels is the training's to make"
+
+
+def test_the_length_is_fitted_to_the_minutes_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = pictures(Path("photos"), 10, size=72)
+    for name, seconds, length, interval in (("quick", 0.5, 2400, 600), ("slow", 10.0, 120, 30)):
+        monkeypatch.setattr(own_time, "seconds_of_a_step", lambda *_, each=seconds, **__: each)
+        command("new", name, "--task", "enlarge", "--data", photos, "--minutes", "20")
+        made = load_config(Path(f"{name}.yaml")).data
+        assert made["train_cfg"] == {"max_iters": length, "val_interval": interval}
+        assert made["default_hooks"]["checkpoint"]["interval"] == interval
+        assert f"# 20 minutes of {seconds:.2g} s on this machine" in Path(f"{name}.yaml").read_text()
+
+
+def test_minutes_that_are_too_few_leave_no_config(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = pictures(Path("photos"), 10, size=72)
+    monkeypatch.setattr(own_time, "seconds_of_a_step", lambda *_, **__: 6.0)
+    said = refused(capsys, "new", "mine", "--task", "restore", "--data", photos, "--minutes", "5")
+    assert "50 iterations of 6 s fit" in said and "give 10 or more" in said and not list(Path().glob("*.yaml"))
+    for minutes in ("0", "-3", "nan", "inf"):
+        assert "--minutes" in refused(
+            capsys, "new", "mine", "--task", "restore", "--data", photos, "--minutes", minutes
+        )
+    said = refused(capsys, "new", "mine", "--like", "demo/style.yaml", "--data", photos, "--minutes", "5")
+    assert "keeps its recipe's length" in said
 
 
 def test_a_run_of_one_step_is_not_timed() -> None:

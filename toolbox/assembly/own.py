@@ -13,12 +13,13 @@ from toolbox.assembly.machine import Machine, this_machine
 from toolbox.assembly.own_commands import commands, first_shown
 from toolbox.assembly.own_fit import LEAST, Fit, apart, fit, measured
 from toolbox.assembly.own_roles import Own, Roles
+from toolbox.assembly.own_time import fit_to_time
 from toolbox.assembly.own_yaml import changes, flow, written
 from toolbox.config import Config, find_config, load_config
 from toolbox.config.load import SHIPPED
 from toolbox.config.shipped import shipped_configs
-from toolbox.io.errors import ConfigError, MissingWeights, UserError
-from toolbox.io.files import NotWritten
+from toolbox.io.errors import ConfigError, MissingWeights, RunFailed, UserError
+from toolbox.io.files import NotWritten, replace_text
 from toolbox.io.look import Look, decode, look
 from toolbox.io.pairs import Pairs, pairs_in, scale_of
 
@@ -53,6 +54,8 @@ class Wish:
     style: Path | None = None
     like: str | None = None
     scale: int | None = None
+    minutes: float | None = None
+    """How long the training may take on this machine; None for the recipe's length."""
 
 
 @dataclass
@@ -106,14 +109,21 @@ def new_config(wish: Wish, *, machine: Machine | None = None) -> Made:
     shown = SHOWN if wish.like is None else ()
     text = heading(wish, seen, pairs) + f"_base_: {base if base.startswith(SHIPPED) else flow(base)}\n\n"
     write(file, text + written(changes(config.data, fitted.data, shown), fitted.why))
+    pixels = sum(height * width for height, width in sizes.values())
     told = [*seen.told(), *(style.told() if style else []), *([pairs.told()] if pairs else [])]
     needs = missing(fitted.data)
     told += [f"machine: {machine.told()}", *needs]
+    if wish.minutes is not None:
+        try:
+            told.append(fit_to_time(fitted, wish.minutes, load_config(file), pixels))
+        except (UserError, RunFailed):
+            file.unlink()
+            raise
+        replace_text(file, text + written(changes(config.data, fitted.data, shown), fitted.why))
     if not machine.gpu and (length := fitted.data["train_cfg"]["max_iters"]) > LONG:
         told.append(f"{length:,} iterations are for a GPU; many recipes have a twin for CPUs, *_small.yaml")
     told.append(learns(fitted, base, len(pairs.names) if pairs else len(seen.paths), len(held)))
     shown = first_shown(wish.data, roles.own, seen, held)
-    pixels = sum(height * width for height, width in sizes.values())
     return Made(file, told, commands(file, fitted.data, shown, roles.own.name), bool(needs), pixels, len(held))
 
 

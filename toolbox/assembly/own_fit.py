@@ -11,11 +11,14 @@ from typing import Any
 from toolbox.assembly.machine import Machine
 from toolbox.io.errors import UserError
 from toolbox.io.images import read_image
+from toolbox.io.look import counted
 
 LEAST = 32
 """The smallest crop in pixels of which networks and features still make something."""
 FEW = 8
 """Fewer pictures than this are soon known by heart."""
+SHORTEST = 100
+"""Iterations after whose warm-up something is left."""
 _HELD = 32
 """Pictures kept apart at the most: a validation has them all enlarged, again and again."""
 _LARGE, _MIDDLE = 1_000_000, 512
@@ -140,11 +143,33 @@ def _length(fitted: Fit, pictures: int, machine: Machine) -> None:
         return
     settings = fitted.data["train_cfg"]
     interval = max(1, math.floor(settings.get("val_interval", settings["max_iters"]) * factor))
-    length = interval * max(1, round(settings["max_iters"] * factor / interval))
-    fitted.data["train_cfg"] = {**settings, "max_iters": length, "val_interval": interval}
+    reason = f"{pictures} pictures are soon known by heart" if pictures < FEW else "there is a GPU"
+    _last(fitted, max(1, round(settings["max_iters"] * factor / interval)), interval, reason)
+
+
+def lasting(fitted: Fit, minutes: float, seconds: float) -> None:
+    """Give the training as many iterations, of so many seconds each, as take so many minutes.
+
+    Raises:
+        UserError: they are too few to learn from.
+    """
+    length = int(60 * minutes / seconds)
+    if length < SHORTEST:
+        raise UserError(
+            f"--minutes {minutes:g}: {counted(length, 'iteration')} of {seconds:.2g} s fit on this machine, too few to "
+            f"learn from; give {math.ceil(SHORTEST * seconds / 60)} or more"
+        )
+    settings = fitted.data["train_cfg"]
+    validations = max(1, round(settings["max_iters"] / settings.get("val_interval", settings["max_iters"])))
+    interval = length // validations
+    _last(fitted, length // interval, interval, f"{minutes:g} minutes of {seconds:.2g} s on this machine")
+
+
+def _last(fitted: Fit, intervals: int, interval: int, reason: str) -> None:
+    """Let the training have so many intervals, at whose ends it validates and saves."""
+    fitted.data["train_cfg"] = {**fitted.data["train_cfg"], "max_iters": intervals * interval, "val_interval": interval}
     hooks = fitted.data.get("default_hooks") or {}
     fitted.data["default_hooks"] = {**hooks, "checkpoint": {**(hooks.get("checkpoint") or {}), "interval": interval}}
-    reason = f"{pictures} pictures are soon known by heart" if pictures < FEW else "there is a GPU"
     fitted.why["train_cfg.max_iters"] = reason
 
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from toolbox.assembly.own_fit import Fit, lasting
 from toolbox.assembly.runner import build_runner
 from toolbox.config import Config, naming_the_file
 from toolbox.engine.data import ending_workers
@@ -19,6 +20,7 @@ from toolbox.io.errors import RunFailed, UserError
 from toolbox.io.look import counted
 from toolbox.io.progress import forecast
 
+HOUR = 3600
 SOON = 300_000_000
 """Pixels of a folder that are decoded in seconds: its cache is made here, and the training finds it."""
 
@@ -43,7 +45,20 @@ def time_told(config: Config, pixels: int, held: int = 0) -> str:
     on_top = [f"{counted(validations, 'validation')} of {counted(held, 'picture')}"] if held else []
     on_top += [] if cached else ["reading the pictures"]
     more = f", and on top of that {' and '.join(on_top)}" if on_top else ""
-    return f"{forecast(length, seconds)}, by its first steps{more}"
+    shorter = "; `new --minutes 30` writes as many iterations as fit" if length * seconds > HOUR else ""
+    return f"{forecast(length, seconds)}, by its first steps{more}{shorter}"
+
+
+def fit_to_time(fitted: Fit, minutes: float, config: Config, pixels: int) -> str:
+    """Give a fitted recipe as many iterations as take so many minutes by the steps of `config`, which it is; says so.
+
+    Raises:
+        UserError: the first steps fail, or too few fit.
+        RunFailed: a step failed.
+    """
+    seconds = seconds_of_a_step(config, cached=pixels <= SOON) or 0.01
+    lasting(fitted, minutes, seconds)
+    return f"{forecast(fitted.data['train_cfg']['max_iters'], seconds)}, by its first steps"
 
 
 def seconds_of_a_step(config: Config, *, cached: bool) -> float | None:

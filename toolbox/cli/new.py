@@ -23,11 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError(f"give --task ({', '.join(TASKS)}), or --like RECIPE, and not both")
     if options.scale is not None and options.scale < 1:
         raise UserError(f"--scale {options.scale}: give a whole number, 1 or more")
+    if options.minutes is not None and not 0 < options.minutes < float("inf"):
+        raise UserError(f"--minutes {options.minutes}: give how long the training may take, above 0")
+    if options.minutes is not None and options.like is not None:
+        raise UserError(
+            "--minutes: --like keeps its recipe's length; leave one of them out, or change train_cfg.max_iters"
+        )
     use_plugins(options.plugins)
     from toolbox.assembly.own import SCHEMA, Wish, new_config
     from toolbox.io.console import console
 
-    wish = Wish(options.name, options.data, options.task, options.style, options.like, options.scale)
+    wish = Wish(options.name, options.data, options.task, options.style, options.like, options.scale, options.minutes)
     made = new_config(wish)
     _write_schema(made.file.with_name(SCHEMA))
     for line in made.told:
@@ -36,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(f"{made.file} is written. Next:", soft_wrap=True, markup=False, highlight=False)
     for line in made.commands:
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
-    if not options.untimed and not made.missing:
+    if not options.untimed and not made.missing and options.minutes is None:
         _tell_time(made)
     return 0
 
@@ -74,5 +80,6 @@ def arguments_of() -> argparse.ArgumentParser:
     )  # fmt: skip
     made.add_argument("--like", metavar="RECIPE", help="instead of --task: any config, shipped or your own")
     made.add_argument("--untimed", action="store_true", help="do not take a few steps to tell how long it will train")
+    made.add_argument("--minutes", type=float, metavar="M", help="as many iterations as take so long on this machine")
     made.add_argument("--scale", type=int, metavar="N", help="how many times larger (4)")
     return made
