@@ -13,6 +13,10 @@ from torch import Tensor
 from .statistics import channel_moments, gram_matrix
 
 
+THREADS = 8
+"""Threads that sort; more take longer to begin than they save."""
+
+
 class Statistic:
     """Numbers that are measured over all positions, Gram matrices or moments, and their squared difference.
 
@@ -107,11 +111,14 @@ def in_order(values: Tensor) -> Tensor:
 
 
 def sorted_rows(numbers: Tensor) -> Tensor:
-    """Numbers (..., n) on the CPU, each row sorted in its place, by as many threads as torch has."""
+    """Numbers (..., n) on the CPU, each row sorted in its place, by as many threads as torch has, a few at the most."""
     rows = numbers.reshape(-1, numbers.shape[-1]).numpy()
-    parts = np.array_split(rows, min(torch.get_num_threads(), len(rows)))
-    with ThreadPoolExecutor(len(parts)) as threads:
-        list(threads.map(lambda part: part.sort(-1), parts))  # without Python's lock
+    count = min(torch.get_num_threads(), THREADS, len(rows))
+    if count <= 1:
+        rows.sort(-1)
+        return numbers
+    with ThreadPoolExecutor(count) as threads:
+        list(threads.map(lambda part: part.sort(-1), np.array_split(rows, count)))  # without Python's lock
     return numbers
 
 
