@@ -12,7 +12,6 @@ from torch import Tensor
 
 from .statistics import channel_moments, gram_matrix
 
-
 THREADS = 8
 """Threads that sort; more take longer to begin than they save."""
 
