@@ -126,7 +126,9 @@ def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor] | None:
             return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     # beside keys of a loss's features, as Lightning keeps them
     part = next((prefix for prefix in WHOLE if any(key.startswith(prefix) for key in state)), None)
-    return part and {key[len(part) :]: value for key, value in state.items() if key.startswith(part)}
+    if part is None:
+        return None
+    return {key[len(part) :]: value for key, value in state.items() if key.startswith(part)}
 
 
 def without_spectral_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
