@@ -174,13 +174,13 @@ def test_an_endless_row_of_bases_is_refused(configs: Path) -> None:
         ("own/enlarge.yaml", "; the toolbox's own is toolbox:own/enlarge.yaml"),
         ("sub", "only .yaml and .yml"),
         ("folder.yaml", "there is no file"),
+        ("sub\\base.yaml", "write / between folders, which every system reads"),
         ("circle.yaml", "circle.yaml"),
         ("'a\0b.yaml'", ""),
         ('"a\\0b.yaml"', "wants a path"),
         ("'" + "x" * 5000 + ".yaml'", ""),
         ("''", "wants a path"),
-        ("null", "wants a path or a list of paths, got null"),
-        ("[3]", "wants a path or a list of paths, got 3"),
+        *((item, f"wants a path or a list of paths, got {item.strip('[]')}") for item in ("null", "[3]")),
         ("{a: 1}", "wants a path"),
     ],
 )
@@ -280,6 +280,8 @@ def test_code_in_a_base_does_not_run(configs: Path) -> None:
 def test_files_that_are_no_utf_8_text_or_too_long_are_refused(configs: Path) -> None:
     (configs / "c.yaml").write_bytes(b"a: 1\nb: \xff\xfe")
     assert str(refusal("configs/c.yaml")) == "configs/c.yaml: line 2: is not UTF-8 text; save it as UTF-8"
+    (configs / "c.yaml").write_bytes("a: 1\n".encode("utf-16-le"))
+    assert "but UTF-16 or no text at all; save it as UTF-8" in str(refusal("configs/c.yaml"))
     (configs / "c.yaml").write_bytes(b"a: '" + "ä".encode() * 600_000)
     assert "more than 1,000,000 bytes" in str(refusal("configs/c.yaml"))
     (configs / "c.yaml").write_bytes(b"\xef\xbb\xbfa: 1")

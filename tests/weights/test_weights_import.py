@@ -54,6 +54,12 @@ WRAPPED: dict[str, Any] = {
         **prefixed(OTHER, "generator."), **prefixed(STATE, "generator_ema.module."),
         "generator_ema.steps": torch.tensor(5)}},
     "Lightning": {"state_dict": prefixed(STATE, "model."), "hyper_parameters": {"lr": 0.1}},
+    "Lightning beside a loss": {"state_dict": {**prefixed(STATE, "model."), "loss.vgg.0.weight": torch.ones(1)}},
+    "counters as tensors": {"state_dict": STATE, "best_psnr": torch.tensor(30.0), "epoch": torch.tensor(3)},
+    "a name of one's own": {"my_generator": STATE, "my_discriminator": OTHER, "optimizer_g": {"state": {}}, "iter": 5},
+    "two names of one's own": {"networks": {"mine": STATE}},
+    "wrappers written out": {**prefixed(OTHER, "params."), **prefixed(STATE, "params_ema.")},
+    "counted by thop": {**STATE, "total_ops": torch.zeros(1), "body.0.total_params": torch.zeros(1)},
     "ours": {"meta": {}, "state_dict": {**prefixed(STATE, "generator."), "discriminator.conv.weight": torch.ones(1)}},
 }  # fmt: skip
 

@@ -18,8 +18,8 @@ from runs import refused
 from toolbox.assembly.loading import trained_network
 from toolbox.io.errors import UserError
 from toolbox.plugins.manager import PluginManager, use
-from toolbox.weights.importing import load_network, recognise
-from weight_files import STATE, saved
+from toolbox.weights.importing import import_state, load_network, recognise
+from weight_files import STATE, rrdbnet, saved
 
 TWO_FORMATS = '''
 from toolbox import hookimpl
@@ -169,3 +169,12 @@ def test_a_size_is_two_numbers(size: str, tmp_path: Path, capsys: pytest.Capture
         capsys, "export", "--weights", "x.pth", "-o", tmp_path / "x.onnx", "--format", "onnx", f"--size={size}"
     )
     assert f"--size {size}: write height and width" in line
+
+
+def test_whole_numbers_start_no_training_and_a_torchscript_program_is_told_as_one(tmp_path: Path) -> None:
+    whole = {key: value.to(torch.int8) for key, value in STATE.items()}
+    with pytest.raises(UserError, match=r"holds whole numbers \(int8\) in place of weights"):
+        import_state(saved(whole, tmp_path / "whole.pth"), rrdbnet())
+    torch.jit.save(torch.jit.script(torch.nn.Conv2d(1, 1, 1)), str(tmp_path / "program.pth"))
+    with pytest.raises(UserError, match=r"is a TorchScript program, whose code is not run; save its state_dict\(\)"):
+        load_network(tmp_path / "program.pth")

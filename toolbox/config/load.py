@@ -213,6 +213,7 @@ def base_of(item: Any, file: Path, root: Path, key: str = "_base_") -> Path:
         raise refuse(f"{show(item)}: only .yaml and .yml files are read, so that no config runs code")
     if not _is_file(base):
         hint = f"; the toolbox's own is {SHIPPED}{item}" if item in shipped_configs() else ""
+        hint = hint or ("; write / between folders, which every system reads" if "\\" in item else "")
         raise refuse(f"there is no file {show(item)} (looked for {shown(base)}){hint}")
     return base
 
@@ -233,6 +234,8 @@ def read_text(file: Path) -> str:
         raise ConfigError(str(error).partition(": ")[2], file=shown(file)) from None
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or type(error).__name__}", file=shown(file)) from None
+    if b"\0" in content[:200]:  # every other byte of UTF-16 without its mark, as some editors write it
+        raise ConfigError("is not UTF-8 text, but UTF-16 or no text at all; save it as UTF-8", file=shown(file))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

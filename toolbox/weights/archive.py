@@ -33,6 +33,8 @@ def opened_archive(file: BinaryIO, source: str) -> zipfile.ZipFile:
     records = archive.infolist()
     if len(records) > RECORDS:
         raise UserError(f"{source}: has {len(records)} records, more than {RECORDS}; it is damaged or a trap")
+    if any(each.filename.partition("/")[2].startswith("code/") for each in records):
+        raise UserError(f"{source}: is a TorchScript program, whose code is not run; save its state_dict() instead")
     if any(each.compress_type != zipfile.ZIP_STORED or each.file_size != each.compress_size for each in records):
         raise UserError(f"{source}: its records are compressed, which torch does not write; it is damaged or a trap")
     if sum(each.file_size for each in records) > size:

@@ -71,10 +71,6 @@ def _built(component: type, found: Imported) -> nn.Module:
     problem = misfit(outline, found.state)
     if problem:
         raise UserError(problem)
-    wanted = {key for key, value in outline.state_dict().items() if getattr(value, "is_floating_point", bool)()}
-    for key, given in found.state.items():
-        if key in wanted and isinstance(given, Tensor) and not given.is_floating_point():
-            raise UserError(f"{key} holds whole numbers ({str(given.dtype)[6:]}) in place of weights")
     outline.load_state_dict(found.state, assign=True)
     if not any(tensor.is_meta for tensor in (*outline.parameters(), *outline.buffers())):
         return outline
@@ -203,6 +199,12 @@ def misfit(network: nn.Module, state: Mapping[str, Tensor]) -> str | None:
             for key, value in own.items()
             if key in state and state[key].shape != value.shape
         ]
+        whole = next(
+            (k for k, v in own.items() if v.is_floating_point() and k in state and not state[k].is_floating_point()),
+            None,
+        )
+        if whole is not None:
+            wrong.append(f"{whole} holds whole numbers ({str(state[whole].dtype)[6:]}) in place of weights")
     except AttributeError:
         return "its state holds more than tensors"
     more = f", and {len(wrong) - 4} more" if len(wrong) > 4 else ""

@@ -18,12 +18,29 @@ WRAPPERS = (
     "network", "weights",
 )  # fmt: skip
 """Keys under which training codes keep the wanted state dict, the averages first."""
-AVERAGES = ("generator_ema.", "netG_ema.", "net_g_ema.", "ema_model.")
-NETWORKS = ("generator.", "netG.", "net_g.", "gen.")
+AVERAGES = ("params_ema.", "params-ema.", "generator_ema.", "netG_ema.", "net_g_ema.", "ema_model.", "G_ema.", "g_ema.")
+NETWORKS = ("params.", "state_dict.", "generator.", "netG.", "net_g.", "model_g.", "gen.", "G.")
 """Prefixes of one network among others; what stands under other prefixes (discriminators, losses) is left out."""
 WHOLE = ("module.", "_orig_mod.", "model.", "net.", "network.")
 """Prefixes that wrappers (DDP, torch.compile, Lightning) put before every key."""
 DEEPEST = 4
+_OTHERS = (
+    "optim",
+    "sched",
+    "scaler",
+    "disc",
+    "net_d",
+    "netd",
+    "loss",
+    "criterion",
+    "callback",
+    "hyper",
+    "config",
+    "args",
+)
+"""Parts of the names under which lies what is not wanted."""
+_COUNTS = ("total_ops", "total_params")
+"""What thop, which counts operations, leaves in networks."""
 
 
 def unwrapped_state(content: Any, source: str) -> dict[str, Tensor]:
@@ -35,10 +52,12 @@ def unwrapped_state(content: Any, source: str) -> dict[str, Tensor]:
     for _ in range(DEEPEST):
         if not isinstance(content, Mapping):
             break
-        state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
-        if state:
-            return {key: _whole(value, f"{source}: {key}") for key, value in state.items()}
         inner = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping) and content[key]), None)
+        state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+        if state and inner is None:  # beside one that is wrapped, tensors are counters and the best results
+            kept = {key: value for key, value in state.items() if key.rpartition(".")[2] not in _COUNTS}
+            return {key: _whole(value, f"{source}: {key}") for key, value in kept.items()}
+        inner = _only_one(content) if inner is None else inner
         if inner is None and (several := _side_by_side(content)):
             content = several
             continue
@@ -51,6 +70,16 @@ def unwrapped_state(content: Any, source: str) -> dict[str, Tensor]:
             raise UserError(f"{source}: holds no state dict but {found}; {', '.join(WRAPPERS)} are looked for")
         content = content[inner]
     raise UserError(f"{source}: holds no state dict, only a {type(content).__name__}")
+
+
+def _only_one(content: Mapping[Any, Any]) -> Any:
+    """The key of the one mapping that may hold the wanted state dict, whatever it is called; None where several may."""
+    wanted = [
+        key
+        for key, value in content.items()
+        if isinstance(value, Mapping) and value and not any(part in str(key).lower() for part in _OTHERS)
+    ]
+    return wanted[0] if len(wanted) == 1 else None
 
 
 def _side_by_side(content: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -95,7 +124,11 @@ def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor] | None:
     for prefix in WHOLE:
         if state and all(key.startswith(prefix) for key in state if key not in ("steps", "n_averaged")):
             return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
-    return None
+    # beside keys of a loss's features, as Lightning keeps them
+    part = next((prefix for prefix in WHOLE if any(key.startswith(prefix) for key in state)), None)
+    if part is None:
+        return None
+    return {key[len(part) :]: value for key, value in state.items() if key.startswith(part)}
 
 
 def without_spectral_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
