@@ -25,19 +25,8 @@ WHOLE = ("module.", "_orig_mod.", "model.", "net.", "network.")
 """Prefixes that wrappers (DDP, torch.compile, Lightning) put before every key."""
 DEEPEST = 4
 _OTHERS = (
-    "optim",
-    "sched",
-    "scaler",
-    "disc",
-    "net_d",
-    "netd",
-    "loss",
-    "criterion",
-    "callback",
-    "hyper",
-    "config",
-    "args",
-)
+    "optim", "sched", "scaler", "disc", "net_d", "netd", "loss", "criterion", "callback", "hyper", "config", "args",
+)  # fmt: skip
 """Parts of the names under which lies what is not wanted."""
 _COUNTS = ("total_ops", "total_params")
 """What thop, which counts operations, leaves in networks."""
@@ -66,8 +55,12 @@ def unwrapped_state(content: Any, source: str) -> dict[str, Tensor]:
             if foreign:
                 what = f"its {foreign} is an object of another class, whose code is not run"
                 raise UserError(f"{source}: holds no state dict: {what}; save its state_dict() instead")
+            if content and all(isinstance(value, Inert) for value in content.values()):
+                how = "load it where it was made, and save {key: torch.as_tensor(value)} of them"
+                raise UserError(f"{source}: its values are NumPy arrays or other objects, and no tensors; {how}")
             found = ", ".join(sorted(map(str, content))[:8]) or "nothing"
-            raise UserError(f"{source}: holds no state dict but {found}; {', '.join(WRAPPERS)} are looked for")
+            looked = "params_ema, params, state_dict, generator and other usual names are looked for"
+            raise UserError(f"{source}: holds no state dict but {found}; {looked}")
         content = content[inner]
     raise UserError(f"{source}: holds no state dict, only a {type(content).__name__}")
 
