@@ -74,7 +74,6 @@ def test_truth_values_are_black_and_white_and_the_order_of_bytes_is_no_other_typ
         (Image.new("RGB", (0, 3)), "0x3 holds no pixel"),
         (Image.new("I", (3, 3)), "of mode I would be cut to 8 bits"),
     ],
-    ids=str,
 )
 def test_what_is_no_picture_is_refused_in_one_line(same: Predictor, given: object, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
