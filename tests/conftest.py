@@ -29,6 +29,8 @@ from toolbox.plugins.manager import use
 torch.set_num_threads(1)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script has started pytest with `&`; tests send Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # or with nohup; tests hang up
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 LONGEST = (
     "assembly/test_export_graph.py",
