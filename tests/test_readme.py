@@ -57,6 +57,8 @@ def shortened(command: str) -> str:
     command = re.sub(r"((infer|evaluate)(\.py)? .*)configs/demo/photos/test(?=$| )", r"\1photos", command)
     command = re.sub(r"iter_\d+\.pth", "iter_2.pth", command)
     command = command.replace("nproc_per_node=8", "nproc_per_node=2").replace("CONFIG", "configs/demo/style.yaml")
+    if command.startswith("gan-toolbox new "):
+        command += " --untimed"  # tests/assembly/test_own_time.py times
     if re.search(r"(tools/train\.py|gan-toolbox train) ", command) and "--dry-run" not in command:
         command += f" --cfg-options {SHORT}"
     return command
