@@ -77,7 +77,8 @@ def test_what_it_takes_is_the_length_times_a_step(monkeypatch: pytest.MonkeyPatc
     assert time_told(config(train_cfg={"max_iters": 1900}), 1).endswith(
         "; `new --minutes 30` writes as many iterations as fit"
     )
-    assert asked == [True, True, False, True], "a cache of ten thousand megapixels is the training's to make"
+    assert "--minutes" not in time_told(config(train_cfg={"max_iters": 1900}), 1, fits=False)
+    assert asked == [True, True, False, True, True], "a cache of ten thousand megapixels is the training's to make"
 
 
 def test_the_length_is_fitted_to_the_minutes_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,7 @@ def test_colour_in_pfm_and_pam_have_a_way_out(tmp_path: Path, capsys: pytest.Cap
         (b"%PDF-1.7\n", "pdftoppm -r 300 -png photo.pdf photo"),
         (b"\0\0\0\x18ftypcrx \0", "dcraw -T -6 photo.cr3"),
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">', "rsvg-convert -o photo.png photo.svg"),
+        (b"FUJIFILMCCD-RAW 0201", "dcraw -T -6 photo.raf"),
         (b"gimp xcf v011\0", "export a PNG from there"),
     ],
 )

@@ -151,6 +151,8 @@ def test_colors_are_the_inputs_own_where_an_output_says_so_and_at_strength_0() -
     output = shifter().outputs["bright"]
     assert not output.keeps_colors_at({}) and not output.keeps_colors_at({"strength": 0.5})
     assert output.keeps_colors_at({"strength": 0.0}) and output.keeps_colors_at({"strength": "0"})
+    assert output.keeps_colors_at({"strength": "0.00"}) and output.keeps_colors_at({"strength": torch.tensor(0.0)})
+    assert not output.keeps_colors_at({"strength": torch.zeros(2)}) and not output.keeps_colors_at({"strength": "half"})
 
 
 def test_the_short_form_of_before_still_works_and_what_has_gone_is_refused_with_the_new_name() -> None:

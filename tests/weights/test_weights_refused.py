@@ -62,6 +62,8 @@ def test_a_file_without_a_state_dict_says_what_it_holds(tmp_path: Path) -> None:
     for name, content in (("bare", arrays), ("wrapped", {"params": arrays})):
         with pytest.raises(UserError, match=rf"{name}\.pth: its values are NumPy arrays .* save \{{key"):
             load_network(saved(content, tmp_path / f"{name}.pth"))
+    with pytest.raises(UserError, match="holds no state dict but epoch, meta"):
+        load_network(saved({"epoch": 1, "meta": {"config": "text"}}, tmp_path / "meta.pth"))
     with pytest.raises(UserError, match="holds no state dict but epoch, loss"):
         load_network(saved({"epoch": 1, "loss": 0.5}, tmp_path / "a.pth"))
     with pytest.raises(UserError, match="there is no such"):

@@ -13,7 +13,6 @@ from toolbox.assembly.machine import Machine, this_machine
 from toolbox.assembly.own_commands import commands, first_shown
 from toolbox.assembly.own_fit import LEAST, Fit, apart, fit, measured
 from toolbox.assembly.own_roles import Own, Roles
-from toolbox.assembly.own_time import fit_to_time
 from toolbox.assembly.own_yaml import changes, flow, written
 from toolbox.config import Config, find_config, load_config
 from toolbox.config.load import SHIPPED
@@ -114,6 +113,8 @@ def new_config(wish: Wish, *, machine: Machine | None = None) -> Made:
     needs = missing(fitted.data)
     told += [f"machine: {machine.told()}", *needs]
     if wish.minutes is not None:
+        from toolbox.assembly.own_time import fit_to_time  # takes seconds to import, which others need not wait
+
         try:
             told.append(fit_to_time(fitted, wish.minutes, load_config(file), pixels))
         except (UserError, RunFailed):

@@ -25,13 +25,14 @@ SOON = 300_000_000
 """Pixels of a folder that are decoded in seconds: its cache is made here, and the training finds it."""
 
 
-def time_told(config: Config, pixels: int, held: int = 0) -> str:
+def time_told(config: Config, pixels: int, held: int = 0, *, fits: bool = True) -> str:
     """One line: how long the iterations take here, or why that is not known.
 
     Args:
         config: a checked one that trains; it is left as it is.
         pixels: of all pictures that it trains on. Of many, which a cache takes long to hold, reading is not counted.
         held: pictures that each validation measures on.
+        fits: whether the length may be fitted to a time, which is then said of a long one.
     """
     cached = pixels <= SOON
     try:
@@ -45,8 +46,9 @@ def time_told(config: Config, pixels: int, held: int = 0) -> str:
     on_top = [f"{counted(validations, 'validation')} of {counted(held, 'picture')}"] if held else []
     on_top += [] if cached else ["reading the pictures"]
     more = f", and on top of that {' and '.join(on_top)}" if on_top else ""
-    shorter = "; `new --minutes 30` writes as many iterations as fit" if length * seconds > HOUR else ""
-    return f"{forecast(length, seconds)}, by its first steps{more}{shorter}"
+    shorter = fits and length * seconds > HOUR
+    way = "; `new --minutes 30` writes as many iterations as fit" if shorter else ""
+    return f"{forecast(length, seconds)}, by its first steps{more}{way}"
 
 
 def fit_to_time(fitted: Fit, minutes: float, config: Config, pixels: int) -> str:
@@ -56,7 +58,8 @@ def fit_to_time(fitted: Fit, minutes: float, config: Config, pixels: int) -> str
         UserError: the first steps fail, or too few fit.
         RunFailed: a step failed.
     """
-    seconds = seconds_of_a_step(config, cached=pixels <= SOON) or 0.01
+    seconds = seconds_of_a_step(config, cached=pixels <= SOON)
+    assert seconds is not None, "no recipe for own pictures is of one step"
     lasting(fitted, minutes, seconds)
     return f"{forecast(fitted.data['train_cfg']['max_iters'], seconds)}, by its first steps"
 

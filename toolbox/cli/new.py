@@ -43,11 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in made.commands:
         console.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
     if not options.untimed and not made.missing and options.minutes is None:
-        _tell_time(made)
+        _tell_time(made, fits=options.like is None)
     return 0
 
 
-def _tell_time(made: Made) -> None:
+def _tell_time(made: Made, *, fits: bool) -> None:
     """Say how long the training takes: last of all, so that who does not want to wait for it has all the rest."""
     from toolbox.assembly.own_time import time_told
     from toolbox.config import load_config
@@ -55,9 +55,8 @@ def _tell_time(made: Made) -> None:
 
     console.print()
     console.print("Taking a few steps to tell how long it trains (--untimed goes without) …", soft_wrap=True)
-    console.print(
-        time_told(load_config(made.file), made.pixels, made.held), soft_wrap=True, markup=False, highlight=False
-    )
+    told = time_told(load_config(made.file), made.pixels, made.held, fits=fits)
+    console.print(told, soft_wrap=True, markup=False, highlight=False)
 
 
 def _write_schema(file: Path) -> None:

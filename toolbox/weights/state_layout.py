@@ -46,15 +46,15 @@ def unwrapped_state(content: Any, source: str) -> dict[str, Tensor]:
         if state and inner is None:  # beside one that is wrapped, tensors are counters and the best results
             kept = {key: value for key, value in state.items() if key.rpartition(".")[2] not in _COUNTS}
             return {key: _whole(value, f"{source}: {key}") for key, value in kept.items()}
-        foreign = next((key for key in WRAPPERS if isinstance(content.get(key), Inert)), None)
-        if inner is None and foreign:
-            what = f"its {foreign} is an object of another class, whose code is not run"
-            raise UserError(f"{source}: holds no state dict: {what}; save its state_dict() instead")
         inner = _only_one(content) if inner is None else inner
         if inner is None and (several := _side_by_side(content)):
             content = several
             continue
         if inner is None:
+            foreign = next((key for key in WRAPPERS if isinstance(content.get(key), Inert)), None)
+            if foreign:
+                what = f"its {foreign} is an object of another class, whose code is not run"
+                raise UserError(f"{source}: holds no state dict: {what}; save its state_dict() instead")
             if content and all(isinstance(value, Inert) for value in content.values()):
                 how = "load it where it was made, and save {key: torch.as_tensor(value)} of them"
                 raise UserError(f"{source}: its values are NumPy arrays or other objects, and no tensors; {how}")
@@ -70,9 +70,19 @@ def _only_one(content: Mapping[Any, Any]) -> Any:
     wanted = [
         key
         for key, value in content.items()
-        if isinstance(value, Mapping) and value and not any(part in str(key).lower() for part in _OTHERS)
+        if isinstance(value, Mapping)
+        and _holds_tensors(value)
+        and not any(part in str(key).lower() for part in _OTHERS)
     ]
     return wanted[0] if len(wanted) == 1 else None
+
+
+def _holds_tensors(content: Mapping[Any, Any], deep: int = 1) -> bool:
+    """Whether a tensor lies in a mapping, or in one within it."""
+    if any(isinstance(value, Tensor) for value in content.values()):
+        return True
+    inner = (value for value in content.values() if isinstance(value, Mapping))
+    return deep < DEEPEST and any(_holds_tensors(value, deep + 1) for value in inner)
 
 
 def _side_by_side(content: Mapping[Any, Any]) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from toolbox import FeatureNetwork, MissingWeights, UserError, did_you_mean
 from toolbox.weights.packaged import packaged_file
@@ -128,11 +129,11 @@ class _Conv(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         (kernel, _), (stride, _) = self.kernel_size, self.stride
         totals = [max((ceil(size / stride) - 1) * stride + kernel - size, 0) for size in input.shape[-2:]]
-        before, after = ([part(total) for total in totals] for part in (lambda n: n // 2, lambda n: n - n // 2))
-        if before != after:
-            input = F.pad(input, (before[1], after[1], before[0], after[0]))
-            before = [0, 0]
-        return F.conv2d(input, self.weight, self.bias, stride, before, 1, self.groups)
+        padding = [total // 2 for total in totals]
+        if any(total % 2 for total in totals):
+            sides = [side for total in reversed(totals) for side in (total // 2, total - total // 2)]
+            input, padding = F.pad(input, sides), [0, 0]
+        return F.conv2d(input, self.weight, self.bias, stride, padding, 1, self.groups)
 
 
 class _Block(nn.Module):
@@ -171,9 +172,7 @@ def norm_of(key: str) -> str:
 
 def folded(state: dict[str, Tensor], key: str) -> tuple[nn.Parameter, nn.Parameter]:
     """Weight and bias of a convolution that does what its batch norm, in evaluation mode, did after it."""
-    scale, offset, mean, variance = (
-        state[f"{norm_of(key)}.{part}"].double() for part in ("weight", "bias", "running_mean", "running_var")
-    )
-    scale = scale * (variance + EPSILON).rsqrt()
-    weight, bias = state[key].double() * scale[:, None, None, None], offset - mean * scale
-    return nn.Parameter(weight.float()), nn.Parameter(bias.float())
+    parts = ("running_mean", "running_var", "weight", "bias")
+    mean, variance, scale, offset = (state[f"{norm_of(key)}.{part}"].double() for part in parts)
+    weight, bias = fuse_conv_bn_weights(state[key].double(), None, mean, variance, EPSILON, scale, offset)
+    return nn.Parameter(weight.detach().float()), nn.Parameter(bias.detach().float())
