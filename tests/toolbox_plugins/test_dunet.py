@@ -10,20 +10,28 @@ from toolbox.io.errors import UserError
 from toolbox.plugins.registry import registry
 from toolbox.testing import check_discriminator
 from toolbox_plugins.dunet.discriminator import DUnetDiscriminator
-from toolbox_plugins.dunet.sampling import LearnedSampling, bilinear
+from toolbox_plugins.dunet.sampling import LearnedSampling, Reading, bilinear, sampled
 
 
-def test_values_between_pixels_are_those_of_grid_sample() -> None:
-    parts, rows, columns = torch.rand(2, 3, 4, 5, 7), torch.rand(2, 3, 6, 6) * 8 - 2, torch.rand(2, 3, 6, 6) * 10 - 2
-    grid = torch.stack([(columns + 0.5) * 2 / 7 - 1, (rows + 0.5) * 2 / 5 - 1], -1).flatten(0, 1)
-    wanted = F.grid_sample(parts.flatten(0, 1), grid, padding_mode="border", align_corners=False)
-    torch.testing.assert_close(bilinear(parts, rows, columns).flatten(0, 1), wanted, atol=1e-5, rtol=1e-5)
+def drawn() -> list[torch.Tensor]:
+    """Values (2, 3, 4, 5, 7), and rows and columns (2, 3, 6, 6) of which some lie outside."""
+    rows, columns = torch.rand(2, 3, 6, 6) * 8 - 2, torch.rand(2, 3, 6, 6) * 10 - 2
+    return [each.double().requires_grad_() for each in (torch.rand(2, 3, 4, 5, 7), rows, columns)]
+
+
+def test_what_is_read_between_pixels_and_its_gradients_are_the_same_by_arithmetic_and_by_grid_sample() -> None:
+    given, weights = drawn(), torch.rand(2, 3, 4, 6, 6).double()
+    made = [how(*given) for how in (bilinear, sampled, Reading.apply)]
+    wanted, *others = ([each, *torch.autograd.grad(each, given, weights)] for each in made)
+    for found in others:
+        torch.testing.assert_close(found, wanted)
 
 
 def test_sampling_is_differentiable_twice() -> None:
     parts = torch.rand(1, 1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
     places = (torch.rand(2, 1, 1, 3, 3, dtype=torch.float64) * 2 + 0.2).requires_grad_()
-    assert torch.autograd.gradgradcheck(lambda values, at: bilinear(values, at[0], at[1]), (parts, places))
+    assert torch.autograd.gradcheck(lambda values, at: Reading.apply(values, at[0], at[1]), (parts, places))
+    assert torch.autograd.gradgradcheck(lambda values, at: Reading.apply(values, at[0], at[1]), (parts, places))
 
 
 def test_it_begins_as_bilinear_enlargement() -> None:
