@@ -52,6 +52,35 @@ def test_l1_and_l2_of_named_layers_are_weighted_and_summed():
     assert PerceptualLoss(features=Doubles(), layers=layers, criterion="l2")(prediction, target) == 0.5 * 64 + 10 * 16
 
 
+@pytest.mark.parametrize("criterion", ["l1", "l2", "unit"])
+def test_plain_places_count_less_and_all_together_as_much(criterion: str) -> None:
+    torch.manual_seed(0)
+    target = torch.full((1, 3, 64, 96), 0.5)
+    target[..., 48:] = torch.rand(1, 1, 64, 48)  # the right half has detail
+    loss = PerceptualLoss(features=Doubles(), layers={"twice": 1.0}, criterion=criterion, plain=0.1)
+    even = PerceptualLoss(features=Doubles(), layers={"twice": 1.0}, criterion=criterion)
+    change = torch.zeros(1, 3, 64, 96)
+    change[:, 0] = 0.2
+    left, right = change.clone(), change.clone()
+    left[..., 32:], right[..., :64] = 0, 0  # as many pixels, far from the border between the halves
+    assert 10 * loss(target + left, target) < loss(target + right, target)
+    if criterion != "unit":  # whose cost depends on the colour that is changed
+        torch.testing.assert_close(loss(target + change, target), even(target + change, target))
+
+
+def test_where_all_is_alike_plain_changes_nothing_and_small_images_go() -> None:
+    for size in (1, 3, 40):
+        target, prediction = torch.full((2, 3, size, size), 0.4), torch.rand(2, 3, size, size)
+        found = PerceptualLoss(features=Doubles(), layers={"twice": 1.0}, plain=0.1)(prediction, target)
+        torch.testing.assert_close(found, PerceptualLoss(features=Doubles(), layers={"twice": 1.0})(prediction, target))
+
+
+@pytest.mark.parametrize("arguments", [{"plain": -0.1}, {"plain": 0.1, "criterion": "gram"}])
+def test_plain_is_of_places_and_no_less_than_0(arguments: dict[str, float | str]) -> None:
+    with pytest.raises(UserError, match="plain"):
+        PerceptualLoss(features=Doubles(), layers={"twice": 1.0}, **arguments)  # pyright: ignore[reportArgumentType]
+
+
 def test_the_perceptual_gradient_reaches_the_prediction_and_never_the_target():
     features = Doubles()
     prediction = torch.full((1, 3, 2, 2), 3.0, requires_grad=True)

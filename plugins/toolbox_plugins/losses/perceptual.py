@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -15,17 +16,24 @@ from .pixel import check_shapes
 from .statistics import STATISTICS, instance_normalized
 
 
-def unit_distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """Squared distance of unit activation vectors, the mean over positions; a scalar from 0 to 4.
+def unit_distance(prediction: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Squared distance of unit activation vectors, from 0 to 4: the mean over positions, or (B, 1, h, w) by `none`.
 
     Zhang et al. 2018, without LPIPS's learned weights of channels: the metric `FeatureDistance` for one layer.
     """
     difference = F.normalize(prediction, dim=1, eps=1e-10) - F.normalize(target, dim=1, eps=1e-10)
-    return difference.square().sum(1).mean()
+    places = difference.square().sum(1, keepdim=True)
+    return places if reduction == "none" else places.mean()
 
 
-CRITERIA = {"l1": F.l1_loss, "l2": F.mse_loss, "unit": unit_distance}
+CRITERIA: dict[str, Callable[..., Tensor]] = {"l1": F.l1_loss, "l2": F.mse_loss, "unit": unit_distance}
 """Those that compare position by position."""
+CELL, AROUND = 4, 5
+"""Detail is measured in cells of 4 pixels a side, and of 5 by 5 of them."""
+LEAST = 1e-3
+"""A quarter of a level of 8 bits: pictures with less detail on average are plain everywhere."""
+MOST = 3.0
+"""More than that many times the average counts no more."""
 
 
 class PerceptualLoss(Loss):
@@ -45,6 +53,10 @@ class PerceptualLoss(Loss):
     the style away and leaves the content: the domain-invariant loss of UNIT's code and MUNIT (Huang et al. 2018), by
     `l2` on VGG16's `relu5_3`.
 
+    `plain` (0.1, say) has each place count by what the target has there: one without any detail counts `plain`, one
+    with as much as the average 1 more, so that a painter may use its brush on a sky and must leave a face alone. Detail
+    is the deviation of luminance within some twenty pixels; all places together count as before.
+
     `amp` computes the features in the run's precision, bfloat16 under `--amp`; without it in float32. The differences
     are taken in float32 either way.
 
@@ -59,6 +71,7 @@ class PerceptualLoss(Loss):
         layers: dict[str, float] | None = None,
         criterion: str = "l1",
         normalize: str = "none",
+        plain: float | None = None,
         amp: bool = True,
     ) -> None:
         super().__init__()
@@ -69,7 +82,10 @@ class PerceptualLoss(Loss):
             raise UserError(f"normalize must be none or instance, got {normalize!r}")
         if normalize == "instance" and criterion == "moments":
             raise UserError("normalize: instance makes all moments equal; choose another criterion than moments")
+        if plain is not None and (plain < 0 or criterion not in CRITERIA):
+            raise UserError(f"plain is 0 or more, and for criterion: l1, l2 or unit, got {plain} and {criterion}")
         self.features, self.criterion, self.normalize, self.amp = features, criterion, normalize, amp
+        self.plain = plain
 
     def asks(self, prediction: Tensor, target: Tensor) -> list[tuple[nn.Module, Tensor, list[str]]]:
         """What `forward` is going to ask of the network, so that other losses' layers come in the same pass."""
@@ -85,16 +101,21 @@ class PerceptualLoss(Loss):
             found = self.features(prediction.float(), layers=names)  # {name: (B, c, h, w)}
             with torch.no_grad():
                 wanted = self.features(target.float(), layers=names)
-        terms = [weight * self.distance(found[name], wanted[name]) for name, weight in self.layers.items()]
+        places = None if self.plain is None else by_detail(target, self.plain)
+        terms = [weight * self.distance(found[name], wanted[name], places) for name, weight in self.layers.items()]
         return torch.stack(terms).sum()
 
-    def distance(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """The difference of two activations (B, c, h, w) of one layer; a scalar."""
+    def distance(self, prediction: Tensor, target: Tensor, places: Tensor | None = None) -> Tensor:
+        """The difference of two activations (B, c, h, w) of one layer, places weighed (B, 1, H, W); a scalar."""
         prediction, target = prediction.float(), target.float()
         if self.normalize == "instance":
             prediction, target = instance_normalized(prediction), instance_normalized(target)
         if self.criterion in CRITERIA:
-            return CRITERIA[self.criterion](prediction, target)
+            if places is None:
+                return CRITERIA[self.criterion](prediction, target)
+            cost = CRITERIA[self.criterion](prediction, target, reduction="none").mean(1, keepdim=True)
+            height, width = cost.shape[-2:]
+            return (cost * F.adaptive_avg_pool2d(places, (height, width))).mean()
         describe, difference = STATISTICS[self.criterion]
         return difference(describe(prediction), describe(target))
 
@@ -102,8 +123,25 @@ class PerceptualLoss(Loss):
         """As in the config."""
         return (
             f"PerceptualLoss(features={self.features!r}, layers={self.layers}, criterion={self.criterion!r}, "
-            f"normalize={self.normalize!r}{'' if self.amp else ', amp=False'})"
+            f"normalize={self.normalize!r}{'' if self.plain is None else f', plain={self.plain}'}"
+            f"{'' if self.amp else ', amp=False'})"
         )
+
+
+@torch.no_grad()
+def by_detail(images: Tensor, plain: float) -> Tensor:
+    """What the places of images (B, 3, H, W) count by their detail, 1 on average: (B, 1, H', W'), a few pixels each."""
+
+    def around(values: Tensor) -> Tensor:
+        return F.avg_pool2d(values, AROUND, 1, AROUND // 2, count_include_pad=False)
+
+    light = images.float().mean(1, keepdim=True)
+    light = light - light.mean((2, 3), keepdim=True)  # else the difference of two squares loses digits
+    cell = min(CELL, *light.shape[-2:])
+    mean, square = (around(F.avg_pool2d(each, cell)) for each in (light, light.square()))
+    detail = around((square - mean.square()).clamp(min=0).sqrt())
+    counts = (plain + detail / detail.mean().clamp(min=LEAST)).clamp(max=MOST)
+    return counts / counts.mean().clamp(min=LEAST)
 
 
 def in_precision(amp: bool) -> AbstractContextManager[None]:
