@@ -55,7 +55,7 @@ class PerceptualLoss(Loss):
 
     `plain` (0.1, say) has each place count by what the target has there: one without any detail counts `plain`, one
     with as much as the average 1 more, so that a painter may use its brush on a sky and must leave a face alone. Detail
-    is the deviation of luminance within some twenty pixels; all places together count as before.
+    is the deviation of luminance within some twenty pixels; all places of an image together count as before.
 
     `amp` computes the features in the run's precision, bfloat16 under `--amp`; without it in float32. The differences
     are taken in float32 either way.
@@ -130,7 +130,7 @@ class PerceptualLoss(Loss):
 
 @torch.no_grad()
 def by_detail(images: Tensor, plain: float) -> Tensor:
-    """What the places of images (B, 3, H, W) count by their detail, 1 on average: (B, 1, H', W'), a few pixels each."""
+    """What the places of images (B, 3, H, W) count by their detail, 1 on average in each: (B, 1, H', W')."""
 
     def around(values: Tensor) -> Tensor:
         return F.avg_pool2d(values, AROUND, 1, AROUND // 2, count_include_pad=False)
@@ -140,8 +140,13 @@ def by_detail(images: Tensor, plain: float) -> Tensor:
     cell = min(CELL, *light.shape[-2:])
     mean, square = (around(F.avg_pool2d(each, cell)) for each in (light, light.square()))
     detail = around((square - mean.square()).clamp(min=0).sqrt())
-    counts = (plain + detail / detail.mean().clamp(min=LEAST)).clamp(max=MOST)
-    return counts / counts.mean().clamp(min=LEAST)
+    counts = (plain + detail / mean_of(detail)).clamp(max=MOST)
+    return counts / mean_of(counts)
+
+
+def mean_of(values: Tensor) -> Tensor:
+    """The mean of each (B, 1, h, w), not 0: (B, 1, 1, 1)."""
+    return values.mean((1, 2, 3), keepdim=True).clamp(min=LEAST)
 
 
 def in_precision(amp: bool) -> AbstractContextManager[None]:
