@@ -21,7 +21,7 @@ from toolbox.io.images import read_image
 
 TEMPLATE = Path(__file__).with_suffix("")
 """The folder of page.html, page.css and the scripts."""
-SCRIPTS = ("charts.js", "page.js")
+SCRIPTS = ("elements.js", "charts.js", "samples.js", "page.js")
 KEPT = {".webp": "image/webp", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 """Pictures that go into the page as they are; the others become WebP without loss."""
 

@@ -57,7 +57,7 @@ def write_run_page(folder: Path, changed: Mapping[str, Any] | None = None) -> Pa
     else:
         replace_text(folder / CHANGES, json.dumps(changed) + "\n")
     content = {**story(folder), "changes": changed}
-    write_html(str(content["name"]), content, folder / PAGE, ("charts.js", "run.js"))
+    write_html(str(content["name"]), content, folder / PAGE, ("elements.js", "charts.js", "run.js"))
     return folder / PAGE
 
 

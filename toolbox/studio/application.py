@@ -27,7 +27,7 @@ from toolbox.studio.use import Use
 from toolbox.studio.watch import Watch
 from toolbox.studio.worker import Worker
 
-FROM_REPORT = ("charts.js", "page.css")
+FROM_REPORT = ("elements.js", "charts.js", "page.css")
 """Files of the benchmark's report that the page uses as they are: its elements, charts and colours."""
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 
