@@ -63,7 +63,7 @@ def test_a_plugin_is_begun_from_the_wheels_own_template(unpacked: Path, tmp_path
     tracked = {name for name in below(ROOT / "plugins" / "template", "*") if "__pycache__" not in name}
     wanted = {name for name in tracked if name.split("/")[0] not in (".pytest_cache", "work_dirs", "photos", "build")}
     assert wanted <= below(unpacked / "toolbox" / "template", "*")
-    code = "from toolbox.cli import main; raise SystemExit(main(['plugins', 'new', 'mine']))"
+    code = "from toolbox.cli import main; raise SystemExit(main(['new-plugin', 'mine']))"
     assert "a plugin of every kind" in elsewhere(unpacked, tmp_path, "-c", code)
     assert wanted <= below(tmp_path / "mine", "*")
 

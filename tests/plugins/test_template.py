@@ -17,7 +17,7 @@ import torch
 import yaml
 from PIL import Image
 
-from toolbox.cli import run
+from toolbox.cli import main, run
 
 ROOT = Path(__file__).parents[2]
 TOOLS = """
@@ -122,7 +122,7 @@ def test_the_recipe_inside_the_package_is_found_by_the_plugins_name_and_needs_no
 
 
 def test_a_new_plugin_is_a_copy_of_the_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("plugins", ["new", str(tmp_path / "mine")]) == 0
+    assert main(["new-plugin", str(tmp_path / "mine")]) == 0  # as `plugins new`
     assert (tmp_path / "mine" / "src" / "my_gan" / "configs" / "stripes.yaml").is_file()
     assert not list((tmp_path / "mine").rglob("__pycache__"))
     assert run("plugins", ["new", str(tmp_path / "mine")]) == 2

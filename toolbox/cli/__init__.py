@@ -42,6 +42,8 @@ TASKS = {
 }
 """Every command, by what one wants to do."""
 COMMANDS = {name: text for commands in TASKS.values() for name, text in commands.items()}
+ALSO = {"new-plugin": ["plugins", "new"]}
+"""Another name of a command, as `new` has led to expect."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run("help") if arguments else run("help") or 2
     if arguments[0] in ("-V", "--version"):
         return run("version")
-    return run(arguments[0], arguments[1:])
+    command, *rest = [*ALSO.get(arguments[0], arguments[:1]), *arguments[1:]]
+    return run(command, rest)
 
 
 def run(command: str, arguments: Sequence[str] | None = None) -> int:
