@@ -45,7 +45,4 @@ class Degradation(nn.Module, ABC):
     def check_size(self, height: int, width: int) -> None:
         """Raise ValueError for images (H, W) that it cannot take: by default those that `scale` does not divide."""
         if height % self.scale or width % self.scale:
-            raise ValueError(
-                f"height {height} and width {width} must be multiples of {self.scale} to shrink by {self.scale}; crop "
-                f"to {height - height % self.scale}x{width - width % self.scale} first (ModCrop does)"
-            )
+            raise ValueError(not_multiples(height, width, self.scale))
