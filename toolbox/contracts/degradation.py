@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from toolbox.io.resize import not_multiples
+
 
 class Degradation(nn.Module, ABC):
     """Damages images, with every random parameter drawn per sample; the data loader's workers call it.
