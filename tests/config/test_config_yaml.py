@@ -222,7 +222,9 @@ def test_odd_documents_are_refused_in_one_line(text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [r"photos\train", r"\\nas\new", r"C:\new", r"..\Photos", r"D:\_old"], ids=["tab", "share", "drive", "folder", "space"]
+    "path",
+    [r"photos\train", r"\\nas\new", r"C:\new", r"..\Photos", r"D:\_old"],
+    ids=["tab", "share", "drive", "folder", "space"],
 )
 @pytest.mark.usefixtures("parser")
 def test_a_windows_path_that_double_quotes_change_in_silence_is_refused_with_the_way_out(path: str) -> None:

@@ -18,7 +18,10 @@ OPTIMIZER = "optim_wrapper.generator.optimizer"
         (f"{OPTIMIZER}.betas=[2, 3]", f"{OPTIMIZER}: Adam: Invalid beta parameter"),
         (f"{OPTIMIZER}.weight_decay=-1", f"{OPTIMIZER}: Adam: Invalid weight_decay value: -1"),
         ("param_scheduler.generator=[{type: LinearLR, start_factor: 2}]", "param_scheduler.generator.0: LinearLR"),
-        ("param_scheduler.generator=[{type: ExponentialLR, gamma: -2}]", "param_scheduler.generator.0.gamma: must be 0"),
+        (
+            "param_scheduler.generator=[{type: ExponentialLR, gamma: -2}]",
+            "param_scheduler.generator.0.gamma: must be 0",
+        ),
         ("default_hooks.checkpoint.interval=0", "default_hooks.checkpoint: interval and max_keep_ckpts must be"),
         ("default_hooks.logger.interval=0", "default_hooks.logger: interval must be"),
     ],

@@ -80,7 +80,8 @@ def test_hdr_and_values_below_0_are_told() -> None:
     _, notes = made_of(array)
     assert notes == [
         "the picture: 3 of 360 values are over white, 1, and are cut to it; Options(white=3.5) keeps them",
-        "the picture: 3 of 360 values are below 0 and become 0; if -9999 stands for no data, say so by Options(nodata=-9999)",
+        "the picture: 3 of 360 values are below 0 and become 0; if -9999 stands for no data, say so by "
+        "Options(nodata=-9999)",
     ]
     made, notes = made_of(array, white=4, nodata=-9999)
     assert len(notes) == 1 and made.max() > 3 and (made[:4, 4:8] == -9999).all()

@@ -90,9 +90,7 @@ def test_gaps_are_filled_from_their_nearest_and_what_is_known_stays() -> None:
 @pytest.mark.parametrize(
     ("dtype", "white", "opaque"), [("uint16", 4095, 65_535), ("uint16", 4095, 4095), ("float32", 255, 1)]
 )
-def test_white_is_said_of_colours_and_what_is_opaque_stays_so(
-    dtype: str, white: int, opaque: int, kind: str
-) -> None:
+def test_white_is_said_of_colours_and_what_is_opaque_stays_so(dtype: str, white: int, opaque: int, kind: str) -> None:
     array = np.full((8, 8, 4), white // 2, dtype)
     array[:, :4, 3], array[:, 4:, 3] = opaque, opaque / 5
     made = Predictor(Smooth(), options=Options(white=white, alpha=kind))(array, alpha=True)

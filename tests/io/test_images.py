@@ -183,6 +183,13 @@ def test_hidden_images_are_told_and_what_macos_writes_beside_others_is_not(tmp_p
         find_images(tmp_path)
 
 
+@pytest.mark.parametrize("start", [b"II*\0", b"MM\0*", b"II+\0"])
+def test_a_tiff_that_is_not_read_is_called_one(tmp_path, start):
+    (tmp_path / "x.tif").write_bytes(start + b"\xff" * 60)
+    with pytest.raises(UserError, match=r"x\.tif: (a TIFF of a kind that is not read here|damaged image)"):
+        read_image(tmp_path / "x.tif")
+
+
 def test_links_to_files_and_folders_are_followed_unless_they_loop(tmp_path):
     root, outside = tmp_path / "root", tmp_path / "outside"
     (root / "deep").mkdir(parents=True)

@@ -12,7 +12,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from toolbox.io.errors import UserError
 
-MOST_PARAMETERS = 100_000
+MOST_PARAMETERS = 20_000
 """Tensors of weights: the deepest published networks have some thousand."""
 
 

@@ -45,7 +45,7 @@ _SHOWN = 3
 
 @dataclass
 class Found:
-    """What lies below a folder: images sorted by path, and what was passed over; of hidden files, those of an image's suffix."""
+    """What lies below a folder: images sorted by path, and what was passed over; of hidden files, images alone."""
 
     root: Path
     images: list[Path] = field(default_factory=list)
