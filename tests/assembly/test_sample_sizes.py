@@ -11,7 +11,7 @@ from PIL import Image
 
 from runs import pictures, refused, sr_config, write_config
 from toolbox.assembly.doctor_config import examine_config
-from toolbox.assembly.sample_sizes import look_at
+from toolbox.assembly.sample_sizes import check_pixels, look_at
 from toolbox.config import load_config
 from toolbox.contracts.dataset import ImageDataset
 from toolbox_plugins.datasets.folders import ImageFolder, PairedFolders
@@ -39,6 +39,23 @@ def test_a_validation_image_that_the_scale_does_not_divide_is_named_before_train
     assert "val_dataloader.dataset: odd.png: " in line and "31 and width 33 must be multiples of 2" in line
     assert not (tmp_path / "run").exists()
     assert len(bad(config, tmp_path)) == 1 and "odd.png" in bad(config, tmp_path)[0]
+
+
+def test_a_validation_image_that_is_cut_short_is_named_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = sr_config(tmp_path)
+    config["val_dataloader"] = {"dataset": {"type": "ImageFolder", "root": str(tmp_path / "val"), "key": "hr"}}
+    for file in sorted(pictures(tmp_path / "val").iterdir())[-2:]:
+        file.write_bytes(file.read_bytes()[:-40])
+    line = refused(capsys, "train", write_config(config, tmp_path / "run.yaml"))
+    assert "val_dataloader.dataset: " in line and "02.png: damaged image" in line
+    assert "(and 1 more of 4 samples)" in line and not (tmp_path / "run").exists()
+
+
+def test_pixels_are_looked_at_as_long_as_there_is_time(tmp_path: Path) -> None:
+    (sorted(pictures(tmp_path).iterdir())[-1]).write_bytes(b"")
+    check_pixels("val", ImageFolder(root=str(tmp_path), key="hr"), seconds=0)
 
 
 def test_an_image_below_the_crop_is_named_before_training_and_the_others_are_counted(

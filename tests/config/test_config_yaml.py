@@ -164,7 +164,7 @@ def test_very_long_names_are_refused_and_shortened_in_the_message() -> None:
 
 
 def test_a_key_with_a_line_break_is_refused_so_that_messages_stay_one_line() -> None:
-    assert r"key 'a\nb' holds a line break" in refusal('"a\\nb": 1')
+    assert r"key 'a\nb' holds a line break, a control" in refusal('"a\\nb": 1')
 
 
 @pytest.mark.parametrize(
@@ -201,6 +201,10 @@ def test_aliases_become_copies() -> None:
         ("a: &a [*a]", "alias *a"),
         ("a: &x 1\nb: &x 2", "anchor &x is set twice"),
         ("a:\n\tb: 1", "indent with spaces, not tabs"),
+        ("a: %HOME%/x", "that cannot start any token; a value that begins so is put in 'quotes'"),
+        ("a: - x", "; a value that begins so is put in 'quotes'"),
+        ("a:\n\u00a0 b: 1", "key '\\xa0 b' holds a line break, a control character or a space that is no plain one"),
+        ("a:\n  b: 1\n \u00a0c: 2", "; it holds a space that is no plain one (U+00A0)"),
         ("a: [1, 2", "line 1: is not readable as YAML"),
         ("a: 'open", "is not readable as YAML"),
         ("a: 1e999", "1e999 is not readable as float"),
@@ -215,6 +219,18 @@ def test_aliases_become_copies() -> None:
 @pytest.mark.usefixtures("parser")
 def test_odd_documents_are_refused_in_one_line(text: str, message: str) -> None:
     assert message in refusal(text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [r"photos\train", r"\\nas\new", r"C:\new", r"..\Photos", r"D:\_old"],
+    ids=["tab", "share", "drive", "folder", "space"],
+)
+@pytest.mark.usefixtures("parser")
+def test_a_windows_path_that_double_quotes_change_in_silence_is_refused_with_the_way_out(path: str) -> None:
+    told = "line 1: a backslash in double quotes is an escape; write a path as C:/Users/me/photos, or in single quotes"
+    assert told in refusal(f'root: "{path}"')
+    assert parse_yaml(f"root: '{path}'", "c.yaml") == {"root": path}
 
 
 def test_a_single_value_is_read_by_the_same_rules() -> None:

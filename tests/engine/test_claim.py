@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,12 @@ def test_a_run_that_is_refused_at_its_start_leaves_no_folder(tmp_path: Path) -> 
         assert (tmp_path / "run").is_dir()
         raise UserError("wrong")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_removed_meanwhile_hides_no_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="wrong"), claimed(tmp_path / "run"):
+        shutil.rmtree(tmp_path / "run")
+        raise UserError("wrong")
 
 
 def test_a_disk_without_locks_is_told_and_nothing_is_refused(

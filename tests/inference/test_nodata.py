@@ -68,7 +68,7 @@ def test_a_picture_of_nothing_but_gaps_is_refused() -> None:
 
 def test_floats_of_0_to_255_are_refused_with_the_option_and_come_out_right_with_it() -> None:
     array = FLAT * 4 * 200
-    with pytest.raises(UserError, match=r"its values reach 200, and 1 would be white; .* --white 255"):
+    with pytest.raises(UserError, match=r"its values reach 200, and 1 would be white; .* Options\(white=255\)"):
         made_of(array)
     made, notes = made_of(array, white=255)
     assert np.allclose(made, 200, atol=1e-3) and not notes
@@ -79,8 +79,9 @@ def test_hdr_and_values_below_0_are_told() -> None:
     array[0, 0], array[0, 1] = 3.5, -9999
     _, notes = made_of(array)
     assert notes == [
-        "the picture: 3 of 360 values are over white, 1, and are cut to it; --white 3.5 keeps them",
-        "the picture: 3 of 360 values are below 0 and become 0; if -9999 stands for no data, say so by --nodata -9999",
+        "the picture: 3 of 360 values are over white, 1, and are cut to it; Options(white=3.5) keeps them",
+        "the picture: 3 of 360 values are below 0 and become 0; if -9999 stands for no data, say so by "
+        "Options(nodata=-9999)",
     ]
     made, notes = made_of(array, white=4, nodata=-9999)
     assert len(notes) == 1 and made.max() > 3 and (made[:4, 4:8] == -9999).all()

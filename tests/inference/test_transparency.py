@@ -84,3 +84,16 @@ def test_gaps_are_filled_from_their_nearest_and_what_is_known_stays() -> None:
     assert made.min() >= 0.2 - 1e-6 and made.max() <= 0.8 + 1e-6 and (np.diff(made[0, :, 0]) >= -1e-6).all()
     nothing = filled(np.full((4, 4, 1), np.nan, np.float32), np.zeros((4, 4, 1), np.float32))
     assert (nothing == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["network", "resize"])
+@pytest.mark.parametrize(
+    ("dtype", "white", "opaque"), [("uint16", 4095, 65_535), ("uint16", 4095, 4095), ("float32", 255, 1)]
+)
+def test_white_is_said_of_colours_and_what_is_opaque_stays_so(dtype: str, white: int, opaque: int, kind: str) -> None:
+    array = np.full((8, 8, 4), white // 2, dtype)
+    array[:, :4, 3], array[:, 4:, 3] = opaque, opaque / 5
+    made = Predictor(Smooth(), options=Options(white=white, alpha=kind))(array, alpha=True)
+    assert made[:, :8, 3] == pytest.approx(opaque, rel=1e-3)
+    assert made[:, -8:, 3] == pytest.approx(opaque / 5, rel=1e-2)
+    assert made[..., :3] == pytest.approx(white // 2, rel=1e-2)

@@ -172,6 +172,24 @@ def test_images_are_found_nested_sorted_and_without_hidden_files(tmp_path):
     assert found == ["a/B/y.Tiff", "a/z.jpg", "a.webp", "b.PNG"]
 
 
+def test_hidden_images_are_told_and_what_macos_writes_beside_others_is_not(tmp_path):
+    for name in (".b.png", ".x.jpg", "._c.png", ".DS_Store", ".thumbnails/x.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".self.png").symlink_to(tmp_path / ".self.png")
+    note = "2 images are hidden by a dot and passed over: .b.png, .x.jpg"
+    assert search(tmp_path).notes() == [f"{tmp_path}: {note}"]
+    with pytest.raises(UserError, match=f"holds no image .*; {note}"):
+        find_images(tmp_path)
+
+
+@pytest.mark.parametrize("start", [b"II*\0", b"MM\0*", b"II+\0"])
+def test_a_tiff_that_is_not_read_is_called_one(tmp_path, start):
+    (tmp_path / "x.tif").write_bytes(start + b"\xff" * 60)
+    with pytest.raises(UserError, match=r"x\.tif: (a TIFF of a kind that is not read here|damaged image)"):
+        read_image(tmp_path / "x.tif")
+
+
 def test_links_to_files_and_folders_are_followed_unless_they_loop(tmp_path):
     root, outside = tmp_path / "root", tmp_path / "outside"
     (root / "deep").mkdir(parents=True)

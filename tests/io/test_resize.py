@@ -92,6 +92,8 @@ def test_half_precision_is_resized_in_float32():
 def test_a_size_that_is_no_multiple_is_refused_with_the_way_out():
     with pytest.raises(ValueError, match=r"height 30 and width 32 must be multiples of 4 .* crop to 28x32"):
         resize_bicubic(torch.zeros(1, 3, 30, 32), down=4)
+    with pytest.raises(ValueError, match=r"multiples of 4 .*, and one is smaller: leave the image out$"):
+        resize_bicubic(torch.zeros(1, 3, 32, 1), down=4)
     with pytest.raises(ValueError, match="either up or down"):
         resize_bicubic(torch.zeros(1, 3, 8, 8), up=2, down=2)
 

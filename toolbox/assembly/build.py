@@ -17,6 +17,7 @@ from toolbox.config import Config
 from toolbox.config.model_keys import BESIDE, FEATURE_MATCHING, LOGITS, MODEL_KEYS
 from toolbox.contracts.nested import is_named, nested_kinds
 from toolbox.engine.memory import ran_out
+from toolbox.engine.network_limits import limited_networks
 from toolbox.engine.random_state import seed_all
 from toolbox.io.errors import ConfigError, UserError
 from toolbox.plugins.registry import registry
@@ -36,7 +37,8 @@ def build_component(kind: str, config: Mapping[str, Any], key: str = "") -> Any:
         if name not in BESIDE.get(kind, ("type",))
     }
     try:
-        built = component(**arguments)
+        with limited_networks():
+            built = component(**arguments)
         _set_beside(built, kind, config, key)
         if kind != "discriminators":  # one inside another component is called as that one likes
             check_signatures(kind, built, key)

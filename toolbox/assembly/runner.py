@@ -15,7 +15,7 @@ from toolbox.assembly.compatibility import check_combination
 from toolbox.assembly.first_sample import check_first_sample
 from toolbox.assembly.loading import trained_network
 from toolbox.assembly.machine import emulation_told, precision_of, this_machine
-from toolbox.assembly.sample_sizes import Looked, check_samples, check_scales, look_at
+from toolbox.assembly.sample_sizes import Looked, check_pixels, check_samples, check_scales, look_at
 from toolbox.assembly.shared_features import shared_features
 from toolbox.config import Config
 from toolbox.contracts.dataset import ImageDataset
@@ -139,6 +139,7 @@ def checked_parts(
     for split, (dataset, found) in looked.items():
         check_scales(split, dataset, found, algorithm)
         if split != "train":
+            check_pixels(split, dataset)
             loader, metrics = sections[f"{split}_dataloader"], sections[f"{split}_evaluator"].metrics
             check_first_sample(split, loader, algorithm, metrics, columns, smallest=found.smallest())
     if "train" in splits and "val" in looked:

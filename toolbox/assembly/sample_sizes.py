@@ -1,7 +1,8 @@
 """Looks at the sizes of all samples before anything is computed: from the headers of their files, thousands a second.
 
 What a training would meet hours later is refused here: an image that is smaller than its crop, or that the scale does
-not divide, pairs that do not belong together, headers that are damaged. Pixels are not decoded.
+not divide, pairs that do not belong together, headers that are damaged. Pixels are decoded of evaluations alone, for
+some seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from toolbox.training.algorithm import Algorithm
 logger = logging.getLogger("toolbox")
 SECONDS = 60.0
 """How long the headers of one split are read: half a million files, on a disk of one's own."""
+PIXEL_SECONDS = 10.0
+"""How long samples of an evaluation are decoded beforehand: some hundreds of large pictures."""
 _THREADS = 8
 _AT_ONCE = 1024
 
@@ -93,6 +96,25 @@ def check_samples(split: str, section: Mapping[str, Any], looked: Looked) -> Non
     if 0 < looked.seen < looked.total:
         logger.warning("%s: only %s of %s samples were looked at beforehand", key, looked.seen, looked.total)
     _check_batches(split, section.get("batch_size", 1), looked)
+
+
+def check_pixels(split: str, dataset: ImageDataset, *, seconds: float = PIXEL_SECONDS) -> None:
+    """Raise ConfigError for samples of an evaluation whose pixels are damaged, as far as the seconds reach.
+
+    Headers do not tell of a file that is cut short, and the first evaluation may be hours away.
+    """
+    refused: list[str] = []
+    until = time.monotonic() + seconds
+    for index in range(len(dataset)):
+        try:
+            dataset.sample(index, np.random.default_rng(0))
+        except UserError as error:
+            refused.append(str(error))
+        if time.monotonic() > until:
+            break
+    if refused:
+        others = f" (and {len(refused) - 1:,} more of {len(dataset):,} samples)" if len(refused) > 1 else ""
+        raise ConfigError(f"{refused[0]}{others}", key=f"{split}_dataloader.dataset")
 
 
 def _check_batches(split: str, batch_size: int, looked: Looked) -> None:

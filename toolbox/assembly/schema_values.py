@@ -75,8 +75,7 @@ def of_rule(rule: Any, below: Callable[[Any, str], Schema], path: str, *, partia
     if isinstance(rule, list):
         return {"type": "array", "items": of_rule(rule[0], below, f"{path}[]", partial=False)}
     if isinstance(rule, AtLeast):
-        most = {} if rule.maximum is None else {"maximum": rule.maximum}
-        return {"type": "integer", "minimum": rule.minimum, **most}
+        return {"type": "integer", "minimum": rule.minimum, "maximum": rule.maximum}
     return below(rule, path) if rule is COMPONENT else of_annotation(rule, _nothing, _nothing, partial=partial)
 
 

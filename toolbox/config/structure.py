@@ -26,10 +26,10 @@ from toolbox.io.errors import ConfigError, did_you_mean
 
 @dataclass(frozen=True)
 class AtLeast:
-    """An int that may not be smaller; nor larger, where a larger one would only fill memory."""
+    """An int that may not be smaller; nor larger, where a larger one would only fill memory, or never be reached."""
 
     minimum: int
-    maximum: int | None = None
+    maximum: int = 10**15
 
 
 COMPONENT = object()
@@ -182,7 +182,7 @@ def _check(config: Config, value: Any, rule: Any, path: str) -> None:
             raise _refusal(config, path, str(wrong))
         if value < rule.minimum:
             raise _refusal(config, path, f"must be at least {rule.minimum}, got {value}")
-        if rule.maximum is not None and value > rule.maximum:
+        if value > rule.maximum:
             raise _refusal(config, path, f"must be {rule.maximum:,} at most, got {show(value)}")
     else:
         wrong = misfit(value, rule)

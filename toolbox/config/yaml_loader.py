@@ -42,6 +42,8 @@ _PLAIN_SCALARS = [
 
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+"""What no setting holds."""
 _BACKSLASH = "write a path as C:/Users/me/photos, or in single quotes"
 
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it
@@ -151,9 +153,7 @@ def _build(node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         if node.tag == _AMBIGUOUS:
             raise _Refused(f"line {_line(node)}: {_ambiguous(node.value)}")
-        if (
-            node.style == '"' and _DRIVE.match(node.value) and not node.value.isprintable()
-        ):  # "C:\\new" has a line break
+        if node.style == '"' and _spoilt(node.value):
             raise _Refused(f"line {_line(node)}: a backslash in double quotes is an escape; {_BACKSLASH}")
         if kind in _SCALARS:
             try:
@@ -162,6 +162,11 @@ def _build(node: yaml.Node) -> Any:
                 raise _Refused(f"line {_line(node)}: {_shorten(node.value)} is not readable as {kind}") from None
     tag = _shorten(node.tag.replace(_CORE, "!!"))
     raise _Refused(f"line {_line(node)}: tag {tag} is refused; only plain YAML is read; no code runs")
+
+
+def _spoilt(text: str) -> bool:
+    """Whether a backslash was taken for an escape: the tab of "photos\\train", the line break of "C:\\new"."""
+    return bool(_CONTROL.search(text) or (_DRIVE.match(text) and not text.isprintable()))
 
 
 def _mapping(node: yaml.MappingNode) -> dict[str, Any]:
@@ -183,7 +188,8 @@ def _mapping(node: yaml.MappingNode) -> dict[str, Any]:
         if not key.strip():
             raise _Refused(f"line {_line(key_node)}: a key is empty text; give it a name, or remove the line")
         if not key.isprintable():
-            raise _Refused(f"line {_line(key_node)}: key {_shorten(key)} holds a line break or control character")
+            what = "a line break, a control character or a space that is no plain one"
+            raise _Refused(f"line {_line(key_node)}: key {_shorten(key)} holds {what}")
         if key in own or (merging and merged):
             raise _Refused(f"line {_line(key_node)}: key '{key}' is written twice in one mapping; keep one")
         if merging:
@@ -249,6 +255,10 @@ def _describe(error: yaml.MarkedYAMLError, text: str) -> str:
         hint = "; quote a template: '{{ fileDirname }}/…'"
     elif "\t" in written:
         hint = "; indent with spaces, not tabs"
+    elif found := re.search(r"[\u00a0\u2000-\u200b\u202f\u3000]", written):
+        hint = f"; it holds a space that is no plain one (U+{ord(found[0]):04X})"
+    elif "cannot start" in problem or "entries are not" in problem or "keys are not" in problem:
+        hint = "; a value that begins so is put in 'quotes'"
     elif "mapping values are not allowed" in problem or "expected ':'" in problem:
         hint = "; is it indented too far, or does the line above lack its ': '?"
     elif "expected" in problem:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from toolbox.io.resize import not_multiples
+
 
 class Degradation(nn.Module, ABC):
     """Damages images, with every random parameter drawn per sample; the data loader's workers call it.
@@ -45,7 +47,4 @@ class Degradation(nn.Module, ABC):
     def check_size(self, height: int, width: int) -> None:
         """Raise ValueError for images (H, W) that it cannot take: by default those that `scale` does not divide."""
         if height % self.scale or width % self.scale:
-            raise ValueError(
-                f"height {height} and width {width} must be multiples of {self.scale} to shrink by {self.scale}; crop "
-                f"to {height - height % self.scale}x{width - width % self.scale} first (ModCrop does)"
-            )
+            raise ValueError(not_multiples(height, width, self.scale))

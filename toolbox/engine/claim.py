@@ -55,7 +55,8 @@ def claimed(work_dir: Path, *, rank: int = 0) -> Iterator[None]:
             sign(file, work_dir / LOCK)
             yield
         finally:
-            if is_new and [path.name for path in work_dir.iterdir()] == [LOCK]:  # the run was refused
+            # a run that was refused leaves nothing; a folder that somebody removed meanwhile is no second mistake
+            if is_new and work_dir.is_dir() and [path.name for path in work_dir.iterdir()] == [LOCK]:
                 (work_dir / LOCK).unlink()
                 work_dir.rmdir()
 

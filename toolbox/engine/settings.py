@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from toolbox.config import check_arguments
 from toolbox.config.values import show
 from toolbox.engine.packaged_optimizers import PACKAGED, UNFIT, optimizer_class, optimizer_names
+from toolbox.engine.settings_tried import try_settings
 from toolbox.io.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 COUNTS = {"step_size": 1, "T_max": 1, "periods": 1, "total_steps": 1, "begin": 0, "milestones": 0}
 """Settings of schedules that count iterations, and the least of each: mmengine divides by them when it is too late."""
+FACTORS = ("gamma", "power", "eta_min", "eta_max", "eta_min_ratio", "max_lr")
+"""Settings of schedules below 0 of which a rate would climb where it should descend."""
 CLIPPING = {"norm": ("max_norm", "norm_type", "error_if_nonfinite"), "value": ("clip_value",)}
 """Ways of clipping gradients; of each the setting it needs, then the others."""
 
@@ -31,6 +34,7 @@ def check_run_settings(check: Check) -> None:
     schedulers(check)
     visualizer(check)
     choice(check)
+    try_settings(check)
 
 
 def groups(check: Check, section: str, *, complete: bool = False) -> None:
@@ -121,6 +125,9 @@ def schedulers(check: Check) -> None:
                 raise check.error("schedules count iterations; leave it out", f"{key}.by_epoch")
             if schedule.get("start_factor") == 0:
                 raise check.error("must be above 0: factors multiply; begin at 1e-3", f"{key}.start_factor")
+            for name in FACTORS:
+                if isinstance(factor := schedule.get(name), (int, float)) and factor < 0:
+                    raise check.error(f"must be 0 or more, got {factor}: rates are never negative", f"{key}.{name}")
             for name, least in COUNTS.items():
                 given = schedule.get(name)
                 for n, count in enumerate(given if isinstance(given, list) else [given]):

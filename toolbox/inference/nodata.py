@@ -82,20 +82,25 @@ def tell_range(picture: Picture, white: float, note: Callable[[str], None]) -> N
     if over and float(np.median(values)) > _FAR * white:
         guess = next((each for each in _USUAL_WHITES if highest <= each), round(highest))
         raise UserError(
-            f"{_called(picture)}: its values reach {highest:g}, and {white:g} would be white; say what is by --white, "
-            f"such as --white {guess}"
+            f"{_called(picture)}: its values reach {highest:g}, and {white:g} would be white; say what is, such as by "
+            f"{_option(picture, 'white', guess)}"
         )
     if over:
         note(
             f"{_called(picture)}: {over:,} {of} are over white, {white:g}, and are cut to it; "
-            f"--white {highest:g} keeps them"
+            f"{_option(picture, 'white', highest)} keeps them"
         )
     if under:
         note(
             f"{_called(picture)}: {under:,} {of} are below 0 and become 0; if {lowest:g} stands for no data, say so by "
-            f"--nodata {lowest:g}"
+            f"{_option(picture, 'nodata', lowest)}"
         )
 
 
 def _called(picture: Picture) -> str:
     return picture.name or "the picture"
+
+
+def _option(picture: Picture, name: str, value: float) -> str:
+    """How a setting is written by whom the picture is from: the command line, or Python, where it has no name."""
+    return f"--{name} {value:g}" if picture.name else f"Options({name}={value:g})"

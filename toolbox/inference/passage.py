@@ -15,7 +15,7 @@ from toolbox.inference.normals import enlarged_normals
 from toolbox.inference.options import Options
 from toolbox.inference.palette import FEW, colours_of, in_colours_of
 from toolbox.inference.picture import Picture
-from toolbox.inference.transparency import Restore, under_transparency
+from toolbox.inference.transparency import Restore, under_transparency, with_levels_of_colours
 
 Done = Callable[[float], None] | None
 Compute = Callable[[Sequence[Picture], Done], list[Picture]]
@@ -90,6 +90,10 @@ class Passage:
             if seen:
                 picture = seen[0]
                 restores.append(seen[1])
+            levelled = with_levels_of_colours(picture, self.white(picture.array.dtype))
+            if levelled:
+                picture = levelled[0]
+                restores.append(levelled[1])
         return picture, lambda made: reduce(lambda result, restore: restore(result), reversed(restores), made)
 
     def _palette_of(self, picture: Picture) -> Restore:

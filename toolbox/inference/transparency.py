@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from toolbox.inference.filling import filled
+from toolbox.inference.levels import LEVELS
 from toolbox.inference.picture import Picture
 from toolbox.io.resize import resize_to
 
@@ -54,6 +55,28 @@ def under_transparency(
         return _put_back(made, made.array[..., -1] == 0, compute(bare).array)
 
     return prepared, restore
+
+
+def with_levels_of_colours(picture: Picture, white: float) -> tuple[Picture, Restore] | None:
+    """Transparency in the levels of colours whose white is not the type's highest, and what undoes it; None: it is.
+
+    White is said of colours: 12 bits in a PNG of 16 are opaque at 65,535, and floats up to 255 mostly at 1.
+    """
+    highest = LEVELS[picture.array.dtype]
+    if not picture.alpha or white == highest:
+        return None
+    top = float(picture.array[..., -1].max())
+    opaque = min((level for level in (white, highest) if level >= top), default=white)
+    if opaque == white:
+        return None
+
+    def times(picture: Picture, factor: float) -> Picture:
+        array = picture.array.copy()
+        alpha = array[..., -1] * np.float32(factor)
+        array[..., -1] = alpha if array.dtype.kind == "f" else np.rint(alpha)
+        return picture.with_pixels(array, alpha=True)
+
+    return times(picture, white / opaque), lambda made: times(made, opaque / white) if made.alpha else made
 
 
 def _with_constant(made: Picture, level: np.generic) -> Picture:

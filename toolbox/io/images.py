@@ -175,12 +175,21 @@ def naming(path: Path) -> Iterator[None]:
         raise error if str(error).startswith(f"{path}: ") else UserError(f"{path}: {error}") from None
     except UnidentifiedImageError:
         way = way_to_convert(path) or impostor(path)
-        raise UserError(f"{path}: {way or 'not an image, or one that Pillow does not know'}") from None
+        raise UserError(f"{path}: {way or _unknown(path)}") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except _DAMAGED as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path}: damaged image ({reason}); replace or remove the file") from error
+
+
+def _unknown(path: Path) -> str:
+    """What to say of a file that Pillow cannot open: a TIFF may hold what only other programs, or `infer`, read."""
+    with open_regular(path) as file:
+        start = file.read(4)
+    if start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "a TIFF of a kind that is not read here (floats, many channels, or damaged); make it one of 8 bits"
+    return "not an image, or one that Pillow does not know"
 
 
 def open_safely(file: BinaryIO) -> Image.Image:

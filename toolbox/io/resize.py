@@ -12,6 +12,14 @@ from torch.nn import functional as F
 from toolbox.io.errors import UserError
 
 
+def not_multiples(height: int, width: int, factor: int) -> str:
+    """What to say of an image that cannot be shrunk by a whole factor, with the way out."""
+    message = f"height {height} and width {width} must be multiples of {factor} to shrink by {factor}"
+    if min(height, width) < factor:
+        return f"{message}, and one is smaller: leave the image out"
+    return f"{message}; crop to {height - height % factor}x{width - width % factor} first (ModCrop does)"
+
+
 def resize_bicubic(images: Tensor, *, up: int = 1, down: int = 1) -> Tensor:
     """Resize images (..., C, H, W) to (..., C, H*up, W*up), or to (..., C, H/down, W/down), as MATLAB's imresize.
 
@@ -25,10 +33,7 @@ def resize_bicubic(images: Tensor, *, up: int = 1, down: int = 1) -> Tensor:
         raise ValueError(f"give either up or down, an integer of 1 or more, got up={up}, down={down}")
     height, width = images.shape[-2:]
     if height % down or width % down:
-        raise ValueError(
-            f"height {height} and width {width} must be multiples of {down} to shrink by {down}; "
-            f"crop to {height - height % down}x{width - width % down} first (ModCrop does)"
-        )
+        raise ValueError(not_multiples(height, width, down))
     if up == down == 1:
         return images
     if images.dim() > 4:  # clips: torch resizes batches of pictures

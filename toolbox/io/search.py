@@ -45,7 +45,7 @@ _SHOWN = 3
 
 @dataclass
 class Found:
-    """What lies below a folder: images sorted by path, and what was passed over, hidden files aside."""
+    """What lies below a folder: images sorted by path, and what was passed over; of hidden files, images alone."""
 
     root: Path
     images: list[Path] = field(default_factory=list)
@@ -53,6 +53,9 @@ class Found:
     """Files of no suffix that is known as an image's."""
     links: list[Path] = field(default_factory=list)
     """Links that lead nowhere, or back to a folder they lie in."""
+
+    hidden: list[Path] = field(default_factory=list)
+    """Images whose names begin with a dot; `._x.png`, which macOS writes beside x.png, is none."""
 
     def notes(self) -> list[str]:
         """One line for each kind of file that was passed over, with its count and its first names."""
@@ -68,6 +71,10 @@ class Found:
             what = "link leads" if len(self.links) == 1 else "links lead"
             where = "nowhere or back to a folder above, passed over"
             lines.append(f"{self.root}: {len(self.links)} {what} {where}: {named(self.links, self.root)}")
+        if self.hidden:
+            what = "image is" if len(self.hidden) == 1 else "images are"
+            names = named(self.hidden, self.root)
+            lines.append(f"{self.root}: {len(self.hidden)} {what} hidden by a dot and passed over: {names}")
         return lines
 
 
@@ -88,7 +95,7 @@ def search(root: str | os.PathLike[str], without: Sequence[Path] = (), also: Seq
         raise UserError(f"{root}: {'is a file, not a folder' if found.root.exists() else f'no such {kind}'}")
     apart = {each.resolve() for each in without}
     _walk(found, found.root, frozenset(), apart, (*SUFFIXES, *also))
-    for paths in (found.images, found.others, found.links):
+    for paths in (found.images, found.others, found.links, found.hidden):
         paths.sort(key=lambda path: path.relative_to(found.root).parts)
     return found
 
@@ -157,7 +164,7 @@ def _walk(
         about = folder.stat()
         here = above | {(about.st_dev, about.st_ino)}
         with os.scandir(folder) as listed:
-            entries = [entry for entry in listed if not entry.name.startswith(".")]
+            entries = list(listed)
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be searched for images: {error.strerror}") from None
     for entry in entries:
@@ -166,7 +173,10 @@ def _walk(
             is_folder, is_file = entry.is_dir(), entry.is_file()
         except OSError:  # a link to itself
             is_folder = is_file = False
-        if is_folder:
+        if entry.name.startswith("."):
+            if is_file and path.suffix.lower() in suffixes and not entry.name.startswith("._"):
+                found.hidden.append(path)
+        elif is_folder:
             inside = path.stat() if entry.is_symlink() else None
             if inside and (inside.st_dev, inside.st_ino) in here:
                 found.links.append(path)
