@@ -23,8 +23,8 @@ from toolbox.training.algorithm import Algorithm
 logger = logging.getLogger("toolbox")
 SECONDS = 60.0
 """How long the headers of one split are read: half a million files, on a disk of one's own."""
-PIXEL_SECONDS = 10.0
-"""How long samples of an evaluation are decoded beforehand: some hundreds of large pictures."""
+PIXEL_SECONDS = 5.0
+"""How long samples of an evaluation are decoded beforehand: some hundred large pictures."""
 _THREADS = 8
 _AT_ONCE = 1024
 
