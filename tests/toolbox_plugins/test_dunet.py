@@ -34,6 +34,14 @@ def test_sampling_is_differentiable_twice() -> None:
     assert torch.autograd.gradgradcheck(lambda values, at: Reading.apply(values, at[0], at[1]), (parts, places))
 
 
+def test_where_values_stand_still_places_have_their_gradients() -> None:
+    values, rows, columns = drawn()
+    still = values.detach()
+    for again in (False, True):
+        found = torch.autograd.grad(Reading.apply(still, rows, columns).sum(), rows, create_graph=again)
+        torch.testing.assert_close(found, torch.autograd.grad(bilinear(still, rows, columns).sum(), rows))
+
+
 def test_it_begins_as_bilinear_enlargement() -> None:
     sampling, features = LearnedSampling(8), torch.rand(1, 8, 6, 5)
     torch.nn.init.zeros_(sampling.offset.weight)

@@ -45,13 +45,15 @@ class Reading(torch.autograd.Function):
         return sampled(parts, rows, columns)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
-        """The gradients of values, rows and columns."""
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients of values, rows and columns; None where none is needed."""
         again = torch.is_grad_enabled()
         given = ctx.saved_tensors if again else [each.detach().requires_grad_() for each in ctx.saved_tensors]
         with torch.enable_grad():
             made = (bilinear if again else sampled)(*given)
-        return torch.autograd.grad(made, given, gradients, create_graph=again)
+        needed = [each for each, needs in zip(given, ctx.needs_input_grad, strict=True) if needs]
+        found = iter(torch.autograd.grad(made, needed, gradients, create_graph=again))
+        return tuple(next(found) if needs else None for needs in ctx.needs_input_grad)
 
 
 def sampled(parts: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
