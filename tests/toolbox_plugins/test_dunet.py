@@ -34,6 +34,20 @@ def test_sampling_is_differentiable_twice() -> None:
     assert torch.autograd.gradgradcheck(lambda values, at: Reading.apply(values, at[0], at[1]), (parts, places))
 
 
+def test_a_place_that_is_no_number_is_read_as_none_and_ends_no_process() -> None:
+    values, rows, columns = drawn()
+    for spoilt in (rows, columns):
+        with torch.no_grad():
+            spoilt[0, 1, 2, 3] = torch.nan
+        for how in (bilinear, Reading.apply):
+            made = how(values, rows, columns)
+            assert made[0, 1, :, 2, 3].isnan().all() and made.isnan().sum() == values.shape[2]
+            made.nansum().backward()
+        with torch.no_grad():
+            spoilt[0, 1, 2, 3] = torch.inf  # the border's, as of whatever lies far outside
+        assert not Reading.apply(values, rows, columns).isnan().any()
+
+
 def test_where_values_stand_still_places_have_their_gradients() -> None:
     values, rows, columns = drawn()
     still = values.detach()

@@ -192,6 +192,13 @@ def test_what_it_cannot_be_is_refused(arguments: dict[str, Any], said: str) -> N
         RealPLKSR(**arguments)
 
 
+def test_dysample_that_has_become_no_number_ends_no_process() -> None:
+    sampling = DySample(8, 2)
+    with torch.no_grad():
+        sampling.offset.bias.fill_(torch.nan)
+    sampling(torch.rand(2, 32, 16, 16, requires_grad=True)).sum().backward()
+
+
 def test_dysample_in_half_precision_rounds_values_and_not_places() -> None:
     torch.manual_seed(0)
     sampler, features = DySample(8, scale=2), torch.rand(1, 32, 8, 256)

@@ -59,9 +59,12 @@ class Reading(torch.autograd.Function):
 def sampled(parts: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """As `bilinear`, by grid_sample: differentiable once."""
     height, width = parts.shape[-2:]
+    rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+    spoilt = 0 * (rows + columns).detach()  # NaN where a place is none: grid_sample would read and write anywhere there
     grid = torch.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], -1)  # of [-1, 1] across the image
-    found = grid_sample(parts.flatten(0, 1), grid.flatten(0, 1), padding_mode="border", align_corners=False)
-    return found.unflatten(0, parts.shape[:2])
+    grid = grid.nan_to_num().flatten(0, 1)
+    found = grid_sample(parts.flatten(0, 1), grid, padding_mode="border", align_corners=False)
+    return found.unflatten(0, parts.shape[:2]) + spoilt[:, :, None]
 
 
 def bilinear(parts: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

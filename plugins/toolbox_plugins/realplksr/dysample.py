@@ -71,6 +71,8 @@ class DySample(LearnedPlaces):
         rows, columns = self.places(features)
         grid = torch.stack([columns * 2 / width - 1, rows * 2 / height - 1], -1)  # of [-1, 1] across the image
         grid = grid.flatten(0, 1)  # (B * groups, sH, sW, 2)
+        if self.training:  # torch's gradient writes anywhere for a place that is no number
+            grid = grid.nan_to_num()
         parts = features.unflatten(1, (self.groups, -1)).flatten(0, 1)  # (B * groups, C', H, W)
         found = F.grid_sample(parts.to(grid.dtype), grid, padding_mode="border", align_corners=False)
         return self.project(found.to(features.dtype).unflatten(0, (-1, self.groups)).flatten(1, 2))
