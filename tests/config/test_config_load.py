@@ -177,7 +177,7 @@ def test_an_endless_row_of_bases_is_refused(configs: Path) -> None:
         ("sub\\base.yaml", "write / between folders, which every system reads"),
         ("circle.yaml", "circle.yaml"),
         ("'a\0b.yaml'", ""),
-        ('"a\\0b.yaml"', "wants a path"),
+        ('"a\\0b.yaml"', "a backslash in double quotes"),
         ("'" + "x" * 5000 + ".yaml'", ""),
         ("''", "wants a path"),
         *((item, f"wants a path or a list of paths, got {item.strip('[]')}") for item in ("null", "[3]")),
