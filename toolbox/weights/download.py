@@ -85,15 +85,15 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress | None) 
     with Connection() as connection:
         try:
             response = connection.open(url, headers)
+            return _save(url, response, connection, part, have, size, progress)
         except HTTPError as error:
             error.close()
             if error.code == 416 and have:  # nothing is left to send: it was complete, or has become shorter
                 return True
             raise
         except (OSError, HTTPException):
-            connection.check()
+            connection.check()  # one that was cut off for its slowness may say anything, even that it was reset
             raise
-        return _save(url, response, connection, part, have, size, progress)
 
 
 def _save(
