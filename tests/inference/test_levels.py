@@ -31,6 +31,16 @@ def test_pixels_are_those_of_the_plain_computation(kind: str, channels: int) -> 
         assert (whole[:, :4] == 7).all() and (whole[:, :, :3] == 7).all()
 
 
+@pytest.mark.parametrize(("kind", "white"), [("bytes", 200.0), ("two bytes", 4095.0), ("floats", 255.0)])
+def test_nothing_is_above_a_white_of_ones_own(kind: str, white: float) -> None:
+    images = torch.rand(1, 3, 20, 30) * 1.5 - 0.2
+    for made in (images, images.contiguous(memory_format=torch.channels_last)):
+        there = np.zeros((1, 20, 30, 3), KINDS[kind])
+        put(made, there, white)
+        assert there.max() == white
+        np.testing.assert_array_equal(there, typed(made.permute(0, 2, 3, 1).numpy(), white, there.dtype))
+
+
 @pytest.mark.parametrize("far", [1e5, 1e9, 1e30, float("inf")])
 def test_what_is_far_above_white_is_white(far: float) -> None:
     class Bright(nn.Module):

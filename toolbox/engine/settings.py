@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COUNTS = {"step_size": 1, "T_max": 1, "periods": 1, "total_steps": 1, "begin": 0, "milestones": 0}
 """Settings of schedules that count iterations, and the least of each: mmengine divides by them when it is too late."""
 FACTORS = ("gamma", "power", "eta_min", "eta_max", "eta_min_ratio", "max_lr")
-"""Settings of schedules below 0 of which a rate would climb where it should descend."""
+"""Settings of schedules of which a negative one makes negative rates."""
 CLIPPING = {"norm": ("max_norm", "norm_type", "error_if_nonfinite"), "value": ("clip_value",)}
 """Ways of clipping gradients; of each the setting it needs, then the others."""
 

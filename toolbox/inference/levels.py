@@ -35,6 +35,9 @@ def put(images: Tensor, there: np.ndarray, levels: float) -> None:
         there[...] = typed(images.permute(0, 2, 3, 1).numpy(), levels, there.dtype)
         return
 
+    if levels < LEVELS[there.dtype]:  # white is not the type's highest, at which OpenCV would clamp
+        images = images.clamp(max=1)
+
     def rounded(values: np.ndarray) -> np.ndarray:
         return cv2.addWeighted(values, levels, values, 0, 0, dtype=DEPTHS[there.dtype])
 
