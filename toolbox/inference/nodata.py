@@ -76,6 +76,8 @@ def tell_range(picture: Picture, white: float, note: Callable[[str], None]) -> N
         UserError: most values lie so far over white that the picture would come out white.
     """
     values = picture.array[..., : picture.colours]
+    if values.dtype.kind == "u" and white >= np.iinfo(values.dtype).max:  # no value can lie outside
+        return
     highest, lowest = float(values.max()), float(values.min())
     over, under = int((values > white).sum()), int((values < 0).sum())
     of = f"of {values.size:,} values"

@@ -133,8 +133,10 @@ class Predictor:
         """Pictures of one size and kind through the network, and no more."""
         first = pictures[0]
         gray, alpha = self._way_in(first)
-        images = torch.from_numpy(np.stack([self._floats(picture, gray, alpha) for picture in pictures]))
-        images = images.flatten(0, 1)  # colours, and transparency as further images
+        floats = np.empty((len(pictures), 1 + alpha, self.channels, *first.array.shape[:2]), np.float32)
+        for picture, there in zip(pictures, floats, strict=True):
+            self._put_floats(picture, there)
+        images = torch.from_numpy(floats).flatten(0, 1)  # colours, and transparency as further images
         dtype, white = first.array.dtype, self._white(first.array.dtype)
         resized = self.options.outscale not in (None, self.scale)
         kept = np.dtype(np.uint16) if resized and dtype != np.float32 else dtype
@@ -174,14 +176,14 @@ class Predictor:
             raise UserError(f"the picture has {has}, and the network takes {self.channels}{way}")
         return gray and self.channels != 1, picture.alpha and self.alpha == "network"
 
-    def _floats(self, picture: Picture, gray: bool, alpha: bool) -> np.ndarray:
-        """(1 or 2, C, H, W) float32 in [0, 1]: the colours, and the transparency in every channel."""
-        white = self._white(picture.array.dtype)
+    def _put_floats(self, picture: Picture, there: np.ndarray) -> None:
+        """Write (1 or 2, C, H, W) float32 in [0, 1]: the colours, and the transparency in every channel."""
+        dtype = picture.array.dtype
+        white = self._white(dtype)
         planes = np.moveaxis(picture.array, -1, 0)
         colours = planes if self._takes_all(picture) else planes[: picture.colours]
-        parts = [colours.repeat(self.channels, 0) if gray else colours]
-        if alpha:
-            parts.append(planes[-1:].repeat(self.channels, 0))
-        floats = np.stack(parts).astype(np.float32)
-        floats /= white
-        return floats.clip(0, 1, out=floats)
+        np.divide(colours, white, out=there[0], dtype=np.float32)
+        if len(there) == 2:
+            np.divide(planes[-1:], white, out=there[1], dtype=np.float32)
+        if dtype.kind == "f" or white < np.iinfo(dtype).max:
+            there.clip(0, 1, out=there)
