@@ -1,7 +1,8 @@
 """Pictures through `infer`'s own way with `--backend auto`, in turn with every runtime alone on the same tiles.
 
 *Settled*: a predictor that has chosen makes one picture of 8 bits after the other, from pixels to pixels; a runtime
-alone gets the same tiles as floats that suit it, and what it makes is thrown away. With one thread times are the
+alone gets the same tiles as floats that suit it, and what it makes is thrown away; *plainly* it is given a picture and
+gives one, by a few lines of NumPy, where the picture is one tile. With one thread times are the
 processor's, which other programs on the same core do not lengthen. *Begun*: a new predictor makes one
 picture, its graph and what is the fastest known from an earlier run, against a new predictor of each backend.
 """
@@ -13,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,8 +88,9 @@ def main(wanted: Sequence[str], sides: Sequence[int], precisions: Sequence[str],
     bound_kernels(APPLYING)
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TOOLBOX_CACHE"] = cache
-        print("| network | pixels | precision | torch, ms | onnxruntime | openvino | chosen | auto of the fastest |")
-        print("|---|---:|---|---:|---:|---:|---|---:|", flush=True)
+        heads = ("pixels", "precision", "torch, ms", *OTHERS, "chosen", "auto of the fastest", "plainly")
+        print("| network | " + " | ".join(heads) + " |")
+        print("|---|---:|---|---:|---:|---:|---|---:|---:|", flush=True)
         for name in wanted or names():
             for precision in precisions:
                 for side in sides:
@@ -104,7 +107,10 @@ def line(name: str, side: int, precision: str, rounds: int, begun: bool) -> str:
     auto.server.plan(WORK)
     auto(picture)
     chosen = auto.server.fix()
-    ways: dict[str, Callable[[], object]] = alone(network, picture, precision)
+    calls, tiles = alone(network, picture, precision)
+    ways: dict[str, Callable[[], object]] = {each: partial(_every, call, tiles) for each, call in calls.items()}
+    if not begun and len(tiles) == 1:
+        ways |= {f"{each}, plainly": partial(_plainly, call, picture) for each, call in calls.items()}
     if begun:
         ways = {each: lambda each=each: started(network, each, precision)(picture) for each in ways}
         ways["auto"] = lambda: started(network, "auto", precision)(picture)
@@ -118,15 +124,23 @@ def line(name: str, side: int, precision: str, rounds: int, begun: bool) -> str:
             call()
             if number:  # the first warms
                 times[each].append(clock() - start)
-    rivals = {each: statistics.median(taken) for each, taken in times.items() if each != "auto"}
+    rivals = {each: statistics.median(times[each]) for each in calls}
     best = min(rivals, key=lambda each: rivals[each])
-    part = statistics.median(a / b for a, b in zip(times[best], times["auto"], strict=True))
-    least = min(times[best]) / min(times["auto"])
+
+    def part_of(way: str) -> str:
+        part = statistics.median(a / b for a, b in zip(times[way], times["auto"], strict=True))
+        return f"{part:.2f} ({min(times[way]) / min(times['auto']):.2f})"
+
+    plain = min((each for each in times if each.endswith("plainly")), key=lambda each: sum(times[each]), default="")
     ratios = [
         f"{rivals['torch'] / rivals[each]:.2f}×" if each in rivals else "–" for each in ("onnxruntime", "openvino")
     ]
     torch_ms = f"{1000 * rivals['torch']:.0f}"
-    told = [chosen if chosen == best else f"{chosen}, {best} is faster", f"{part:.2f} ({least:.2f})"]
+    told = [
+        chosen if chosen == best else f"{chosen}, {best} is faster",
+        part_of(best),
+        part_of(plain) if plain else "–",
+    ]
     return f"| `{name}` | {side}² | {precision} | " + " | ".join([torch_ms, *ratios, *told]) + " |"
 
 
@@ -135,8 +149,10 @@ def started(network: nn.Module, backend: str, precision: str) -> Predictor:
     return Predictor(network, options=Options(precision=precision, backend=backend), note=lambda said: None)
 
 
-def alone(network: nn.Module, picture: np.ndarray, precision: str) -> dict[str, Callable[[], object]]:
-    """By the name of each backend that computes this: the tiles of a picture through it, and nothing else."""
+def alone(
+    network: nn.Module, picture: np.ndarray, precision: str
+) -> tuple[dict[str, Callable[[Tensor], Tensor]], list[Tensor]]:
+    """By the name of each backend that computes this network: the call of a tile; and the tiles of a picture."""
     seen: list[Tensor] = []
     watched = Predictor(network, options=Options(precision=precision, backend="torch"), note=lambda said: None)
     compute = watched.server._compute  # pyright: ignore[reportPrivateUsage]
@@ -147,7 +163,7 @@ def alone(network: nn.Module, picture: np.ndarray, precision: str) -> dict[str, 
 
     watched.server._compute = watch  # pyright: ignore[reportPrivateUsage]
     watched(picture)
-    ways: dict[str, Callable[[], object]] = {"torch": lambda: _torch(network, seen, precision)}
+    calls: dict[str, Callable[[Tensor], Tensor]] = {"torch": partial(_torch, network, precision)}
     tiles = [each.contiguous() for each in seen]
     for name in OTHERS:
         kind: Any = registry("backends").get(name)
@@ -158,17 +174,25 @@ def alone(network: nn.Module, picture: np.ndarray, precision: str) -> dict[str, 
             _every(sessions, tiles)
         except (UserError, ValueError, RuntimeError):
             continue
-        ways[name] = lambda sessions=sessions: _every(sessions, tiles)
-    return ways
+        calls[name] = sessions
+    return calls, tiles
 
 
-def _torch(network: nn.Module, tiles: Sequence[Tensor], precision: str) -> None:
+def _torch(network: nn.Module, precision: str, images: Tensor) -> Tensor:
     dtype = PRECISIONS[precision]
-    with torch.inference_mode(), networks_in(getattr(torch, dtype) if dtype else None):
-        _every(network, tiles)
+    with networks_in(getattr(torch, dtype) if dtype else None):
+        return network(images.to(memory_format=torch.channels_last))
 
 
 def _every(call: Callable[[Tensor], Tensor], tiles: Sequence[Tensor]) -> None:
     with torch.inference_mode():
         for tile in tiles:
             call(tile)
+
+
+def _plainly(call: Callable[[Tensor], Tensor], picture: np.ndarray) -> np.ndarray:
+    """As one would write it: pixels (H, W, 3) to floats, through the network, and back."""
+    floats = torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+    with torch.inference_mode():
+        made = call(floats)[0].float().numpy()
+    return (made.transpose(1, 2, 0).clip(0, 1) * 255).round().astype(np.uint8)
