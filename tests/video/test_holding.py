@@ -33,6 +33,7 @@ def with_cover(source: Path, path: Path) -> Path:
         kept = [each for each in given.streams if each.type != "data"]  # MP4's titles of chapters
         streams = {each.index: out.add_stream_from_template(each) for each in kept}
         out.set_chapters(given.chapters())
+        cover: Any = None
         if path.suffix == ".mkv":
             out.add_attachment("front.jpg", "image/jpeg", jpeg())
         else:
@@ -42,7 +43,7 @@ def with_cover(source: Path, path: Path) -> Path:
             if packet.size:
                 packet.stream = streams[packet.stream.index]
                 out.mux(packet)
-        if path.suffix != ".mkv":
+        if cover:
             packet = av.Packet(jpeg())
             packet.pts = packet.dts = 0
             packet.stream = cover
