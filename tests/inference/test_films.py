@@ -50,6 +50,14 @@ def test_a_turned_ten_bit_film_keeps_its_look(tmp_path: Path) -> None:
     assert np.abs(frame.array[16::32, 64] / 257 - expected[16::32, 64]).max() <= 2
 
 
+def test_prores_which_says_nothing_of_it_is_of_the_limited_range(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.mkv", frames=1, tags=(1, 2, 1, 1), picture=lambda number, *size: bars(*size))
+    with open_video(source) as video, open_video(translated(source, tmp_path / "out", codec="prores")) as made:
+        assert (video.colours.range, made.colours.range) == (2, 1)
+        frames = [next(iter(each)).array for each in (video, made)]
+    assert np.abs(frames[1][64, 16::32] / 257 - frames[0][32, 8::16]).max() <= 2
+
+
 def test_hdr_numbers_reach_the_encoder_or_are_refused_by_name(tmp_path: Path) -> None:
     master = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
     source = clip(

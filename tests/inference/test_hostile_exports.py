@@ -89,7 +89,60 @@ def no_image() -> Any:
     return model(helper.make_node("GlobalAveragePool", ["images"], ["made"]))
 
 
+def function_of(*nodes: Any) -> Any:
+    """A model whose nodes are those of a function of torch's domain."""
+    domain = "pkg.onnxscript.torch_lib"
+    made = model(helper.make_node("inner", ["images"], ["made"], domain=domain), domain=domain)
+    made.functions.append(
+        helper.make_function(domain, "inner", ["images"], ["made"], list(nodes), [helper.make_opsetid("", 20)])
+    )
+    return made
+
+
+def within() -> Any:
+    """What `beside` is, hidden in a function."""
+    return function_of(*beside().graph.node)
+
+
+def branching() -> Any:
+    """An operator of nobody's, in a branch within a function."""
+    branch = helper.make_graph([helper.make_node("Shell", [], ["b"], domain="com.evil")], "branch", [], [MADE])
+    return function_of(helper.make_node("If", ["images"], ["made"], then_branch=branch, else_branch=branch))
+
+
+def lying() -> Any:
+    """A shape of two numbers that holds half of one."""
+    shape = TensorProto(name="shape", data_type=TensorProto.INT64, dims=[2], raw_data=b"1234")
+    return model(helper.make_node("ConstantOfShape", ["shape"], ["made"]), tensors=(shape,))
+
+
+def of_no_type() -> Any:
+    """A weight of a type that there is not."""
+    tensor = TensorProto(name="odd", data_type=99, dims=[1], raw_data=b"1234")
+    return model(helper.make_node("Add", ["images", "odd"], ["made"]), tensors=(tensor,))
+
+
+def thin() -> Any:
+    """A sparse constant."""
+    values, places = (numpy_helper.from_array(np.array([1], kind)) for kind in (np.float32, np.int64))
+    sparse = helper.make_sparse_tensor(values, places, [1 << 40])
+    return model(helper.make_node("Constant", [], ["made"], sparse_value=sparse))
+
+
+def filling_by_a_list() -> Any:
+    """What `filling` is, its shape written as a list."""
+    shape = helper.make_node("Constant", [], ["shape"], value_ints=[1 << 19, 1 << 19])
+    large = helper.make_node("ConstantOfShape", ["shape"], ["large"])
+    return model(shape, large, helper.make_node("Add", ["images", "large"], ["made"]))
+
+
 HOSTILE = {
+    within: "keeps 'value' in 'weights.data'",
+    branching: "asks for 'com.evil.Shell', which is no standard operator",
+    lying: "'shape' does not hold the numbers that it claims",
+    of_no_type: "'odd' does not hold the numbers that it claims",
+    thin: "has sparse tensors",
+    filling_by_a_list: "its ConstantOfShape makes a tensor of more than",
     outside: "keeps 'secret' in '../../etc/passwd'; only files that hold their weights are read",
     beside: "keeps 'value' in 'weights.data'",
     boast: "'large' claims 1,099,511,627,776 numbers",
@@ -111,6 +164,15 @@ def test_a_hostile_onnx_file_is_refused_in_one_line(
     (tmp_path / "x.onnx").write_bytes(make().SerializeToString())
     arguments = [tmp_path / "in.png", "-o", tmp_path / "out", "--weights", tmp_path / "x.onnx"]
     assert HOSTILE[make] in refused(capsys, "infer", *arguments)
+
+
+def test_constants_may_be_written_in_every_way_of_onnx(tmp_path: Path) -> None:
+    from toolbox_plugins.onnx.safety import refuse_hostile
+
+    scales = helper.make_node("Constant", [], ["scales"], value_floats=[1.0, 1.0, 2.0, 2.0])
+    twice = model(scales, helper.make_node("Resize", ["images", "", "scales"], ["made"]))
+    (tmp_path / "x.onnx").write_bytes(twice.SerializeToString())
+    refuse_hostile(tmp_path / "x.onnx")
 
 
 @pytest.fixture(scope="module")

@@ -87,3 +87,23 @@ def test_each_kind_of_picture_that_a_folder_holds_and_nobody_reads_has_its_way_o
     note = search(tmp_path).notes()[0]
     for told in ("dcraw -T -6 a.cr2", "djxl c.jxl c.png", "file of layers"):
         assert note.count(told) == 1
+
+
+def test_films_and_pictures_of_each_others_names_are_told_what_to_be_called(tmp_path: Path) -> None:
+    film = tmp_path / "a.png"
+    film.write_bytes(b"\0\0\0\x20ftypisom" + bytes(64))
+    with pytest.raises(UserError, match=r"a\.png: is a film, and no picture; rename it to end in \.mp4"):
+        read_image(film)
+    film.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(64))  # sound
+    with pytest.raises(UserError, match=r"not an image"):
+        read_image(film)
+    pytest.importorskip("av")
+    from toolbox.video.reading import open_video
+
+    picture = tmp_path / "a.mp4"
+    Image.new("RGB", (8, 8)).save(picture, "GIF")
+    with (
+        pytest.raises(UserError, match=r"a\.mp4: is a picture, and no film; rename it to end in \.gif"),
+        open_video(picture),
+    ):
+        pass

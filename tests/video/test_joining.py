@@ -135,8 +135,8 @@ def test_attachments_and_subtitles_of_matroska_stay_and_mp4_says_what_it_does_no
     assert packets_of(target, "subtitles") == packets_of(source, "subtitles")
     _, _, notes = made(source, "h264", container="mp4")
     assert [note.partition(": ")[2] for note in notes] == [
-        "stream 2 (subtitles, srt) is left out: mp4 does not hold it; --container mkv holds most",
-        "stream 3 (attachment, unknown) is left out: mp4 does not hold it; --container mkv holds most",
+        "stream 2 (subtitles, srt) is left out: mp4 does not hold it; --container mkv holds it",
+        "stream 3 (attachment, unknown) is left out: mp4 does not hold it; --container mkv holds it",
     ]
 
 
@@ -212,6 +212,13 @@ def test_pixel_formats_have_the_films_bits_and_chroma() -> None:
     assert chosen("ffv1", "rgba64le", alpha=True).startswith(("yuva444p16", "gbrap16"))
     assert chosen("ffv1", "yuv420p", alpha=True) == "yuva420p"  # VP9's transparency lies beside it; ya8 has no colour
     assert chosen("ffv1", "gray") == "yuv420p" and chosen("prores", "yuv420p") == "yuv422p10le"
+    for codec in ("h264", "hevc", "av1"):  # libx265 names such formats among its own, and takes none
+        with pytest.raises(UserError, match=f"{codec} holds no transparency; choose --codec ffv1 or prores"):
+            chosen(codec, "yuva420p", alpha=True)
+    for codec, least in (("hevc", 16), ("av1", 4)):
+        assert chosen(codec, "yuv420p", size=(least, least))
+        with pytest.raises(UserError, match=f"no side of less than {least} pixels, and the result has 64x2; choose"):
+            chosen(codec, "yuv420p", size=(64, 2))
     with pytest.raises(UserError, match="holds no side of 20,000 pixels"):
         chosen("h264", "yuv420p", size=(20_000, 64))
 

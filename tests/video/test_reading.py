@@ -154,6 +154,21 @@ def test_a_film_that_ends_before_its_header_says_is_told(tmp_path: Path) -> None
         assert list(video) and video.cut_short is None
 
 
+def test_a_film_that_begins_late_is_not_taken_for_one_that_is_cut_short(tmp_path: Path) -> None:
+    times = [50_000 + 40 * number for number in range(4)]
+    path = clip(tmp_path / "a.mkv", times=times, time_base=Fraction(1, 1000))
+    with open_video(path) as video:
+        assert len(list(video)) == 4 and video.start == 50 and video.cut_short is None
+
+
+def test_frames_of_another_size_are_told(tmp_path: Path) -> None:
+    parts = [clip(tmp_path / f"{width}.h264", frames=3, size=(width, 64)).read_bytes() for width in (96, 32)]
+    (tmp_path / "a.h264").write_bytes(b"".join(parts))
+    with open_video(tmp_path / "a.h264") as video:
+        assert {frame.array.shape for frame in video} == {(64, 96, 3)}
+        assert video.resized and "has frames of 32x64, not of 96x64; they are stretched" in video.resized
+
+
 def test_a_film_opens_no_other_file(tmp_path: Path) -> None:
     film = clip(tmp_path / "a.mp4", frames=1)
     texts = {

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular, whole
 from toolbox.io.heif import know_heif
-from toolbox.io.impostor import impostor
+from toolbox.io.impostor import film_of_another_name, impostor
 from toolbox.io.search import SUFFIXES as SUFFIXES
 from toolbox.io.search import find_images as find_images
 from toolbox.io.search import images_at as images_at
@@ -174,7 +174,7 @@ def naming(path: Path) -> Iterator[None]:
     except UserError as error:
         raise error if str(error).startswith(f"{path}: ") else UserError(f"{path}: {error}") from None
     except UnidentifiedImageError:
-        way = way_to_convert(path) or impostor(path)
+        way = way_to_convert(path) or impostor(path) or film_of_another_name(path)
         raise UserError(f"{path}: {way or _unknown(path)}") from None
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None

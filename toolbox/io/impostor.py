@@ -24,6 +24,36 @@ _OTHERS = {
 }
 """How pictures begin that are not read, by the suffix that they should have."""
 
+_PICTURES = {
+    ".gif": rb"GIF8[79]a", ".png": rb"\x89PNG\r\n", ".jpg": rb"\xff\xd8\xff", ".webp": rb"RIFF....WEBP",
+    ".tif": rb"II\*\x00|MM\x00\*", ".avif": rb"....ftypavi[fs]",
+}  # fmt: skip
+_FILMS = {
+    ".mp4": rb"....ftyp(?!avi[fs]|he[iv]|mif1|msf1|crx |jp[2xm]|M4[AB])", ".mkv": rb"\x1a\x45\xdf\xa3",
+    ".avi": rb"RIFF....AVI ", ".flv": rb"FLV\x01",
+}  # fmt: skip
+"""How pictures and films begin that are read, by the suffix that makes them so."""
+
+
+def picture_of_another_name(path: Path) -> str | None:
+    """That what should be a film is a picture; None where its start does not tell."""
+    return _renamed(path, _PICTURES, "a picture, and no film")
+
+
+def film_of_another_name(path: Path) -> str | None:
+    """That what should be a picture is a film; None where its start does not tell."""
+    return _renamed(path, _FILMS, "a film, and no picture")
+
+
+def _renamed(path: Path, kinds: dict[str, bytes], what: str) -> str | None:
+    try:
+        with open_regular(path) as file:
+            start = file.read(16)
+    except (OSError, UserError):
+        return None
+    suffix = next((suffix for suffix, begins in kinds.items() if re.match(begins, start, re.DOTALL)), None)
+    return f"is {what}; rename it to end in {suffix}" if suffix else None
+
 
 def impostor(path: Path) -> str | None:
     """Why a file is no picture, film or weights, and what fetches the real one; None where its start does not tell."""

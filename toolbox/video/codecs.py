@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ class Codec:
         presets: names of speeds, from fast to slow; `preset` is the usual one.
         bits_per_pixel: what a frame's pixel takes, about, at the usual quality: for the estimate of the disk.
         even: whether sides must be even where chroma has half the lines or columns.
-        most: the longest side.
+        least, most: the shortest and the longest side.
+        alpha: whether it holds transparency, and not only its encoder says so.
+        limited: whether its numbers are always of the limited range, since nothing in a file says otherwise.
         hdr: whether HDR10's still numbers can be handed to the encoder.
     """
 
@@ -40,7 +43,10 @@ class Codec:
     preset: str | None
     bits_per_pixel: float
     even: bool = False
+    least: int = 1
     most: int = 16_384
+    alpha: bool = False
+    limited: bool = False
     hdr: bool = False
     options: dict[str, str] = field(default_factory=dict)
 
@@ -50,14 +56,16 @@ CODECS = {
     for each in (
         Codec("h264", "libx264", (".mp4", ".mov", ".mkv", ".ts"), (18, 0, 51), _X26, "medium", 0.12, True, hdr=True,
               options={"x264-params": X264_ALIKE}),
-        Codec("hevc", "libx265", (".mp4", ".mov", ".mkv", ".ts"), (20, 0, 51), _X26, "medium", 0.09, True, hdr=True),
+        Codec("hevc", "libx265", (".mp4", ".mov", ".mkv", ".ts"), (20, 0, 51), _X26, "medium", 0.09, True, least=16,
+              hdr=True),
         Codec(
             "av1", "libsvtav1", (".mp4", ".mkv", ".webm"), (26, 0, 63), tuple(str(n) for n in range(13, -1, -1)), "8",
-            0.06, hdr=True,
+            0.06, least=4, hdr=True,
         ),
-        Codec("ffv1", "ffv1", (".mkv",), None, (), None, 8.0, most=65_535,
+        Codec("ffv1", "ffv1", (".mkv",), None, (), None, 8.0, most=65_535, alpha=True,
               options={"level": "3", "slicecrc": "1", "g": "1"}),
-        Codec("prores", "prores_ks", (".mov", ".mkv"), None, ("proxy", "lt", "standard", "hq"), "hq", 5.0),
+        Codec("prores", "prores_ks", (".mov", ".mkv"), None, ("proxy", "lt", "standard", "hq"), "hq", 5.0, alpha=True,
+              limited=True),
     )
 }  # fmt: skip
 
@@ -108,8 +116,13 @@ def plain_ending(text: str) -> str:
     return _ALIKE.get(ending, ending)
 
 
-def ending_for(codec: Codec, source: Path, asked: str | None) -> str:
-    """The ending of a result: what is asked for, the film's own, or the codec's first.
+def ending_for(
+    codec: Codec, source: Path, asked: str | None, loses: Callable[[str], int] = lambda container: 0
+) -> str:  # fmt: skip
+    """The ending of a result: what is asked for, the film's own, or that of the codec's which loses the least.
+
+    Args:
+        loses: how many streams beside the pictures are lost in a container, by FFmpeg's name.
 
     Raises:
         UserError: the container is not written, or does not hold the codec.
@@ -118,7 +131,9 @@ def ending_for(codec: Codec, source: Path, asked: str | None) -> str:
         own = plain_ending(source.suffix)
         if own in codec.containers:
             return source.suffix
-        return ".mov" if own == ".mp4" and ".mov" in codec.containers else codec.containers[0]  # of equal time stamps
+        first = ".mov" if own == ".mp4" and ".mov" in codec.containers else codec.containers[0]  # of equal time stamps
+        others = [each for each in codec.containers if each not in (first, ".ts")]
+        return min((first, *others), key=lambda each: loses(CONTAINERS[each])) if loses(CONTAINERS[first]) else first
     ending = f".{asked.lower().removeprefix('.')}"
     if ending not in CONTAINERS:
         known = ", ".join(each.removeprefix(".") for each in dict.fromkeys(CONTAINERS))
@@ -145,6 +160,9 @@ def pixel_format_for(codec: Codec, source: str, *, alpha: bool, size: tuple[int,
     av = pyav()
     if max(size) > codec.most:
         raise UserError(f"{codec.name} holds no side of {max(size):,} pixels; choose --codec ffv1, or a smaller result")
+    if min(size) < codec.least:
+        raise UserError(f"{codec.name} holds no side of less than {codec.least} pixels, and the result has "
+                        f"{size[0]}x{size[1]}; choose --codec ffv1")  # fmt: skip
     given = av.VideoFormat(source)
     bits = max((each.bits for each in given.components), default=8)
     wide, high = _chroma(given)
@@ -157,7 +175,7 @@ def pixel_format_for(codec: Codec, source: str, *, alpha: bool, size: tuple[int,
     wide, high = 1.0 if odd[0] else max(wide, 0.5), 1.0 if odd[1] else max(high, 0.5)
     can = [av.VideoFormat(getattr(each, "name", each)) for each in av.codec.Codec(codec.encoder, "w").video_formats]
     fitting = []
-    for each in can:
+    for each in can if codec.alpha or not alpha else ():
         if any(part.is_alpha for part in each.components) != alpha or each.name.startswith(
             ("yuvj", "nv", "gray", "ya", "pal")
         ):

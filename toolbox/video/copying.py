@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,9 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from toolbox.video.opening import failures, pictures_of, pyav
+from toolbox.video.holding import add_stream, attach_cover, is_cover, is_of_chapters, problem_of
+from toolbox.video.opening import pictures_of, pyav
 
-_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id")
+_OWN_TAGS = (
+    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id",
+    "alpha_mode",
+)  # fmt: skip
 """What a muxer or an encoder says of itself, which is not true of the result."""
 _OWN_PREFIXES = ("_statistics", "bps", "number_of_", "duration", "hw_", "sw_")
 """Matroska's statistics of a track: of our pictures others."""
@@ -51,17 +54,25 @@ class Copies:
 
 def add_streams(output: Any, source: Any, path: Path, ending: str) -> Copies:
     """Add a stream of the output for each of the source's but its pictures."""
-    copies, pictures = Copies(), pictures_of(source, path)
+    copies, pictures, container = Copies(), pictures_of(source, path), output.format.name
+    held = ending.removeprefix(".")
     for stream in source.streams:
-        if stream.index == pictures.index or _is_of_chapters(stream, source):
+        if stream.index == pictures.index or is_of_chapters(stream, source):
             continue
-        problem = _problem_of(stream, output.format.name)
-        if problem is None:
-            copies.streams[stream.index] = _added(output, stream)
-        else:
-            way = "" if ending == ".mkv" else "; --container mkv holds most"
-            held = ending.removeprefix(".")
+        problem = problem_of(stream, source, container)
+        if problem is not None:
+            way = "; --container mkv holds it" if problem_of(stream, source, "matroska") is None else ""
             copies.notes.append(f"{path}: {_named(stream)} is left out: {held} {problem}{way}")
+        elif container == "matroska" and is_cover(stream):
+            attach_cover(output, stream, path)
+        else:
+            copies.streams[stream.index] = made = add_stream(output, stream)
+            if stream.type != "attachment":
+                made.metadata.update(_tags(stream.metadata))
+    if container == "mpegts" and (chapters := source.chapters()):
+        copies.notes.append(
+            f"{path}: {len(chapters)} chapters are left out: {held} does not hold them; --container mkv does"
+        )
     return copies
 
 
@@ -69,6 +80,7 @@ def copy_tags(source: Any, output: Any, pictures: Any, target: Any, cut: Cut) ->
     """Carry over the file's title and the like, those of its pictures, and the chapters."""
     output.metadata.update(_tags(source.metadata))
     target.metadata.update(_tags(pictures.metadata))
+    target.disposition = pictures.disposition
     chapters = []
     for chapter in source.chapters():
         base = chapter["time_base"] or Fraction(1, 1000)
@@ -89,6 +101,7 @@ def copied_packets(source: Any, copies: Copies, cut: Cut) -> Iterator[tuple[Frac
     wanted = [stream for stream in source.streams if stream.index in copies.streams and stream.type != "attachment"]
     if not wanted:
         return
+    covers = {stream.index for stream in wanted if is_cover(stream)}
     wrong = pyav().error.FFmpegError
     if cut.first is not None and cut.first > AROUND:
         with suppress(wrong):  # a file that cannot be searched is read from its beginning
@@ -103,13 +116,18 @@ def copied_packets(source: Any, copies: Copies, cut: Cut) -> Iterator[tuple[Frac
             return
         if not packet.size:
             continue
+        if packet.stream.index in covers:  # without a time, and of every part
+            packet.pts = packet.dts = 0
+            packet.stream = copies.streams[packet.stream.index]
+            yield at, packet
+            continue
         base = packet.time_base or packet.stream.time_base
         stamp = packet.dts if packet.dts is not None else packet.pts
         if stamp is None:
             continue
         if cut.last is not None and stamp * base - cut.start > cut.last + AROUND:
             past.add(packet.stream.index)
-            if len(past) == len(wanted):  # files need not be interleaved: each stream has its own end
+            if len(past) == len(wanted) - len(covers):  # files need not be interleaved: each stream has its own end
                 return
             continue
         shown = (packet.pts if packet.pts is not None else stamp) * base
@@ -123,41 +141,11 @@ def copied_packets(source: Any, copies: Copies, cut: Cut) -> Iterator[tuple[Frac
         yield at, packet
 
 
-def _problem_of(stream: Any, container: str) -> str | None:
-    """Why a container does not take a stream: found by writing a header with it."""
-    av = pyav()
-    try:
-        with av.open(io.BytesIO(), "w", format=container) as trial:
-            _added(trial, stream)
-            trial.start_encoding()
-    except (OSError, AttributeError, NotImplementedError, *failures()):  # all of PyAV's ways to say that
-        return "does not hold it"
-    return None
-
-
-def _added(output: Any, stream: Any) -> Any:
-    if stream.type == "attachment":
-        tags = stream.metadata
-        return output.add_attachment(tags.get("filename", "attachment"), tags.get("mimetype", ""), bytes(stream.data))
-    made = output.add_stream_from_template(stream, opaque=True) if stream.codec_context else (
-        output.add_stream_from_template(stream)
-    )  # fmt: skip
-    made.metadata.update(_tags(stream.metadata))
-    made.disposition = stream.disposition
-    made.time_base = stream.time_base
-    return made
-
-
 def _tags(metadata: dict[str, str]) -> dict[str, str]:
     return {
         name: value for name, value in metadata.items()
         if name.lower() not in _OWN_TAGS and not name.lower().startswith(_OWN_PREFIXES)
     }  # fmt: skip
-
-
-def _is_of_chapters(stream: Any, source: Any) -> bool:
-    """Whether a track holds the names of chapters, which are carried over as chapters: so MP4 keeps them."""
-    return stream.type == "data" and stream.name == "bin_data" and bool(source.chapters())
 
 
 def _named(stream: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from toolbox.io.errors import UserError
 from toolbox.io.files import open_regular
-from toolbox.io.impostor import impostor
+from toolbox.io.impostor import impostor, picture_of_another_name
 
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".ts", ".m2ts", ".mts", ".m2t", ".mpg", ".mpeg"),
@@ -78,7 +78,8 @@ def opened(path: Path) -> Iterator[Any]:
                 **_tolerant(),
             )  # fmt: skip
         except (OSError, *failures()) as error:
-            reason = impostor(path) or f"is no film that can be read ({reason_of(error)})"
+            reason = impostor(path) or picture_of_another_name(path)
+            reason = reason or f"is no film that can be read ({reason_of(error)})"
             raise UserError(f"{path}: {reason}") from None
         try:
             yield container

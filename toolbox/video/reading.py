@@ -70,6 +70,7 @@ class Video:
         first_frame: PyAV's, for what lies beside its pixels.
         interlaced: whether the first frame says that it is made of two fields.
         corrected: time stamps that ran backwards, so far.
+        resized: a line on frames of another size than the first, which are given in that one's; None so far.
     """
 
     def __init__(self, path: Path, container: Any, *, first: float | None, last: float | None, max_pixels: int) -> None:
@@ -84,6 +85,7 @@ class Video:
         self._frames = iter(self._decoder)
         self._held: list[Decoded] = []
         self._stopped = False
+        self.resized: str | None = None
         self.end: Fraction | None = None
         """When the last frame that was given ends, in seconds from the film's beginning."""
         frame = self._first_frame()
@@ -130,14 +132,14 @@ class Video:
         return f"{self.path}: {ends}: the file is cut short, or its last picture stands so long"
 
     def _said(self) -> Fraction | None:
-        """How long the pictures last, by the stream's own word, or in Matroska its tag."""
+        """How long the pictures last, by the stream's own word, or in Matroska its tag, which says when they end."""
         if self.stream.duration:
             return self.stream.duration * self.time_base
         tag = str(self.stream.metadata.get("DURATION", ""))
         if not re.fullmatch(r"\d{2}:\d{2}:\d{2}(\.\d+)?", tag):
             return None
         hours, minutes, seconds = tag.split(":")
-        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds) - self.start
 
     def frames(self, start: int = 0) -> Iterator[VideoFrame]:
         """The frames from number `start` on, once. Those before are decoded, and no more.
@@ -191,6 +193,10 @@ class Video:
         size = None if (frame.width, frame.height) == self.coded_size else self.coded_size
         if size:
             self._check(frame.width, frame.height, self.max_pixels)
+            self.resized = self.resized or (
+                f"{self.path}: from second {float(self.time_of(decoded.pts)):.2f} on has frames of {frame.width}x"
+                f"{frame.height}, not of {size[0]}x{size[1]}; they are stretched to the first one's size"
+            )
         colours = self.colours if size is None else colours_of(frame, self.height)
         try:
             array = to_array(frame, colours, deep=self.depth == 16, alpha=self.alpha, size=size)

@@ -16,6 +16,8 @@ DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "pkg.onnxscript.torch_lib", "pkg.onnxscr
 LARGEST = 2**28
 """Numbers of a constant tensor, stored or made while it loads: 1 GB in float32."""
 MOST_NODES = 200_000
+FEW = 16
+"""Numbers of a constant that may be a shape."""
 
 
 def refuse_hostile(file: Path) -> None:
@@ -36,28 +38,54 @@ def refuse_hostile(file: Path) -> None:
     if not model.graph.node:
         raise UserError(f"{file}: is no ONNX file of a network (it computes nothing)")
     for place in _graphs(model.graph):
-        _refuse_graph(file, place, size)
+        _refuse_graph(file, place, size, set())
     own = {function.domain for function in model.functions}
-    for node in (node for part in model.functions for node in part.node):
-        _refuse_node(file, node, own)
+    for place in (place for function in model.functions for place in _graphs(function)):
+        _refuse_graph(file, place, size, own)
 
 
-def _refuse_graph(file: Path, graph: Any, size: int) -> None:
+def _refuse_graph(file: Path, graph: Any, size: int, own: set[str]) -> None:
+    """A graph, or a function, which has no tensors but those of its nodes."""
     if len(graph.node) > MOST_NODES:
         raise UserError(f"{file}: has {len(graph.node):,} nodes; {MOST_NODES:,} is the most")
-    if graph.sparse_initializer:
+    stored: list[Any] = list(getattr(graph, "initializer", ()))
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    sparse = any(each.HasField("sparse_tensor") or each.sparse_tensors for each in attributes)
+    if sparse or getattr(graph, "sparse_initializer", ()):
         raise UserError(f"{file}: has sparse tensors, which exporters of networks do not write")
-    for tensor in graph.initializer:
+    within = [tensor for each in attributes for tensor in ([each.t] if each.HasField("t") else each.tensors)]
+    for tensor in (*stored, *within):
         _refuse_tensor(file, tensor, size)
     for node in graph.node:
-        _refuse_node(file, node, set())
-        for tensor in (attribute.t for attribute in node.attribute if attribute.HasField("t")):
-            _refuse_tensor(file, tensor, size)
-    constants = {tensor.name: tensor for tensor in graph.initializer} | {
-        node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant" and node.attribute
-    }
+        _refuse_node(file, node, own)
+    few = [tensor for tensor in stored if prod(tensor.dims) <= FEW]
+    constants: dict[str, list[float]] = {tensor.name: _numbers(file, tensor) for tensor in few}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute and node.output:
+            constants[node.output[0]] = _of_constant(file, node.attribute[0])
     for node in graph.node:
         _refuse_making(file, node, constants)
+
+
+def _of_constant(file: Path, attribute: Any) -> list[float]:
+    """The numbers of a constant node, in whichever of ONNX's ways they are written, if there are few."""
+    if attribute.HasField("t"):
+        return _numbers(file, attribute.t) if prod(attribute.t.dims) <= FEW else []
+    found = {"value_int": [attribute.i], "value_float": [attribute.f], "value_ints": attribute.ints,
+             "value_floats": attribute.floats}  # fmt: skip
+    return [float(each) for each in found.get(attribute.name, [])[:FEW]]
+
+
+def _numbers(file: Path, tensor: Any) -> list[float]:
+    """The numbers of a tensor; none of text. Raises UserError where it does not hold what it claims."""
+    from onnx import numpy_helper
+
+    try:
+        values = numpy_helper.to_array(tensor).ravel()
+    except Exception as error:  # numpy's, protobuf's and onnx's own
+        reason = " ".join(str(error).split())[:100]
+        raise UserError(f"{file}: '{tensor.name}' does not hold the numbers that it claims ({reason})") from None
+    return [float(each) for each in values] if values.dtype.kind in "iuf" else []
 
 
 def _refuse_tensor(file: Path, tensor: Any, size: int) -> None:
@@ -76,17 +104,12 @@ def _refuse_node(file: Path, node: Any, own: set[str]) -> None:
         raise UserError(f"{file}: asks for '{node.domain}.{node.op_type}', which is no standard operator of ONNX")
 
 
-def _refuse_making(file: Path, node: Any, constants: dict[str, Any]) -> None:
+def _refuse_making(file: Path, node: Any, constants: dict[str, list[float]]) -> None:
     """Tensors that a constant shape asks for: a runtime makes them while it loads the file."""
     if node.op_type not in ("ConstantOfShape", "Expand", "Tile", "Resize", "Range", "Pad", "Upsample", "RandomNormal"):
         return
-    from onnx import numpy_helper
-
-    for name in node.input:
-        if name not in constants:
-            continue
-        values = numpy_helper.to_array(constants[name]).ravel()
-        if values.size and values.size <= 16 and values.dtype.kind in "iuf" and abs(prod(map(float, values))) > LARGEST:
+    for values in (constants.get(name, []) for name in node.input):
+        if 0 < len(values) <= FEW and abs(prod(values)) > LARGEST:
             raise UserError(f"{file}: its {node.op_type} makes a tensor of more than {LARGEST:,} numbers; refused")
 
 

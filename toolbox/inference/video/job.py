@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from toolbox.io.images import MAX_PIXELS
 from toolbox.io.search import SUFFIXES as PICTURES
 from toolbox.video import hdr
 from toolbox.video.codecs import CODECS, Codec, codec_for, ending_for, pixel_format_for, plain_ending
+from toolbox.video.colours import LIMITED
 from toolbox.video.encoding import Writing, check_choice
+from toolbox.video.holding import loses
 from toolbox.video.opening import SUFFIXES as FILMS
 from toolbox.video.opening import pyav
 from toolbox.video.reading import Video, open_video
@@ -61,8 +63,11 @@ def film_of(path: Path, settings: Settings, *, keeps_alpha: bool, max_pixels: in
         if settings.container == FRAMES or (isinstance(video, Sequence) and settings.container is None):
             return Film(video.width, video.height, video.bits, alpha, video.frame_count_estimate, FRAMES, "")
         codec = _codec(video, settings, alpha)
-        ending = ending_for(codec, path, settings.container)
-        pixel_format_for(codec, video.pixel_format, alpha=alpha, size=(2, 2))
+        inside = video.container if isinstance(video, Video) else None
+        ending = ending_for(
+            codec, path, settings.container, lambda name: loses(inside, path, name) if inside else 0
+        )  # fmt: skip
+        pixel_format_for(codec, video.pixel_format, alpha=alpha, size=(64, 64))  # the result's own is known later
         return Film(
             video.width, video.height, video.bits, alpha, video.frame_count_estimate, codec.name, ending,
             tuple(_notes(video, codec, ending, alpha, settings)),
@@ -79,6 +84,7 @@ def writing_of(video: Video | Sequence, film: Film, settings: Settings, size: tu
     pixel_format = pixel_format_for(codec, video.pixel_format, alpha=film.alpha, size=size)
     as_rgb = pyav().VideoFormat(pixel_format).is_rgb
     colours = video.colours.for_rgb() if as_rgb else video.colours.for_yuv(size[1])
+    colours = replace(colours, range=LIMITED) if codec.limited else colours
     frame = video.first_frame
     return Writing(
         codec.name, film.ending, *size, pixel_format, colours, video.time_base, video.rate, video.aspect,

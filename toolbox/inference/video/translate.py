@@ -116,8 +116,9 @@ class FilmTranslator:
                 behind.put(step if ends else replace(step, memory=None))
         if video.corrected:
             self.note(f"{video.path}: {video.corrected} time stamps ran backwards, and were put after the one before")
-        if isinstance(video, Video) and video.cut_short:
-            self.note(video.cut_short)
+        for line in (video.resized, video.cut_short) if isinstance(video, Video) else ():
+            if line:
+                self.note(line)
         if not writer.made and not done:
             raise UserError(f"{video.path}: none of its frames lies between --from and --to")
 
