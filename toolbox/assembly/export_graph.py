@@ -112,7 +112,6 @@ def describe(
         "networks": networks_of(network),
         "scale": graph.scale,
         "multiple": graph.multiple,
-        "margin": int(getattr(network, "margin", 0)),
         "size_requirements": {"minimum": 0, "multiple_of": 1, "square": False},  # padding is in the graph
         "reach": known.halo if known.local else None,
         "tiling": "supported" if known.local else "discouraged",

@@ -20,8 +20,6 @@ class Generator(nn.Module):
     """Output size over input size: 1 for style, 2, 4 or 8 for super-resolution."""
     multiple: int = 1
     """Height and width must be multiples of this; the caller pads before and crops after."""
-    margin: int = 0
-    """Pixels that `infer` mirrors around a picture, and cuts off again: what else would come out poorer at borders."""
     keeps_colors: bool | None = None
     """Whether colours are the input's own, where no algorithm says it; None: those of an enlarger are."""
     supports_half: bool = True

@@ -47,7 +47,7 @@ class ExportedNetwork(nn.Module):
         self.sources, self.masks = tuple(said.get("sources", ("picture",))), {}
         self.clip = bool(said.get("clip", False))
         self.image_channels: int | None = said.get("channels")
-        self.multiple, self.margin = int(said.get("multiple", 1)), int(said.get("margin", 0))
+        self.multiple = int(said.get("multiple", 1))
         self.scale = int(said.get("scale") or _scale(file, self))
         self.keeps_colors = said.get("keeps_colors", self.scale > 1)
         far, memory = said.get("reach"), said.get("bytes_per_pixel")

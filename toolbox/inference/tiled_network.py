@@ -19,7 +19,7 @@ from toolbox.inference.memory import free_memory
 from toolbox.inference.options import PRECISIONS, SMALLEST, Options
 from toolbox.inference.serving import Server
 from toolbox.inference.tiling import halving, is_out_of_memory, tiled
-from toolbox.inference.whole_picture import mirrored_around, surveyed, wrapped
+from toolbox.inference.whole_picture import surveyed, wrapped
 from toolbox.io.resize import mirrored_to
 from toolbox.training.network_call import padded
 from toolbox.training.precision import networks_in
@@ -59,7 +59,6 @@ class TiledNetwork:
         self.server, self.network, self.options, self.device = server, server.network, options, device
         self.channels, self.note = channels, note
         self.scale, self.multiple = int(getattr(self.network, "scale", 1)), int(getattr(self.network, "multiple", 1))
-        self.margin = 0 if options.tileable else int(getattr(self.network, "margin", 0))
         self.clip: bool = getattr(self.network, "clip", False)
         self.tile = options.tile
         self.last_side = 0
@@ -69,7 +68,6 @@ class TiledNetwork:
 
     def __call__(self, images: Tensor, batch: Batch, done: Done = None) -> list[np.ndarray]:
         """The results of a batch; parts are rounded to their type as they are made."""
-        images = mirrored_around(images, self.margin)
         cut = self._may_tile(images) or self.options.tileable
         with self._surveying(images) if cut else nullcontext():
             return self._in_tiles(images, batch, done, cut)
@@ -80,14 +78,11 @@ class TiledNetwork:
             yield
 
     def _in_tiles(self, images: Tensor, batch: Batch, done: Done, cut: bool) -> list[np.ndarray]:
-        height, width = (side - 2 * self.margin for side in images.shape[-2:])
+        height, width = images.shape[-2:]
         each = len(images) // batch.count  # 1, or 2 with transparency
         known = self._reach(batch.count) if cut else None
-        margin = self.margin
-        if known and self.options.tileable:
-            margin = known.halo
-            images = wrapped(images, margin)
-        images = padded(images, self.multiple)
+        margin = known.halo if known and self.options.tileable else 0
+        images = padded(wrapped(images, margin), self.multiple)
         result: list[np.ndarray] = []
 
         def store(y: int, x: int, part: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""What is made of a whole picture before its tiles: what a network measures over all of it, and what goes on beyond."""
+"""What is made of a whole picture before its tiles: what a network measures over all of it, and borders that wrap."""
 
 from __future__ import annotations
 
@@ -24,15 +24,6 @@ def surveyed(network: nn.Module, images: Tensor, device: torch.device) -> Abstra
     if shrunk < 1:
         images = resize_to(images, (max(1, round(height * shrunk)), max(1, round(width * shrunk)))).clamp(0, 1)
     return network.surveying(images.to(device, memory_format=torch.channels_last))
-
-
-def mirrored_around(images: Tensor, margin: int) -> Tensor:
-    """Continue images on every side, mirrored with the edge repeated, however small they are."""
-    for dim in (-2, -1) if margin else ():
-        length = images.shape[dim]
-        index = torch.arange(-margin, length + margin) % (2 * length)
-        images = images.index_select(dim, torch.minimum(index, 2 * length - 1 - index))
-    return images
 
 
 def wrapped(images: Tensor, margin: int) -> Tensor:

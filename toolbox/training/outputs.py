@@ -157,11 +157,6 @@ class Outputs(Averages):
         networks = (unwrapped(getattr(self, slot)) for slot in self.outputs[output].networks)
         return lcm(*(int(getattr(network, "multiple", 1)) for network in networks))
 
-    def margin_of(self, output: str) -> int:
-        """Pixels that are mirrored around an input where a picture is made of it."""
-        networks = (unwrapped(getattr(self, slot)) for slot in self.outputs[output].networks)
-        return max((int(getattr(network, "margin", 0)) for network in networks), default=0)
-
     def forward(self, images: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """`predict` of the first output."""
         return self.predict(images)

@@ -47,8 +47,6 @@ class StyleSPAN(GradedGenerator):
         UserError: an argument is out of range, or two styles have one name.
     """
 
-    margin = 4  # strokes end some pixels before a border that nothing lies beyond
-
     def __init__(
         self,
         *,
