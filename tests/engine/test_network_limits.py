@@ -32,11 +32,11 @@ def test_so_is_a_network_of_too_many_layers(
 
 
 def test_weights_are_counted_together_and_only_within(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_limits, "machine_memory", lambda: 4 * 1000)
+    monkeypatch.setattr(network_limits, "machine_memory", lambda: 4 * 4 * 1000)
     with limited_networks():
         nn.Linear(30, 30)  # 930 numbers
     nn.Linear(100, 100)
     with torch.device("meta"), limited_networks():
         nn.Linear(100, 100)
-    with pytest.raises(UserError, match="its weights alone would take more than"), limited_networks():
+    with pytest.raises(UserError, match="its weights alone would take"), limited_networks():
         nn.ModuleList(nn.Linear(30, 30) for _ in range(2))

@@ -14,6 +14,8 @@ from toolbox.io.errors import UserError
 
 MOST_PARAMETERS = 20_000
 """Tensors of weights: the deepest published networks have some thousand."""
+SHARE = 4
+"""Weights may take this part of the memory: they are loaded beside a file's, and trained with gradients and averages."""
 
 
 @contextmanager
@@ -21,7 +23,7 @@ def limited_networks() -> Iterator[None]:
     """Weights that are registered within are counted, each before it is filled.
 
     Raises:
-        UserError: together they are larger than the machine's memory, or more than any network has.
+        UserError: together they take more than a quarter of the machine's memory, or are more than any network has.
     """
     memory, size, count = machine_memory(), 0, 0
 
@@ -30,8 +32,8 @@ def limited_networks() -> Iterator[None]:
         if parameter is None or parameter.is_meta:
             return
         size, count = size + parameter.numel() * parameter.element_size(), count + 1
-        if memory is not None and parameter.device.type == "cpu" and size > memory:
-            had = f"more than {size / 2**30:,.0f} GiB, and this machine has {memory / 2**30:,.0f}"
+        if memory is not None and parameter.device.type == "cpu" and size > memory / SHARE:
+            had = f"{size / 2**30:,.1f} GiB and more, and this machine has {memory / 2**30:,.1f}"
             raise UserError(f"its weights alone would take {had}; choose smaller numbers")
         if count > MOST_PARAMETERS:
             raise UserError(f"it has more than {MOST_PARAMETERS:,} tensors of weights; choose smaller numbers")
