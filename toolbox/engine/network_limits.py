@@ -15,7 +15,7 @@ from toolbox.io.errors import UserError
 MOST_PARAMETERS = 20_000
 """Tensors of weights: the deepest published networks have some thousand."""
 SHARE = 4
-"""Weights may take this part of the memory: they are loaded beside a file's, and trained with gradients and averages."""
+"""Weights may take this part of the memory: they lie beside a file's, or beside their gradients and averages."""
 
 
 @contextmanager
