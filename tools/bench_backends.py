@@ -108,7 +108,10 @@ def line(name: str, side: int, precision: str, rounds: int, begun: bool) -> str:
     auto(picture)
     chosen = auto.server.fix()
     calls, tiles = alone(network, picture, precision)
-    ways: dict[str, Callable[[], object]] = {each: partial(_every, call, tiles) for each, call in calls.items()}
+    plain_tiles = [each.contiguous() for each in tiles]
+    ways: dict[str, Callable[[], object]] = {
+        each: partial(_every, call, tiles if each == "torch" else plain_tiles) for each, call in calls.items()
+    }
     if not begun and len(tiles) == 1:
         ways |= {f"{each}, plainly": partial(_plainly, call, picture) for each, call in calls.items()}
     if begun:
@@ -152,7 +155,7 @@ def started(network: nn.Module, backend: str, precision: str) -> Predictor:
 def alone(
     network: nn.Module, picture: np.ndarray, precision: str
 ) -> tuple[dict[str, Callable[[Tensor], Tensor]], list[Tensor]]:
-    """By the name of each backend that computes this network: the call of a tile; and the tiles of a picture."""
+    """By the name of each backend that computes this: the call of a tile; and a picture's tiles, as torch gets them."""
     seen: list[Tensor] = []
     watched = Predictor(network, options=Options(precision=precision, backend="torch"), note=lambda said: None)
     compute = watched.server._compute  # pyright: ignore[reportPrivateUsage]
@@ -164,24 +167,23 @@ def alone(
     watched.server._compute = watch  # pyright: ignore[reportPrivateUsage]
     watched(picture)
     calls: dict[str, Callable[[Tensor], Tensor]] = {"torch": partial(_torch, network, precision)}
-    tiles = [each.contiguous() for each in seen]
     for name in OTHERS:
         kind: Any = registry("backends").get(name)
         if precision not in kind.precisions or missing(kind.packages, ""):
             continue
         sessions = Sessions(network, kind(), name, precision)
         try:
-            _every(sessions, tiles)
+            _every(sessions, [each.contiguous() for each in seen])
         except (UserError, ValueError, RuntimeError):
             continue
         calls[name] = sessions
-    return calls, tiles
+    return calls, seen
 
 
 def _torch(network: nn.Module, precision: str, images: Tensor) -> Tensor:
     dtype = PRECISIONS[precision]
     with networks_in(getattr(torch, dtype) if dtype else None):
-        return network(images.to(memory_format=torch.channels_last))
+        return network(images)
 
 
 def _every(call: Callable[[Tensor], Tensor], tiles: Sequence[Tensor]) -> None:

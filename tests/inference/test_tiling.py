@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -233,6 +234,25 @@ def test_memory_is_estimated_by_the_largest_layer() -> None:
     network = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 3, 3, padding=1))
     assert memory_per_pixel(network, network, torch.zeros(1, 3, 16, 16)) == 4 * (64 + 64) * 4
     assert free_memory(torch.device("cpu")) > 1 << 20
+
+
+def test_the_machine_is_asked_for_its_memory_ten_times_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def opened(name: str) -> StringIO:
+        asked.append(name)
+        return StringIO("MemAvailable: 1 kB" if "meminfo" in name else "max")
+
+    monkeypatch.setattr("builtins.open", opened)
+    now = 1e9  # nobody has asked then
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    cpu = torch.device("cpu")
+    assert free_memory(cpu) == 1024
+    first = len(asked)
+    now += 0.05
+    assert free_memory(cpu) == 1024 and len(asked) == first
+    now += 0.1
+    assert free_memory(cpu) == 1024 and len(asked) == 2 * first
 
 
 def test_a_unet_of_many_levels_is_tiled_at_its_multiples() -> None:

@@ -133,7 +133,7 @@ def ending_for(
             return source.suffix
         first = ".mov" if own == ".mp4" and ".mov" in codec.containers else codec.containers[0]  # of equal time stamps
         others = [each for each in codec.containers if each not in (first, ".ts")]
-        return min((first, *others), key=lambda each: loses(CONTAINERS[each])) if loses(CONTAINERS[first]) else first
+        return min((first, *others), key=lambda each: loses(CONTAINERS[each]))  # the first of equals
     ending = f".{asked.lower().removeprefix('.')}"
     if ending not in CONTAINERS:
         known = ", ".join(each.removeprefix(".") for each in dict.fromkeys(CONTAINERS))
