@@ -9,6 +9,7 @@ import torch
 from made_up_features import Doubles
 
 from toolbox.io.errors import UserError
+from toolbox.io.resize import resize_to
 from toolbox.testing import check_loss
 from toolbox_plugins.losses.artifact import ArtifactLoss
 from toolbox_plugins.losses.perceptual import PerceptualLoss
@@ -79,6 +80,21 @@ def test_where_all_is_alike_plain_changes_nothing_and_small_images_go() -> None:
 def test_plain_is_of_places_and_no_less_than_0(arguments: dict[str, float | str]) -> None:
     with pytest.raises(UserError, match="plain"):
         PerceptualLoss(features=Doubles(), layers={"twice": 1.0}, **arguments)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("size", [(48, 64), (50, 63), (3, 2)])
+def test_a_softened_target_is_what_a_small_picture_knows_of_it(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    prediction, target = torch.rand(2, 2, 3, *size)
+    soft = PerceptualLoss(features=Doubles(), layers={"twice": 1.0}, soften=4)
+    small = resize_to(target, (max(1, round(size[0] / 4)), max(1, round(size[1] / 4))))
+    known = resize_to(small, size).clamp(0, 1)
+    assert soft(known, target) == 0
+    torch.testing.assert_close(soft(prediction, target), 2 * (prediction - known).abs().mean())
+    assert [images is prediction for _, images, _ in soft.asks(prediction, target)] == [True], "of the target another"
+    assert "soften=4" in repr(soft)
+    with pytest.raises(UserError, match="soften must be 1 or more, got 0"):
+        PerceptualLoss(features=Doubles(), layers={"twice": 1.0}, soften=0)
 
 
 def test_the_perceptual_gradient_reaches_the_prediction_and_never_the_target():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from toolbox import FeatureNetwork, Loss, UserError, did_you_mean
+from toolbox import FeatureNetwork, Loss, UserError, did_you_mean, resize_to
 from toolbox.training.precision import networks_in
 
 from .pixel import check_shapes
@@ -57,6 +57,10 @@ class PerceptualLoss(Loss):
     with as much as the average 1 more, so that a painter may use its brush on a sky and must leave a face alone. Detail
     is the deviation of luminance within some twenty pixels; all places of an image together count as before.
 
+    `soften` shrinks the target so many times and enlarges it again, bicubically, before it is looked at. A network that
+    sees a photograph four times smaller cannot know finer detail, and where style is what matters, the detail that is
+    asked of it all the same comes out as grain.
+
     `amp` computes the features in the run's precision, bfloat16 under `--amp`; without it in float32. The differences
     are taken in float32 either way.
 
@@ -72,6 +76,7 @@ class PerceptualLoss(Loss):
         criterion: str = "l1",
         normalize: str = "none",
         plain: float | None = None,
+        soften: int = 1,
         amp: bool = True,
     ) -> None:
         super().__init__()
@@ -84,13 +89,16 @@ class PerceptualLoss(Loss):
             raise UserError("normalize: instance makes all moments equal; choose another criterion than moments")
         if plain is not None and (plain < 0 or criterion not in CRITERIA):
             raise UserError(f"plain is 0 or more, and for criterion: l1, l2 or unit, got {plain} and {criterion}")
+        if soften < 1:
+            raise UserError(f"soften must be 1 or more, got {soften}")
         self.features, self.criterion, self.normalize, self.amp = features, criterion, normalize, amp
-        self.plain = plain
+        self.plain, self.soften = plain, soften
 
     def asks(self, prediction: Tensor, target: Tensor) -> list[tuple[nn.Module, Tensor, list[str]]]:
         """What `forward` is going to ask of the network, so that other losses' layers come in the same pass."""
         names = [*self.layers] if self.amp else []
-        return [(self.features, images.float(), names) for images in (prediction, target)]
+        seen = (prediction, target) if self.soften == 1 else (prediction,)
+        return [(self.features, images.float(), names) for images in seen]
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Compare images (B, C, H, W) in [0, 1]; a float32 scalar. The target gets no gradient."""
@@ -100,7 +108,7 @@ class PerceptualLoss(Loss):
         with in_precision(self.amp):
             found = self.features(prediction.float(), layers=names)  # {name: (B, c, h, w)}
             with torch.no_grad():
-                wanted = self.features(target.float(), layers=names)
+                wanted = self.features(softened(target.float(), self.soften), layers=names)
         places = None if self.plain is None else by_detail(target, self.plain)
         terms = [weight * self.distance(found[name], wanted[name], places) for name, weight in self.layers.items()]
         return torch.stack(terms).sum()
@@ -124,8 +132,17 @@ class PerceptualLoss(Loss):
         return (
             f"PerceptualLoss(features={self.features!r}, layers={self.layers}, criterion={self.criterion!r}, "
             f"normalize={self.normalize!r}{'' if self.plain is None else f', plain={self.plain}'}"
-            f"{'' if self.amp else ', amp=False'})"
+            f"{'' if self.soften == 1 else f', soften={self.soften}'}{'' if self.amp else ', amp=False'})"
         )
+
+
+def softened(images: Tensor, times: int) -> Tensor:
+    """Images (B, C, H, W) without what gets lost when they are shrunk so many times; of the same size."""
+    if times == 1:
+        return images
+    height, width = images.shape[-2:]
+    small = resize_to(images, (max(1, round(height / times)), max(1, round(width / times))))
+    return resize_to(small, (height, width)).clamp(0, 1)
 
 
 @torch.no_grad()
