@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from painters import STYLES, network, picture
 from toolbox import UserError
 from toolbox.contracts.output import Condition
+from toolbox_plugins.painter.generator import StyleSPAN
 from toolbox_plugins.painter.norm import Statistics
+
+ENLARGE = Path(__file__).parents[2] / "models/enlarge-x4/enlarge-x4.safetensors"
 
 
 @torch.no_grad()
@@ -62,6 +67,18 @@ def test_pictures_may_be_as_small_as_they_like(size: tuple[int, int]) -> None:
 
 
 @torch.no_grad()
+def test_a_plain_picture_has_no_frame() -> None:
+    """The upscaler's zeros around a picture are edges to it, and would be painted as a frame."""
+    painter = StyleSPAN(styles=["only"], width=8, blocks=1).eval()
+    painter.upscaler.load_state_dict(load_file(ENLARGE))
+    images = torch.full((1, 3, 32, 40), 0.9)
+    with torch.no_grad():
+        beside_zeros, found = painter.upscaler.features_until(images, painter.tap), painter.features_of(images)
+    middle = beside_zeros[..., 16:17, 20:21]
+    assert found.shape == beside_zeros.shape
+    assert (beside_zeros - middle).abs().max() > 1 > 20 * (found - middle).abs().max()
+
+
 def test_without_norm_a_picture_is_known_by_its_surroundings_alone() -> None:
     net, images = network(norm="none"), picture(48, 48)
     assert net.survey(images) == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, relu
+from torch.nn.functional import interpolate, pad, relu
 
 from toolbox import GradedGenerator, UserError
 from toolbox_plugins.span.generator import SPAN
@@ -18,6 +18,8 @@ from .norm import Moments, Statistics, StyledNorm, with_more_styles
 
 FINE = 24
 """Channels at the output's size at least."""
+MARGIN = 4
+"""Small pixels by which a picture is continued for the upscaler, whose convolutions are padded with zeros."""
 NORMS = ("instance", "none")
 
 
@@ -162,7 +164,7 @@ class StyleSPAN(GradedGenerator):
         seen = [images * 2 - 1]
         if self.tap:
             with torch.no_grad():
-                features = self.upscaler.features_until(images, self.tap)
+                features = self.features_of(images)
             seen.append((statistics.normalise(features) if self.normed else features / 255).to(images))
         found = self.first(torch.cat(seen, 1))
         found = found if remembered is None else found + remembered
@@ -170,6 +172,11 @@ class StyleSPAN(GradedGenerator):
         for block in self.blocks:
             features = block(features, shares, statistics)
         return features
+
+    def features_of(self, images: Tensor) -> Tensor:
+        """The upscaler's features (B, c, H, W) at its tap, as if the picture went on: beside zeros it sees edges."""
+        wide = pad(images, (MARGIN,) * 4, mode="replicate")
+        return self.upscaler.features_until(wide, self.tap)[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 class StyledBlock(nn.Module):
