@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import os
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 
 from toolbox.io.errors import MissingWeights, UserError
 from toolbox.testing import check_features
-from toolbox_plugins.features.inception_v3 import MEMBERS, InceptionV3
+from toolbox_plugins.features.inception_v3 import MEMBERS, NPM, InceptionV3
 from toolbox_plugins.features.script_weights import script_weights
 
 EVEN = ["branch1x1", "branch5x5_1", "branch5x5_2", *(f"branch3x3dbl_{n}" for n in (1, 2, 3)), "branch_pool"]
@@ -330,3 +331,23 @@ def test_what_is_no_package_is_refused(tmp_path):
     large = packed(tmp_path / "large.tgz", {"model.min.js": " " * (16 << 20 | 1)})
     with pytest.raises(UserError, match="has 16777217 bytes, more than 16777216"):
         script_weights(large, MEMBERS)
+
+
+@pytest.mark.skipif("INCEPTION" not in os.environ, reason="25 MB of npm's are fetched where INCEPTION is set, as in CI")
+def test_the_published_package_sees_a_photograph_as_keras_does() -> None:
+    """The figures are of the topology that the package describes, interpreted layer by layer by other code."""
+    photo = torch.from_numpy(pytest.importorskip("skimage.data").coffee()).permute(2, 0, 1)[None].float() / 255
+    found = InceptionV3(weights=NPM)(F.interpolate(photo[..., :480], (128, 160), mode="area"), layers=list(KERAS))
+    for layer, (mean, deviation, *first) in KERAS.items():
+        seen = [found[layer].mean(), found[layer].std(), *found[layer].mean((2, 3))[0, :3]]
+        assert [float(each) for each in seen] == pytest.approx([mean, deviation, *first], rel=1e-3, abs=1e-4), layer
+
+
+KERAS = {
+    "mixed0": (0.847707, 1.460992, 3.08713, 1.27019, 2.62741),
+    "mixed2": (0.321677, 0.729810, 0.4782, 0.0985, 2.30573),
+    "mixed4": (0.228173, 0.527651, 0.19323, 0.69111, 0.09983),
+    "mixed7": (0.115252, 0.396138, 0.01626, 0.00026, 0.07712),
+    "mixed10": (0.028138, 0.139278, 1.17955, 0.0, 0.70055),
+}
+"""Mean, deviation, and the means of the first three channels."""
