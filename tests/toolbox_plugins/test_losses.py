@@ -90,6 +90,8 @@ def test_a_softened_target_is_what_a_small_picture_knows_of_it(size: tuple[int, 
     small = resize_to(target, (max(1, round(size[0] / 4)), max(1, round(size[1] / 4))))
     known = resize_to(small, size).clamp(0, 1)
     assert soft(known, target) == 0
+    board = (torch.arange(48)[:, None] + torch.arange(48)) % 2 * torch.ones(1, 3, 1, 1)  # gray, from afar
+    assert soft(torch.full((1, 3, 48, 48), 0.5), board) < 1e-3 < soft(board, board)
     torch.testing.assert_close(soft(prediction, target), 2 * (prediction - known).abs().mean())
     assert [images is prediction for _, images, _ in soft.asks(prediction, target)] == [True], "of the target another"
     assert "soften=4" in repr(soft)

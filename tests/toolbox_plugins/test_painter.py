@@ -72,13 +72,13 @@ def test_a_plain_picture_has_no_frame() -> None:
     painter = StyleSPAN(styles=["only"], width=8, blocks=1).eval()
     painter.upscaler.load_state_dict(load_file(ENLARGE))
     images = torch.full((1, 3, 32, 40), 0.9)
-    with torch.no_grad():
-        beside_zeros, found = painter.upscaler.features_until(images, painter.tap), painter.features_of(images)
+    beside_zeros, found = painter.upscaler.features_until(images, painter.tap), painter.features_of(images)
     middle = beside_zeros[..., 16:17, 20:21]
     assert found.shape == beside_zeros.shape
     assert (beside_zeros - middle).abs().max() > 1 > 20 * (found - middle).abs().max()
 
 
+@torch.no_grad()
 def test_without_norm_a_picture_is_known_by_its_surroundings_alone() -> None:
     net, images = network(norm="none"), picture(48, 48)
     assert net.survey(images) == []

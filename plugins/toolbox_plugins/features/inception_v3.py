@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, max_pool2d
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from toolbox import FeatureNetwork, MissingWeights, UserError, did_you_mean
+from toolbox import FeatureNetwork, MissingWeights, UserError
 
 from .script_weights import script_weights
+from .stack import check_request
 from .weights import find_weights, read_tensors
 
 NPM = "https://registry.npmjs.org/nsfwjs/-/nsfwjs-4.4.0.tgz"
@@ -56,8 +57,8 @@ def long(inner: int) -> list[list[Step]]:
 WIDE: list[list[Step]] = [[square(320)], [square(384), *FORK], [square(448), square(384, 3), *FORK], [square(192)]]
 """Figure 7: at 1/32."""
 STEM = [square(32, 3, halves=True), (32, 3, 3, False), square(64, 3), square(80), square(192, 3)]
-UNPADDED = (0, 1, 4)
-"""The convolutions of the stem that lose their border."""
+UNPADDED = (1, 4)
+"""The convolutions of the stem that lose their border without taking steps."""
 BLOCKS: list[list[list[Step]]] = [
     *(even(pooled) for pooled in (32, 64, 64)),
     [[square(384, 3, halves=True)], [square(64), square(96, 3), square(96, 3, halves=True)]],
@@ -117,16 +118,12 @@ class InceptionV3(FeatureNetwork):
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return the activations (B, c, h, w) of the named layers for images (B, 3, H, W) in [0, 1]."""
-        for layer in layers:
-            if layer not in self.layers:
-                raise UserError(f"InceptionV3 has no layer {layer!r}{did_you_mean(layer, self.layers)}")
+        check_request(self, images, layers)
         deepest = max((self.layers.index(layer) for layer in layers), default=0)
         least = LEAST[deepest]
-        if images.shape[1] != 3 or min(images.shape[-2:]) < least:
-            raise UserError(
-                f"InceptionV3 sees images of 3 channels and, for {self.layers[deepest]}, of {least} pixels or more, "
-                f"got {tuple(images.shape)}"
-            )
+        if min(images.shape[-2:]) < least:
+            size = "x".join(map(str, images.shape[-2:]))
+            raise UserError(f"InceptionV3 needs {least} pixels or more for {self.layers[deepest]}, got {size}")
         x, found = images * 2 - 1, {}
         for place, step in enumerate(STEM if deepest else STEM[:3]):
             x = self.convolved(place, x, step, padded=place not in UNPADDED)

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from toolbox import UserError
 
-LARGEST = 16 << 20
-"""Bytes of a member that are read at most."""
+LARGEST = 64 << 20
+"""Bytes that are read at most, of all members together."""
 ENTRY = re.compile(
-    r'\{name:"([\w./-]+)",shape:\[([\d,]*)\],dtype:"float32",'
-    r'quantization:\{min:(-?[\d.e+-]+),scale:(-?[\d.e+-]+),dtype:"(uint8|uint16)"\}\}'
+    r'\{name:"([\w./-]+)",shape:\[((?:\d{1,9},?)*)\],dtype:"float32",'
+    r'quantization:\{min:(-?\d*\.?\d+(?:e-?\d+)?),scale:(-?\d*\.?\d+(?:e-?\d+)?),dtype:"(uint8|uint16)"\}\}'
 )
 """A tensor in the description: its name, its shape, and how its numbers were rounded."""
 TEXT = re.compile(r'\.exports="([A-Za-z0-9+/]+={0,2})"')
@@ -49,7 +49,7 @@ def script_weights(archive: Path, folder: str) -> dict[str, Tensor]:
         if offset + size > len(content):
             raise UserError(f"weights: {archive} ends within {name}")
         numbers = np.frombuffer(content, np.dtype(kind), prod(shape), offset).astype(np.float32)
-        tensors[name] = torch.from_numpy((numbers * float(scale) + float(least)).reshape(shape).astype(np.float32))
+        tensors[name] = torch.from_numpy((numbers * float(scale) + float(least)).reshape(shape))
         offset += size
     if offset != len(content):
         raise UserError(f"weights: {archive} has {len(content)} bytes of numbers, and describes {offset}")
@@ -59,14 +59,16 @@ def script_weights(archive: Path, folder: str) -> dict[str, Tensor]:
 def texts_in(archive: Path, folder: str) -> dict[str, str]:
     """The files of a folder in a .tgz by their names; nothing is written. Raises UserError where it cannot be read."""
     found: dict[str, str] = {}
+    left = LARGEST
     try:
         with tarfile.open(archive, "r:gz") as opened:
             for member in opened:
                 place, _, name = member.name.rpartition("/")
                 if place != folder or not member.isfile():
                     continue
-                if member.size > LARGEST:
-                    raise UserError(f"weights: {archive}: {member.name} has {member.size} bytes, more than {LARGEST}")
+                left -= member.size
+                if left < 0:
+                    raise UserError(f"weights: {archive} has more than {LARGEST} bytes in {folder}")
                 file = opened.extractfile(member)
                 found[name] = file.read().decode("ascii") if file else ""
     except (OSError, tarfile.TarError, zlib.error, EOFError, UnicodeDecodeError) as error:

@@ -10,6 +10,16 @@ from torch import Tensor, nn
 from toolbox import FeatureNetwork, UserError, did_you_mean
 
 
+def check_request(network: FeatureNetwork, images: Tensor, layers: Sequence[str]) -> None:
+    """Raise UserError for layers that a network has not, and for images (B, C, H, W) that are not of three channels."""
+    name = type(network).__name__
+    for layer in layers:
+        if layer not in network.layers:
+            raise UserError(f"{name} has no layer {layer!r}{did_you_mean(layer, network.layers)}")
+    if images.shape[1] != 3:
+        raise UserError(f"{name} sees images of 3 channels, got {images.shape[1]}")
+
+
 class FeatureStack(FeatureNetwork):
     """Base of frozen networks whose layers run one after the other: `(images - mean) / std`, then `features`.
 
@@ -40,12 +50,7 @@ class FeatureStack(FeatureNetwork):
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return the activations (B, c, h, w) of the named layers for images (B, 3, H, W) in [0, 1]."""
-        name = type(self).__name__
-        for layer in layers:
-            if layer not in self.places:
-                raise UserError(f"{name} has no layer {layer!r}{did_you_mean(layer, self.places)}")
-        if images.shape[1] != 3:
-            raise UserError(f"{name} sees images of 3 channels, got {images.shape[1]}")
+        check_request(self, images, layers)
         wanted = {self.places[layer]: layer for layer in layers}
         found, x = {}, (images - self.mean) / self.std
         for place in range(max(wanted, default=-1) + 1):

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from toolbox import FeatureNetwork, UserError, did_you_mean
+from toolbox import FeatureNetwork, UserError
 
+from .stack import check_request
 from .vgg_layout import VGG19_BLOCKS, layer_places, make_layers
 from .weights import find_weights, read_tensors
 
@@ -69,11 +70,7 @@ class VGG19(FeatureNetwork):
 
     def forward(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return the activations (B, c, h, w) of the named layers for images (B, 3, H, W) in [0, 1]."""
-        for layer in layers:
-            if layer not in PLACES:
-                raise UserError(f"VGG19 has no layer {layer!r}{did_you_mean(layer, PLACES)}")
-        if images.shape[1] != 3:
-            raise UserError(f"VGG19 sees images of 3 channels, got {images.shape[1]}")
+        check_request(self, images, layers)
         wanted = {PLACES[layer]: layer for layer in layers}
         activations = {}
         features = (images - self.mean) / self.std
