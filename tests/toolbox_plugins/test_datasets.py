@@ -13,7 +13,8 @@ from toolbox.engine.data import EverySample
 from toolbox.io.errors import UserError
 from toolbox.io.images import read_image, write_image
 from toolbox.testing import check_transform
-from toolbox_plugins.datasets.folders import Folder, ImageFolder, PairedFolders, UnpairedFolders
+from toolbox_plugins.datasets.folder import Folder
+from toolbox_plugins.datasets.folders import ImageFolder, PairedFolders, UnpairedFolders
 from toolbox_plugins.transforms.geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize
 from toolbox_plugins.transforms.naming import Copy
 from toolbox_plugins.transforms.oracle import InkOracle, PaletteOracle

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ from toolbox.io.files import lock, replace_text, whole
 from toolbox.io.images import count_pixels, read_image
 
 VERSION = 2
+TOLD = 20.0
+"""Seconds after which it is told how far a long making has come."""
 logger = logging.getLogger("toolbox")
 
 File = tuple[str, int, int]
@@ -59,8 +62,23 @@ class _Map:
         return bool(self.compared[index])
 
 
+@dataclass(frozen=True)
+class Making:
+    """What is made of each image once, as large as it is, and kept instead of it.
+
+    Args:
+        name: tells ways of making apart: what another one made is made anew.
+        make: (H, W, 3) uint8 to the same.
+    """
+
+    name: str
+    make: Callable[[np.ndarray], np.ndarray]
+
+
 class RawCache:
     """The images `paths`, all below `root`, decoded into one file of uint8 RGB and a JSON index beside it.
+
+    With `making` the cache holds what that makes of them, in a folder of its own.
 
     The cache lives in a folder of its own for each root below `folder`, by default `cache_folder()`. It belongs to
     exactly these files: whatever is added, removed or changed makes it anew. So does damage, which is told, of the
@@ -69,12 +87,16 @@ class RawCache:
     its first read.
     """
 
-    def __init__(self, paths: Sequence[Path], root: Path, folder: Path | None = None) -> None:
-        self.paths, self.root = list(paths), root
+    def __init__(
+        self, paths: Sequence[Path], root: Path, folder: Path | None = None, making: Making | None = None
+    ) -> None:
+        self.paths, self.root, self.making = list(paths), root, making
         self.files = [self._file(path) for path in self.paths]
-        self.key = hashlib.sha256(json.dumps([VERSION, self.files]).encode()).hexdigest()
+        contents = [VERSION, self.files] if making is None else [VERSION, self.files, making.name]
+        self.key = hashlib.sha256(json.dumps(contents).encode()).hexdigest()
         place = root.resolve()
         name = f"{place.name[:40]}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
+        name += f"-{hashlib.sha256(making.name.encode()).hexdigest()[:16]}" if making else ""
         self.folder = (folder or cache_folder()) / "images" / name
         self.raw, self.index = self.folder / f"{self.key[:16]}.raw", self.folder / f"{self.key[:16]}.json"
         self._decodes = False
@@ -183,7 +205,12 @@ class RawCache:
                         file.write(image.data)
                     return (offsets[number], image.shape[0], image.shape[1]), zlib.crc32(image.data)
 
-                stored = list(pool.map(store, range(len(self.paths))))
+                stored, told = [], time.monotonic()
+                for each in pool.map(store, range(len(self.paths))):
+                    stored.append(each)
+                    if time.monotonic() - told > TOLD:
+                        told = time.monotonic()
+                        logger.warning("%s: %d of %d images are done", self.root, len(stored), len(self.paths))
         places, sums = zip(*stored, strict=True) if stored else ((), ())
         index = {"key": self.key, "files": self.files, "places": places, "sums": sums}
         replace_text(self.index, json.dumps({**index, "sha256": _signature(index)}))
@@ -197,14 +224,20 @@ class RawCache:
             raise UserError(f"{self.folder}: the cache of {self.root} needs {need}, and {have} are free; {way_out}")
         # A warning, because gigabytes in someone's home should be told even where nobody set up logging.
         count = len(self.paths)
-        logger.warning("%s: decoding %d images once into %s: %s of %s free", self.root, count, self.folder, need, have)
+        doing = "making" if self.making else "decoding"
+        logger.warning("%s: %s %d images once into %s: %s of %s free", self.root, doing, count, self.folder, need, have)
 
     def _decoded(self, number: int, size: int | None = None) -> np.ndarray:
         path = self.paths[number]
         image = read_image(path)
         if size not in (None, image.size) or self._file(path) != self.files[number]:
             raise UserError(f"{path}: changed while the images were read; start again")
-        return image
+        if self.making is None:
+            return image
+        made = self.making.make(image)
+        if made.shape != image.shape or made.dtype != image.dtype:
+            raise UserError(f"{path}: what is kept of it must be as large as it is, got {made.shape} of {image.shape}")
+        return np.ascontiguousarray(made)
 
     def _file(self, path: Path) -> File:
         try:

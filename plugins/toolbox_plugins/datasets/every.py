@@ -11,7 +11,7 @@ import numpy as np
 
 from toolbox import ImageDataset, Sizes, Transform, UserError
 
-from .folders import Folder, sizes_after, transformed
+from .folder import Folder, sizes_after, transformed
 from .parts import wanted_part
 
 

@@ -2,70 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolbox import ImageDataset, Images, Sizes, Transform, UserError, image_size, images_at, read_image
-from toolbox.io.raw_cache import RawCache
-from toolbox.io.search import place
+from toolbox import ImageDataset, Sizes, Transform, UserError
 
+from .folder import Folder, made_once, sizes_after, transformed
 from .parts import part, wanted_part
-
-
-class Folder:
-    """The images below a folder, in the order of their paths; with `cache` each is decoded once for all runs.
-
-    `root` may be an image itself, a folder of one, or a list of folders whose images follow each other. `only` chooses
-    some of the images, by their numbers; a cache holds all of them, so that the parts of a folder share it.
-    """
-
-    def __init__(
-        self, root: str | Sequence[str], cache: bool, only: Callable[[list[Path]], list[int]] | None = None
-    ) -> None:
-        named = [root] if isinstance(root, str) else root
-        if not named:
-            raise UserError("a list of folders must name one at least")
-        self.roots = [place(each) for each in named]
-        found = [images_at(each) for each in self.roots]
-        self.paths = [path for paths in found for path in paths]
-        self._places = [(number, index) for number, paths in enumerate(found) for index in range(len(paths))]
-        self._caches = [RawCache(paths, root) for paths, root in zip(found, self.roots, strict=True)] if cache else None
-        if only is not None:
-            chosen = only(self.paths)
-            self.paths, self._places = [self.paths[each] for each in chosen], [self._places[each] for each in chosen]
-        for each in self._caches or ():
-            each.prepare()  # here, so that a damaged image stops the run before it begins
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def name(self, index: int) -> str:
-        """Path of the file below its root, after the root's number where there are several; with forward slashes."""
-        path, number = self.paths[index], self._places[index][0]
-        root = self.roots[number]
-        name = path.name if path == root else path.relative_to(root).as_posix()
-        return f"{number + 1}/{name}" if len(self.roots) > 1 else name
-
-    def named_files(self, key: str = "") -> list[tuple[str, Path]]:
-        """Every file by its name, which `key` goes before where there are several folders."""
-        return [(f"{key}{self.name(index)}", path) for index, path in enumerate(self.paths)]
-
-    def read(self, index: int) -> np.ndarray:
-        """Read image `index` as (H, W, 3) uint8; with a cache it is a read-only view."""
-        if self._caches is None:
-            return read_image(self.paths[index])
-        number, place = self._places[index]
-        return self._caches[number].read(place)
-
-    def size(self, index: int) -> tuple[int, int]:
-        """Height and width of image `index`, from its header; raises UserError as `read` does."""
-        if self._caches is None:
-            return image_size(self.paths[index])
-        number, place = self._places[index]
-        return self._caches[number].size(place)
 
 
 class ImageFolder(ImageDataset):
@@ -79,9 +25,12 @@ class ImageFolder(ImageDataset):
         root: a folder, or a list of folders; then names begin with a folder's number, `2/photo.png`.
         hold_out: keep every so many-th image apart, 10 the tenth, the twentieth and so on, to measure on.
         held_out: take the images that are kept apart, and no others.
+        once: transforms of whole images that take too long for every step: what they add to the sample, as large as
+            the image, is made before the first run, kept in the cache and changed together with it. Needs `cache`.
 
     Raises:
-        UserError: there is no such folder, it holds no image, or `hold_out` leaves none on one side.
+        UserError: there is no such folder, it holds no image, `hold_out` leaves none on one side, or `once` has no
+            cache or adds nothing.
     """
 
     def __init__(
@@ -93,8 +42,10 @@ class ImageFolder(ImageDataset):
         cache: bool = False,
         hold_out: int | None = None,
         held_out: bool = False,
+        once: list[Transform] | None = None,
     ) -> None:
-        self.folder = Folder(root, cache, wanted_part(hold_out, held_out))
+        self.made = made_once(once, key, cache)
+        self.folder = Folder(root, cache, wanted_part(hold_out, held_out), self.made)
         self.key, self.transforms = key, transforms or []
 
     def __len__(self) -> int:
@@ -102,7 +53,8 @@ class ImageFolder(ImageDataset):
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
         """Return `{key: (H, W, 3) uint8, "name": path below root}`, transformed."""
-        images = transformed({self.key: self.folder.read(index)}, self.transforms, rng, self.folder.paths[index])
+        images = {self.key: self.folder.read(index), **self.folder.read_made(index)}
+        images = transformed(images, self.transforms, rng, self.folder.paths[index])
         return {**images, "name": self.folder.name(index)}
 
     def named_files(self) -> list[tuple[str, Path]]:
@@ -111,7 +63,8 @@ class ImageFolder(ImageDataset):
 
     def sizes_of(self, index: int) -> Sizes | None:
         """The image's size, transformed."""
-        return sizes_after({self.key: self.folder.size(index)}, self.transforms, self.folder.paths[index])
+        sizes = dict.fromkeys([self.key, *self.made], self.folder.size(index))
+        return sizes_after(sizes, self.transforms, self.folder.paths[index])
 
 
 class PairedFolders(ImageDataset):
@@ -194,7 +147,8 @@ class UnpairedFolders(ImageDataset):
 
     An epoch shows each image of the larger folder once; the other folder's is drawn at random. `transforms` apply to
     either image by itself, then `transforms_a` and `transforms_b` to their own. `name` is the larger folder's file.
-    `cache` and lists of folders are as in `ImageFolder`; so are `hold_out` and `held_out`, of the images of `root_a`.
+    `cache` and lists of folders are as in `ImageFolder`; so are `hold_out`, `held_out` and `once`, of the images of
+    `root_a`.
     """
 
     def __init__(
@@ -210,11 +164,12 @@ class UnpairedFolders(ImageDataset):
         cache: bool = False,
         hold_out: int | None = None,
         held_out: bool = False,
+        once: list[Transform] | None = None,
     ) -> None:
         if key_a == key_b:
             raise UserError(f"key_a and key_b are both {key_a!r}; give them different names")
-        self.key_a, self.key_b = key_a, key_b
-        self.folder_a = Folder(root_a, cache, wanted_part(hold_out, held_out))
+        self.key_a, self.key_b, self.made = key_a, key_b, made_once(once, key_a, cache)
+        self.folder_a = Folder(root_a, cache, wanted_part(hold_out, held_out), self.made)
         self.folder_b = Folder(root_b, cache)
         self.transforms_a = [*(transforms or []), *(transforms_a or [])]
         self.transforms_b = [*(transforms or []), *(transforms_b or [])]
@@ -228,7 +183,8 @@ class UnpairedFolders(ImageDataset):
         other = int(rng.integers(len(self.folder_b if by_a else self.folder_a)))
         index_a, index_b = (index, other) if by_a else (other, index)
         name = self.folder_a.name(index) if by_a else self.folder_b.name(index)
-        read_a, read_b = {self.key_a: self.folder_a.read(index_a)}, {self.key_b: self.folder_b.read(index_b)}
+        read_a = {self.key_a: self.folder_a.read(index_a), **self.folder_a.read_made(index_a)}
+        read_b = {self.key_b: self.folder_b.read(index_b)}
         images_a = transformed(read_a, self.transforms_a, rng, self.folder_a.paths[index_a])
         images_b = transformed(read_b, self.transforms_b, rng, self.folder_b.paths[index_b])
         return {**images_a, **images_b, "name": name}
@@ -240,36 +196,11 @@ class UnpairedFolders(ImageDataset):
     def sizes_of(self, index: int) -> Sizes | None:
         """The sizes of image `index` of either folder, where the smaller one begins anew; partners are drawn later."""
         index_a, index_b = index % len(self.folder_a), index % len(self.folder_b)
-        size_a, size_b = {self.key_a: self.folder_a.size(index_a)}, {self.key_b: self.folder_b.size(index_b)}
+        size_a = dict.fromkeys([self.key_a, *self.made], self.folder_a.size(index_a))
+        size_b = {self.key_b: self.folder_b.size(index_b)}
         sizes_a = sizes_after(size_a, self.transforms_a, self.folder_a.paths[index_a])
         sizes_b = sizes_after(size_b, self.transforms_b, self.folder_b.paths[index_b])
         return None if sizes_a is None or sizes_b is None else {**sizes_a, **sizes_b}
-
-
-def transformed(images: Images, transforms: Sequence[Transform], rng: np.random.Generator, file: Path) -> Images:
-    """Apply the transforms in order; what one of them refuses is refused with the file's name.
-
-    The arrays returned are the caller's own. A view of the cache is copied only here, when it has been cropped.
-    """
-    try:
-        for transform in transforms:
-            images = transform(images, rng)
-    except UserError as error:
-        raise UserError(f"{file}: {error}") from error
-    return {name: image if image.flags.writeable else image.copy() for name, image in images.items()}
-
-
-def sizes_after(sizes: Sizes, transforms: Sequence[Transform], file: Path) -> Sizes | None:
-    """What `transformed` makes of images of these sizes; None where a transform does not say."""
-    try:
-        for transform in transforms:
-            after = transform.sizes_after(sizes)
-            if after is None:
-                return None
-            sizes = after
-    except UserError as error:
-        raise UserError(f"{file}: {error}") from error
-    return sizes
 
 
 def shared_by(roots: dict[str, str], suffixes: dict[str, str], key: str) -> Callable[[list[Path]], list[int]] | None:

@@ -9,6 +9,7 @@ from toolbox import Register, hookimpl
 def register_transforms(register: Register) -> None:
     from .color_transfer import HistogramTransfer, ReinhardTransfer
     from .geometry import CenterCrop, ModCrop, RandomCrop, RandomFlip, Resize, Shrink
+    from .kuwahara import KuwaharaFilter
     from .naming import Copy
     from .oracle import InkOracle, PaletteOracle
     from .video import VideoCompression
@@ -18,6 +19,7 @@ def register_transforms(register: Register) -> None:
         Copy,
         HistogramTransfer,
         InkOracle,
+        KuwaharaFilter,
         ModCrop,
         PaletteOracle,
         RandomCrop,

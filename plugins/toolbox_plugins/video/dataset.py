@@ -11,7 +11,7 @@ import numpy as np
 
 from toolbox import ImageDataset, Sizes, Transform, UserError
 from toolbox.io.search import place
-from toolbox_plugins.datasets.folders import sizes_after, transformed
+from toolbox_plugins.datasets.folder import sizes_after, transformed
 
 from .footage import Footage, footage_at
 
