@@ -112,6 +112,7 @@ def describe(
         "networks": networks_of(network),
         "scale": graph.scale,
         "multiple": graph.multiple,
+        "period": int(getattr(network, "period", 1)),
         "size_requirements": {"minimum": 0, "multiple_of": 1, "square": False},  # padding is in the graph
         "reach": known.halo if known.local else None,
         "tiling": "supported" if known.local else "discouraged",

@@ -51,6 +51,7 @@ class TrainedOutput(nn.Module):
         asked.chosen(given)
         self.sources, self.keeps_colors, self.clip = asked.sources, asked.keeps_colors_at(given), asked.clip
         self.scale, self.multiple = algorithm.scale_of(self.output), algorithm.multiple_of(self.output)
+        self.period = algorithm.period_of(self.output)
         self._prepared: tuple[torch.device, Any] | None = None
         remembers = type(algorithm).next_state is not Outputs.next_state
         if remembers and all(is_recurrent(getattr(algorithm, slot)) for slot in asked.networks):

@@ -20,6 +20,8 @@ class Generator(nn.Module):
     """Output size over input size: 1 for style, 2, 4 or 8 for super-resolution."""
     multiple: int = 1
     """Height and width must be multiples of this; the caller pads before and crops after."""
+    period: int = 1
+    """Input pixels after which what it lays over every picture repeats: tiles begin at multiples of this."""
     keeps_colors: bool | None = None
     """Whether colours are the input's own, where no algorithm says it; None: those of an enlarger are."""
     supports_half: bool = True

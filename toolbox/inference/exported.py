@@ -47,7 +47,7 @@ class ExportedNetwork(nn.Module):
         self.sources, self.masks = tuple(said.get("sources", ("picture",))), {}
         self.clip = bool(said.get("clip", False))
         self.image_channels: int | None = said.get("channels")
-        self.multiple = int(said.get("multiple", 1))
+        self.multiple, self.period = int(said.get("multiple", 1)), int(said.get("period", 1))
         self.scale = int(said.get("scale") or _scale(file, self))
         self.keeps_colors = said.get("keeps_colors", self.scale > 1)
         far, memory = said.get("reach"), said.get("bytes_per_pixel")
@@ -122,10 +122,11 @@ def _description(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
         return {}
     try:
         said = json.loads(metadata["gan_toolbox"])
-        types = {"scale": int, "multiple": int, "channels": int, "keeps_colors": bool, "conditions": list,
-                 "sources": list, "layout": str}  # fmt: skip
+        said.setdefault("period", 1)  # files of before it
+        types = {"scale": int, "period": int, "multiple": int, "channels": int, "keeps_colors": bool,
+                 "conditions": list, "sources": list, "layout": str}  # fmt: skip
         wrong = [key for key, kind in types.items() if not isinstance(said[key], kind)]
-        ranges = {"scale": LARGEST_SCALE, "multiple": 4096, "channels": 64}
+        ranges = {"scale": LARGEST_SCALE, "multiple": 4096, "period": 4096, "channels": 64}
         wrong += [key for key, most in ranges.items() if not 1 <= said[key] <= most]
         if said["reach"] is not None and not 0 <= int(said["reach"]) <= 4096:
             wrong.append("reach")

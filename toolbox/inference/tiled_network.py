@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from math import ceil, isnan, isqrt
+from math import ceil, isnan, isqrt, lcm
 
 import numpy as np
 import torch
@@ -60,6 +60,7 @@ class TiledNetwork:
         self.channels, self.note = channels, note
         self.scale, self.multiple = int(getattr(self.network, "scale", 1)), int(getattr(self.network, "multiple", 1))
         self.clip: bool = getattr(self.network, "clip", False)
+        self.period = lcm(self.multiple, int(getattr(self.network, "period", 1)))
         self.tile = options.tile
         self.last_side = 0
         """The side of the tiles of the images before; 0 where they were computed whole."""
@@ -81,7 +82,7 @@ class TiledNetwork:
         height, width = images.shape[-2:]
         each = len(images) // batch.count  # 1, or 2 with transparency
         known = self._reach(batch.count) if cut else None
-        margin = known.halo if known and self.options.tileable else 0
+        margin = ceil(known.halo / self.period) * self.period if known and self.options.tileable else 0
         images = padded(wrapped(images, margin), self.multiple)
         result: list[np.ndarray] = []
 
@@ -116,7 +117,7 @@ class TiledNetwork:
             with torch.inference_mode(), self._precision():
                 tiled(
                     partial(self._call, kinds=each), images, store,
-                    tile=tile, halo=halo, scale=self.scale, multiple=self.multiple, feather=feather, done=done,
+                    tile=tile, halo=halo, scale=self.scale, multiple=self.period, feather=feather, done=done,
                 )  # fmt: skip
 
         tile = self.last_side = self._side(images, known)

@@ -44,14 +44,18 @@ def spans(length: int, tile: int, halo: int, multiple: int = 1) -> list[Span]:
     return [Span(start, stop, max(0, start - halo), min(length, stop + halo)) for start, stop in pairwise(edges)]
 
 
-def alike(sides: list[Span]) -> list[Span]:
+def alike(sides: list[Span], multiple: int = 1) -> list[Span]:
     """The same spans, each seeing as much as the one that sees the most: runtimes prepare for one size instead of four.
 
-    What is seen grows into the image, never beyond its border.
+    What is seen grows into the image, never beyond its border, and begins at a multiple of `multiple`: where the image
+    does not end at one, the last span sees more than the others.
     """
     seen, length = max(span.last - span.first for span in sides), sides[-1].stop
-    firsts = [min(span.first, length - seen) for span in sides]
-    return [Span(span.start, span.stop, first, first + seen) for span, first in zip(sides, firsts, strict=True)]
+    firsts = [min(span.first, (length - seen) // multiple * multiple) for span in sides]
+    return [
+        Span(span.start, span.stop, first, max(first + seen, span.last))
+        for span, first in zip(sides, firsts, strict=True)
+    ]
 
 
 def ramp(span: Span, scale: int) -> Tensor:
@@ -82,12 +86,13 @@ def tiled(
     feather: bool = False,
     done: Callable[[float], None] | None = None,
 ) -> None:
-    """Apply a network to images (B, C, H, W), H and W multiples of `multiple`, tile by tile; results go to `store`.
+    """Apply a network to images (B, C, H, W), tile by tile; results go to `store`.
 
     Args:
         network: (B, C, h, w) to (B, C', scale*h, scale*w), on whatever device; parts of `images` are what it gets.
         store: called with float32 parts that together cover the output (scale*H, scale*W), each pixel once.
         tile: side of a tile in input pixels, without its halo; 0 for the whole image at once.
+        multiple: what tiles begin at multiples of.
         halo: pixels seen around each tile. At least the network's reach makes tiles equal to the whole image.
         feather: blend the overlaps instead of cutting the halo away: for networks that reach further than the halo,
             whose tiles do not quite agree.
@@ -99,7 +104,7 @@ def tiled(
     if feather:
         rows, columns = (_narrowed(sides, tile, halo, multiple) for sides in (rows, columns))
     else:
-        rows, columns = alike(rows), alike(columns)
+        rows, columns = alike(rows, multiple), alike(columns, multiple)
     finished, tail = 0, None
     for row in rows:
         parts = _row_of_tiles(network, images, row, columns, scale)

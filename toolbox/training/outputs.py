@@ -154,8 +154,15 @@ class Outputs(Averages):
 
     def multiple_of(self, output: str) -> int:
         """What height and width of the input are padded to multiples of."""
+        return self._common(output, "multiple")
+
+    def period_of(self, output: str) -> int:
+        """What tiles of a picture must begin at multiples of, for patterns that networks lay over it."""
+        return self._common(output, "period")
+
+    def _common(self, output: str, attribute: str) -> int:
         networks = (unwrapped(getattr(self, slot)) for slot in self.outputs[output].networks)
-        return lcm(*(int(getattr(network, "multiple", 1)) for network in networks))
+        return lcm(*(int(getattr(network, attribute, 1)) for network in networks))
 
     def forward(self, images: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """`predict` of the first output."""

@@ -19,7 +19,8 @@ class PaintedSuperResolution(Algorithm):
     `generator(images, strength, style)` enlarges at strength 0 and paints at strength 1, and is taught to paint: each
     sample in a style of its own, drawn anew from those that the losses have pictures of, from the small photograph,
     which a degradation may have damaged. What is wanted of the painting comes from losses: `style` compares it with the
-    pictures of its style (`StyleImagesLoss`), `content` and `luminance` with the *large* photograph, `smoothness` is
+    pictures of its style (`StyleImagesLoss`), `content` and `luminance` with the *large* photograph, or `content` with
+    what a dataset gives as `content_a`, the photograph as a painter simplifies it (`KuwaharaFilter`); `smoothness` is
     for total variation and the like, `temporal` for one that moves the photograph and has it painted again, in the
     same style (`CompoundRegularization`).
 
@@ -53,7 +54,7 @@ class PaintedSuperResolution(Algorithm):
     roles = {
         "style": [("fake_b", "style_b")],
         "example": [("fake_b", "real_b")],
-        "content": [("fake_b", "real_a")],
+        "content": [("fake_b", "content_a")],
         "luminance": [("fake_b", "real_a")],
         "smoothness": [("fake_b",)],
         "temporal": [("again_b", "whole_a", "whole_b")],
@@ -81,7 +82,8 @@ class PaintedSuperResolution(Algorithm):
         values["fake_b"] = self.generator(images, None, shares)
         values["again_b"] = partial(self.paint_again, shares=shares)
         values["whole_a"], values["whole_b"] = values["real_a"], values["fake_b"]
-        self.move(values, "fake_b", "real_a")
+        values.setdefault("content_a", values["real_a"])
+        self.move(values, "fake_b", "real_a", "content_a")
         if "real_b" in values:
             self.move(values, "real_b")  # of the fakes' size
             real, fake = values["real_b"], values["fake_b"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from math import log2
 from typing import Any
 
@@ -15,12 +14,17 @@ from toolbox import GradedGenerator, UserError
 from toolbox_plugins.span.generator import SPAN
 
 from .norm import Moments, Statistics, StyledNorm, with_more_styles
+from .strokes import StrokeField, directions_of
 
 FINE = 24
 """Channels at the output's size at least."""
 MARGIN = 4
 """Small pixels by which a picture is continued for the upscaler, whose convolutions are padded with zeros."""
 NORMS = ("instance", "none")
+BRUSHES = ((3.5, 0.85), (5.0, 0.8))
+"""How far noise is drawn out, along and across, at low resolution and enlarged twice."""
+PERIOD = 64
+"""Small pixels after which the noise that strokes are made of repeats."""
 
 
 class StyleSPAN(GradedGenerator):
@@ -44,6 +48,8 @@ class StyleSPAN(GradedGenerator):
         upscaler_width: channels of the upscaler; published files have 48 and 52.
         trains: `all` of the painter, or `styles` alone, their scales and offsets, which teaches it a new one in
             minutes. Weights of a network with fewer styles load as those of the first.
+        strokes: planes of noise, drawn out along what the picture shows, that the painter sees at low resolution, and
+            as many that it sees enlarged twice (`StrokeField`): where the photograph is plain it can paint strokes.
 
     Raises:
         UserError: an argument is out of range, or two styles have one name.
@@ -60,28 +66,35 @@ class StyleSPAN(GradedGenerator):
         upscaler_width: int = 52,
         trains: str = "all",
         norm: str = "instance",
+        strokes: int = 0,
     ) -> None:
         super().__init__()
         self.styles = check_styles(styles)
         if scale not in (1, 2, 4, 8):
             raise UserError(f"scale must be 1, 2, 4 or 8, got {scale}")
-        if min(width, upscaler_width) < 1 or blocks < 0 or not 0 <= tap <= 6:
-            got = f"{width}, {upscaler_width}, {blocks}, {tap}"
+        if min(width, upscaler_width) < 1 or min(blocks, strokes) < 0 or not 0 <= tap <= 6:
+            got = f"{width}, {upscaler_width}, {blocks}, {strokes}, {tap}"
             raise UserError(
-                f"width and upscaler_width must be above 0, blocks 0 or more and tap from 0 to 6, got {got}"
+                f"width and upscaler_width must be above 0, blocks and strokes 0 or more and tap from 0 to 6, got {got}"
             )
         if norm not in NORMS:
             raise UserError(f"norm must be instance or none, got {norm!r}")
         self.scale, self.tap, count = scale, tap, len(self.styles)
         self.normed = norm != "none"
         self.upscaler = SPAN(width=upscaler_width, scale=scale).requires_grad_(False)
-        self.first = padded_convolution(3 + (upscaler_width if tap else 0), width)
+        self.first = padded_convolution(3 + (upscaler_width if tap else 0) + strokes, width)
         self.first_norm = StyledNorm(width, count, normed=self.normed)
         self.blocks = nn.ModuleList(StyledBlock(width, count, normed=self.normed) for _ in range(blocks))
         widths = [width] + [max(FINE, width >> step) for step in range(1, int(log2(scale)) + 1)]
-        self.finer = nn.ModuleList(padded_convolution(*pair) for pair in pairwise(widths))
+        seen = [widths[0] + strokes, *widths[1:]]
+        self.finer = nn.ModuleList(padded_convolution(*pair) for pair in zip(seen[:-1], widths[1:], strict=True))
         self.finer_norms = nn.ModuleList(StyledNorm(each, count, normed=False) for each in widths[1:])
         self.last = padded_convolution(widths[-1], 3, 5)
+        self.brushes = nn.ModuleList(  # at low resolution, and at twice that
+            StrokeField(strokes, period=PERIOD << level, along=along, across=across, seed=level)
+            for level, (along, across) in enumerate(BRUSHES[: min(2, len(widths)) if strokes else 0])
+        )
+        self.period = PERIOD if strokes else 1
         if trains not in ("all", "styles"):
             raise UserError(f"trains must be all or styles, got {trains!r}")
         if trains == "styles":
@@ -130,7 +143,7 @@ class StyleSPAN(GradedGenerator):
     def survey(self, images: Tensor, style: Tensor | None = None) -> list[Moments]:
         """The statistics of whole images (B, 3, H, W) in a style: what `forward` takes for their tiles."""
         statistics = Statistics()
-        self.sketch(images, self.shares(images, style), statistics)
+        self.sketch(images, self.shares(images, style), statistics, self.strokes(images))
         return statistics.found
 
     def shares(self, images: Tensor, style: Tensor | None) -> Tensor:
@@ -141,21 +154,38 @@ class StyleSPAN(GradedGenerator):
 
     def paint(self, images: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
         """Strength 1."""
-        return self.finish(self.sketch(images, shares, statistics), shares, statistics)
+        strokes = self.strokes(images)
+        return self.finish(self.sketch(images, shares, statistics, strokes), shares, statistics, strokes)
 
-    def finish(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
+    def strokes(self, images: Tensor) -> list[Tensor]:
+        """Noise drawn out along what small images show (B, planes, H, W), and (B, planes, 2H, 2W); none without."""
+        if not self.brushes:
+            return []
+        directions, (height, width) = directions_of(images), images.shape[-2:]
+        return [
+            brush(directions, (height << level, width << level)).to(images) for level, brush in enumerate(self.brushes)
+        ]
+
+    def finish(self, features: Tensor, shares: Tensor, statistics: Statistics, strokes: Sequence[Tensor]) -> Tensor:
         """What was sketched (B, width, H, W), enlarged and painted out (B, 3, scale*H, scale*W) in [0, 1]."""
         for level in range(len(self.finer)):
-            features = self.finer_step(level, features, shares, statistics)
+            features = self.finer_step(level, features, shares, statistics, strokes)
         return torch.sigmoid(self.last(features))
 
-    def finer_step(self, level: int, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
+    def finer_step(
+        self, level: int, features: Tensor, shares: Tensor, statistics: Statistics, strokes: Sequence[Tensor]
+    ) -> Tensor:
         """Features (B, c, H, W) to twice their size, (B, d, 2H, 2W)."""
-        enlarged = self.finer[level](interpolate(features, scale_factor=2))
-        return relu(self.finer_norms[level](enlarged, shares, statistics))
+        seen = torch.cat([interpolate(features, scale_factor=2), *(strokes[1:] if level == 0 else ())], 1)
+        return relu(self.finer_norms[level](self.finer[level](seen), shares, statistics))
 
     def sketch(
-        self, images: Tensor, shares: Tensor, statistics: Statistics, remembered: Tensor | None = None
+        self,
+        images: Tensor,
+        shares: Tensor,
+        statistics: Statistics,
+        strokes: Sequence[Tensor],
+        remembered: Tensor | None = None,
     ) -> Tensor:
         """What is painted at low resolution (B, width, H, W): all that looks at the whole picture.
 
@@ -166,7 +196,7 @@ class StyleSPAN(GradedGenerator):
             with torch.no_grad():
                 features = self.features_of(images)
             seen.append((statistics.normalise(features) if self.normed else features / 255).to(images))
-        found = self.first(torch.cat(seen, 1))
+        found = self.first(torch.cat([*seen, *strokes[:1]], 1))
         found = found if remembered is None else found + remembered
         features = relu(self.first_norm(found, shares, statistics))
         for block in self.blocks:

@@ -14,6 +14,7 @@ from toolbox_plugins.matching.block_matching import agreement, block_flow
 from toolbox_plugins.matching.warping import enlarged, inside, warp
 from toolbox_plugins.painter.generator import StyleSPAN
 from toolbox_plugins.painter.norm import Statistics
+from toolbox_plugins.painter.strokes import StrokeField
 
 MEMORY = ("look", "recall", "stay")
 """The modules that a painter of pictures does not have."""
@@ -34,7 +35,7 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
     remembered starts at zero, and the share that stays at three quarters.
 
     Args:
-        styles, width, blocks, tap, scale, upscaler_width, trains, norm: as of `StyleSPAN`.
+        styles, width, blocks, tap, scale, upscaler_width, trains, norm, strokes: as of `StyleSPAN`.
         reach: levels of the pyramid on which motion is looked for: steps up to about 3 * (2^reach - 1) small pixels.
     """
 
@@ -49,13 +50,17 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
         upscaler_width: int = 52,
         trains: str = "all",
         norm: str = "instance",
+        strokes: int = 0,
         reach: int = 3,
     ) -> None:
         super().__init__(
             styles=styles, width=width, blocks=blocks, tap=tap, scale=scale,
-            upscaler_width=upscaler_width, trains=trains, norm=norm,
+            upscaler_width=upscaler_width, trains=trains, norm=norm, strokes=strokes,
         )  # fmt: skip
         self.reach = reach
+        for each in self.modules():
+            if isinstance(each, StrokeField):
+                each.moves = False  # between the frames of a clip
         self.look = nn.Conv2d(3 * scale**2 + width + 4, width, 3, padding=1, padding_mode="replicate")
         self.recall = nn.Conv2d(width, width, 3, padding=1, padding_mode="replicate")
         self.stay = nn.Conv2d(width, 1, 3, padding=1, padding_mode="replicate")
@@ -97,10 +102,10 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
 
     def paint_on(self, frame: Tensor, memory: Memory | None, shares: Tensor) -> tuple[Tensor, Memory]:
         """A frame at strength 1, with the memory of those before it."""
-        statistics = Statistics()
+        statistics, strokes = Statistics(), self.strokes(frame)
         if not memory:
-            features = self.sketch(frame, shares, statistics)
-            painted = self.finish(features, shares, statistics).float()
+            features = self.sketch(frame, shares, statistics, strokes)
+            painted = self.finish(features, shares, statistics, strokes).float()
             return painted, (frame, painted, features)
         before, picture, old = memory
         flow = block_flow(frame, before, levels=self.reach)
@@ -109,8 +114,8 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
         moved = warp(picture, fine, mode="bicubic").clamp(0, 1)
         seen = [pixel_unshuffle(moved * 2 - 1, self.scale), warp(old.float(), flow), trust, frame.float() * 2 - 1]
         found = leaky_relu(self.look((torch.cat(seen, 1) * trust).to(frame)), 0.1)
-        features = self.sketch(frame, shares, statistics, self.recall(found))
-        painted = self.finish(features, shares, statistics).float()
+        features = self.sketch(frame, shares, statistics, strokes, self.recall(found))
+        painted = self.finish(features, shares, statistics, strokes).float()
         stays = torch.sigmoid(self.stay(found).float()) * trust
         stays = interpolate(stays, scale_factor=float(self.scale), mode="bilinear", align_corners=False)
         painted = torch.lerp(painted, moved, stays)

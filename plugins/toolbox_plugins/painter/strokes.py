@@ -1,0 +1,105 @@
+"""Where a brush might go: noise that is drawn out along what a picture shows, for a network to make strokes of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import cos, pi, sin, tau
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad, relu
+
+ANGLES = 8
+"""Directions that noise is drawn out in beforehand; those between are mixed."""
+WINDOWS = (5, 15, 45)
+"""Sides of the squares, in pixels, over which directions are averaged, twice each."""
+FURTHER = 0.1
+"""What a wider window counts beside the one before: plain areas take the direction of what is around them."""
+LEAST = 1e-6
+"""What a plain picture's direction counts beside what it shows, in squared slopes."""
+
+
+class StrokeField(nn.Module):
+    """Noise (B, planes, H, W) of variance 1, drawn out along directions: lines that bend around what a picture shows.
+
+    A convolution gives the same everywhere on a plain ground, so a network without noise cannot paint strokes on a sky,
+    and noise without a direction makes blots of them (Cabral and Leedom's line integral convolution, 1993, has this
+    look; here noise is drawn out in 8 directions beforehand, and those are mixed pixel by pixel). The noise is the
+    same for every picture and repeats every `period` pixels; in training it is moved at random.
+
+    Args:
+        planes: how many, independent of each other.
+        period: pixels after which the noise repeats.
+        along, across: deviations of the Gaussian that noise is smoothed by, in pixels.
+        seed: of the noise.
+    """
+
+    planes: Tensor
+    axes: Tensor
+
+    def __init__(self, planes: int, *, period: int, along: float, across: float = 0.7, seed: int = 0) -> None:
+        super().__init__()
+        self.period, self.moves = period, True
+        self.register_buffer("planes", drawn_out(planes, period, along, across, seed), persistent=False)
+        angles = [tau * number / ANGLES for number in range(ANGLES)]  # doubled
+        axes = torch.tensor([[cos(angle), sin(angle)] for angle in angles])
+        self.register_buffer("axes", axes[:, :, None, None], persistent=False)
+
+    def forward(self, directions: Tensor, size: Sequence[int]) -> Tensor:
+        """Directions (B, 2, h, w), as `directions_of` gives them, to noise (B, planes, *size), float32."""
+        if tuple(directions.shape[-2:]) != tuple(size):
+            directions = interpolate(directions, size=tuple(size), mode="bilinear", align_corners=False)
+        near = relu(conv2d(directions, self.axes))
+        shares = near * near * near  # (B, ANGLES, H, W)
+        shares = shares * shares.square().sum(1, keepdim=True).clamp(min=1e-6).rsqrt()
+        top, left = self.begins()
+        noise = self.planes
+        for dim, (first, length) in enumerate(((top, size[0]), (left, size[1])), 2):
+            noise = noise.index_select(dim, (torch.arange(length, device=noise.device) + first) % self.period)
+        return torch.stack([(shares * plane).sum(1) for plane in noise], 1)
+
+    def begins(self) -> tuple[int, int]:
+        """Where the noise begins: in training anywhere, unless frames follow each other, and it `moves` not."""
+        if not (self.training and self.moves):
+            return 0, 0
+        top, left = (int(torch.randint(self.period, ())) for _ in range(2))  # on the CPU, as all random places
+        return top, left
+
+
+def drawn_out(planes: int, period: int, along: float, across: float, seed: int) -> Tensor:
+    """Noise (planes, ANGLES, period, period), each plane's drawn out in every direction; it repeats without a seam."""
+    noise = torch.fft.fft2(torch.randn(planes, period, period, generator=torch.Generator().manual_seed(seed)))
+    frequency = torch.fft.fftfreq(period) * tau
+    down, right = torch.meshgrid(frequency, frequency, indexing="ij")
+    made = []
+    for number in range(ANGLES):
+        angle = pi * number / ANGLES
+        with_it, beside = right * cos(angle) + down * sin(angle), down * cos(angle) - right * sin(angle)
+        kept = torch.exp(-0.5 * (with_it * along).square() - 0.5 * (beside * across).square())
+        kept[0, 0] = 0  # the mean
+        lines = torch.fft.ifft2(noise * kept).real
+        made.append(lines / lines.std((1, 2), keepdim=True))
+    return torch.stack(made, 1)
+
+
+@torch.no_grad()
+def directions_of(images: Tensor) -> Tensor:
+    """Where small images (B, 3, H, W) vary least, as unit vectors of twice the angle: (B, 2, H, W), float32.
+
+    The structure tensor, averaged over squares of three sizes; the narrower say more.
+    """
+    gray = pad(images.float().mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    across = gray[..., 1:-1, 2:] - gray[..., 1:-1, :-2]
+    down = gray[..., 2:, 1:-1] - gray[..., :-2, 1:-1]
+    steepest = torch.cat([across.square() - down.square(), 2 * across * down], 1) / 4
+    found = torch.full_like(steepest, LEAST)
+    for number, window in enumerate(WINDOWS):
+        found = found - averaged(averaged(steepest, window), window) * FURTHER**number
+    return found * (found.square().sum(1, keepdim=True) + 1e-18).rsqrt()
+
+
+def averaged(planes: Tensor, window: int) -> Tensor:
+    """Planes (B, C, H, W), each pixel the mean of a square around it; borders are continued."""
+    side = window // 2
+    rows = avg_pool2d(pad(planes, (side, side, 0, 0), mode="replicate"), (1, window), 1)
+    return avg_pool2d(pad(rows, (0, 0, side, side), mode="replicate"), (window, 1), 1)
