@@ -132,7 +132,7 @@ def _description(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
             wrong.append("reach")
         if not 0 < float(said["bytes_per_pixel"]) < 1e7:
             wrong.append("bytes_per_pixel")
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, AttributeError):
         raise UserError(f"{file}: what it says of itself ('gan_toolbox') cannot be understood") from None
     if wrong:
         raise UserError(f"{file}: says {wrong[0]} is {str(said[wrong[0]])[:40]}, which cannot be")

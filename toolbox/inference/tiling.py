@@ -37,7 +37,7 @@ def spans(length: int, tile: int, halo: int, multiple: int = 1) -> list[Span]:
     Every start is a multiple of `multiple` (strides and windows of the network fall as on the whole image).
     """
     cells = ceil(length / multiple)
-    count = ceil(cells / max(1, tile // multiple))
+    count = 1 if length <= tile else ceil(cells / max(1, tile // multiple))
     edges = [min(number * cells // count * multiple, length) for number in range(count + 1)]
     edges[-1] = length
     halo = ceil(halo / multiple) * multiple

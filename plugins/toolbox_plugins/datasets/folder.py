@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -122,8 +123,17 @@ def made_once(transforms: Sequence[Transform] | None, key: str, cache: bool) -> 
     added = [name for name in sizes or () if name != key]
     if not added:
         raise UserError("once: these transforms add no image to the sample; give the last of them a target")
-    told = hashlib.sha256(pickle.dumps((toolbox.__version__, key, list(transforms)))).hexdigest()
+    told = hashlib.sha256(as_bytes((toolbox.__version__, key, list(transforms)))).hexdigest()
     return {name: Making(f"{told}:{name}", Added(list(transforms), key, name)) for name in added}
+
+
+def as_bytes(value: object) -> bytes:
+    """A value pickled so that equal parts are written alike, whether they are one object or two."""
+    written = io.BytesIO()
+    pickler = pickle.Pickler(written)
+    pickler.fast = True
+    pickler.dump(value)
+    return written.getvalue()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from toolbox import STRENGTH, Algorithm, Output, Parts, UserError, Values, resize_bicubic
 
+from .strokes import resting
 from .styles import shares_of, styles_of, taught_by
 
 
@@ -92,8 +93,9 @@ class PaintedSuperResolution(Algorithm):
             values["marked_small_b"], values["marked_small_fake"] = (marked(each, shares) for each in small)
 
     def paint_again(self, images: Tensor, shares: Tensor) -> Tensor:
-        """Large photographs (B, 3, H, W), made small, painted in the styles of these shares (B, styles)."""
-        return self.generator(resize_bicubic(images, down=self.scale), None, shares)
+        """Large photographs (B, 3, H, W), made small, painted in the styles of shares (B, styles); strokes stay."""
+        with resting(self.generator):
+            return self.generator(resize_bicubic(images, down=self.scale), None, shares)
 
     def move(self, values: Values, *names: str) -> None:
         """Cut images of one size at the same random place, so that they lose `shift` pixels of each side."""

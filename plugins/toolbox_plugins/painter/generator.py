@@ -163,7 +163,8 @@ class StyleSPAN(GradedGenerator):
             return []
         directions, (height, width) = directions_of(images), images.shape[-2:]
         return [
-            brush(directions, (height << level, width << level)).to(images) for level, brush in enumerate(self.brushes)
+            brush(directions, (height * 2**level, width * 2**level)).to(images)
+            for level, brush in enumerate(self.brushes)
         ]
 
     def finish(self, features: Tensor, shares: Tensor, statistics: Statistics, strokes: Sequence[Tensor]) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import cos, pi, sin, tau
 
 import torch
@@ -20,12 +21,13 @@ LEAST = 1e-6
 
 
 class StrokeField(nn.Module):
-    """Noise (B, planes, H, W) of variance 1, drawn out along directions: lines that bend around what a picture shows.
+    """Noise (B, planes, H, W) drawn out along directions: lines that bend around what a picture shows.
 
     A convolution gives the same everywhere on a plain ground, so a network without noise cannot paint strokes on a sky,
     and noise without a direction makes blots of them (Cabral and Leedom's line integral convolution, 1993, has this
-    look; here noise is drawn out in 8 directions beforehand, and those are mixed pixel by pixel). The noise is the
-    same for every picture and repeats every `period` pixels; in training it is moved at random.
+    look; here noise is drawn out in 8 directions beforehand, and those are mixed pixel by pixel). Its mean is 0 and its
+    variance nearly 2 in every direction. It is the same for every picture and repeats every `period` pixels; in
+    training it is moved at random, while it `moves`.
 
     Args:
         planes: how many, independent of each other.
@@ -39,7 +41,7 @@ class StrokeField(nn.Module):
 
     def __init__(self, planes: int, *, period: int, along: float, across: float = 0.7, seed: int = 0) -> None:
         super().__init__()
-        self.period, self.moves = period, True
+        self.period, self.moves, self.begun = period, True, (0, 0)
         self.register_buffer("planes", drawn_out(planes, period, along, across, seed), persistent=False)
         angles = [tau * number / ANGLES for number in range(ANGLES)]  # doubled
         axes = torch.tensor([[cos(angle), sin(angle)] for angle in angles])
@@ -59,11 +61,26 @@ class StrokeField(nn.Module):
         return torch.stack([(shares * plane).sum(1) for plane in noise], 1)
 
     def begins(self) -> tuple[int, int]:
-        """Where the noise begins: in training anywhere, unless frames follow each other, and it `moves` not."""
-        if not (self.training and self.moves):
+        """Where the noise begins: in training anywhere, or where it began before, while it `moves` not."""
+        if not self.training:
             return 0, 0
-        top, left = (int(torch.randint(self.period, ())) for _ in range(2))  # on the CPU, as all random places
-        return top, left
+        if self.moves:
+            top, left = (int(torch.randint(self.period, ())) for _ in range(2))  # on the CPU, as all random places
+            self.begun = top, left
+        return self.begun
+
+
+@contextmanager
+def resting(network: nn.Module) -> Iterator[None]:
+    """Within, the noise of a network stays where it was in the forward pass before."""
+    fields = [each for each in network.modules() if isinstance(each, StrokeField) and each.moves]
+    for each in fields:
+        each.moves = False
+    try:
+        yield
+    finally:
+        for each in fields:
+            each.moves = True
 
 
 def drawn_out(planes: int, period: int, along: float, across: float, seed: int) -> Tensor:
