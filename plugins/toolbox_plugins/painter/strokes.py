@@ -24,8 +24,8 @@ class StrokeField(nn.Module):
     """Noise (B, planes, H, W) drawn out along directions: lines that bend around what a picture shows.
 
     A convolution gives the same everywhere on a plain ground, so a network without noise cannot paint strokes on a sky,
-    and noise without a direction makes blots of them (Cabral and Leedom's line integral convolution, 1993, has this
-    look; here noise is drawn out in 8 directions beforehand, and those are mixed pixel by pixel). Its mean is 0 and its
+    and noise without a direction is no stroke (Cabral and Leedom's line integral convolution, 1993, has this look; here
+    noise is drawn out in 8 directions beforehand, and those are mixed pixel by pixel). Its mean is 0 and its
     variance nearly 2 in every direction. It is the same for every picture and repeats every `period` pixels; in
     training it is moved at random, while it `moves`.
 
