@@ -48,8 +48,9 @@ class StyleSPAN(GradedGenerator):
         upscaler_width: channels of the upscaler; published files have 48 and 52.
         trains: `all` of the painter, or `styles` alone, their scales and offsets, which teaches it a new one in
             minutes. Weights of a network with fewer styles load as those of the first.
-        strokes: planes of noise, drawn out along what the picture shows, that the painter sees at low resolution, and
-            as many that it sees enlarged twice (`StrokeField`): where the photograph is plain it can paint strokes.
+        strokes: planes of noise that the painter sees at low resolution, and as many that it sees enlarged twice, to
+            paint strokes where the photograph is plain. They are drawn out along what it shows (`StrokeField`), as
+            lines are by line integral convolution (Cabral and Leedom, 1993).
 
     Raises:
         UserError: an argument is out of range, or two styles have one name.
@@ -162,8 +163,10 @@ class StyleSPAN(GradedGenerator):
         if not self.brushes:
             return []
         directions, (height, width) = directions_of(images), images.shape[-2:]
+        last = images.is_contiguous(memory_format=torch.channels_last)
+        layout = torch.channels_last if last else torch.contiguous_format
         return [
-            brush(directions, (height * 2**level, width * 2**level)).to(images)
+            brush(directions, (height * 2**level, width * 2**level)).to(images.dtype, memory_format=layout)
             for level, brush in enumerate(self.brushes)
         ]
 
