@@ -27,7 +27,7 @@ def cache(tmp_path: Path, photos: Path) -> Callable[[Making | None], RawCache]:
     return lambda making: RawCache(find_images(photos), photos, tmp_path / "cache", making)
 
 
-def upside_down(image: np.ndarray) -> np.ndarray:
+def upside_down(image: np.ndarray, file: Path) -> np.ndarray:
     return image[::-1]
 
 
@@ -43,7 +43,8 @@ def test_each_name_has_a_place_of_its_own_and_is_made_once(
 ) -> None:
     made: list[int] = []
 
-    def counted(image: np.ndarray) -> np.ndarray:
+    def counted(image: np.ndarray, file: Path) -> np.ndarray:
+        assert image.shape == read_image(file).shape
         made.append(len(image))
         return image // np.uint8(2)
 
@@ -58,17 +59,17 @@ def test_each_name_has_a_place_of_its_own_and_is_made_once(
     assert np.array_equal(again.read(1), read_image(again.paths[1]) // 2) and len(made) == 4
 
 
-def small(image: np.ndarray) -> np.ndarray:
+def small(image: np.ndarray, file: Path) -> np.ndarray:
     return image[:5]
 
 
-def precise(image: np.ndarray) -> np.ndarray:
+def precise(image: np.ndarray, file: Path) -> np.ndarray:
     return image.astype(np.float32)
 
 
 @pytest.mark.parametrize("make", [small, precise])
 def test_what_is_no_image_of_that_size_is_refused_and_nothing_is_left(
-    make: Callable[[np.ndarray], np.ndarray], cache: Callable[[Making | None], RawCache]
+    make: Callable[[np.ndarray, Path], np.ndarray], cache: Callable[[Making | None], RawCache]
 ) -> None:
     made = cache(Making("odd", make))
     with pytest.raises(UserError, match=r"\.png: what is kept of it must be as large as it is"):

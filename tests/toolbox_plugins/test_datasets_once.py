@@ -177,3 +177,15 @@ def test_it_needs_a_cache_and_something_to_keep(tmp_path: Path, log: Path) -> No
 def test_what_has_another_size_than_its_image_is_refused_with_the_files_name(tmp_path: Path, log: Path) -> None:
     with pytest.raises(UserError, match=r"\d\.png: what is kept of it must be as large as it is, got \(8, 8, 3\) of"):
         folder(photos(tmp_path / "photos"), CenterCrop(size=8), Negative(log))
+
+
+class Refusing(Negative):
+    """Refuses every image."""
+
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        raise UserError("no such image")
+
+
+def test_what_a_transform_refuses_is_named_by_its_file(tmp_path: Path, log: Path) -> None:
+    with pytest.raises(UserError, match=r"photos.\d\.png: no such image"):
+        folder(photos(tmp_path / "photos"), Refusing(log))

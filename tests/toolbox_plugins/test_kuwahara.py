@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from toolbox import Images, UserError
 from toolbox_plugins.transforms import kuwahara
@@ -23,9 +22,8 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def continued(image: np.ndarray, margin: int) -> np.ndarray:
-    """(H, W, C) with its mirror image on all sides, or its border where it is smaller than the margin."""
-    mode = "reflect" if min(image.shape[:2]) > margin else "edge"
-    return np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode=mode)
+    """(H, W, C) with its mirror image on all sides, again and again where it is smaller than the margin."""
+    return np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
 
 
 def tensors(image: np.ndarray) -> np.ndarray:
@@ -130,7 +128,7 @@ def test_pictures_smaller_than_the_surroundings_are_filtered(size: tuple[int, in
 
 
 def test_strips_agree_with_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    image = torch.rand(1, 3, 2 * kuwahara.ROWS + 5, 14)
+    image = np.random.default_rng(0).random((2 * kuwahara.ROWS + 5, 14, 3), np.float32)
     strips = abstracted(image, 2.0)
     monkeypatch.setattr(kuwahara, "ROWS", 1000)
     assert (strips - abstracted(image, 2.0)).abs().max() < 1e-5
@@ -146,3 +144,9 @@ def test_a_radius_out_of_range_is_refused(radius: float) -> None:
 def test_images_without_three_channels_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match="KuwaharaFilter: needs images of 3 channels"):
         filtered(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_images_of_more_than_8_bits_are_refused(kind: type) -> None:
+    with pytest.raises(UserError, match="KuwaharaFilter: needs images of 8 bits"):
+        filtered(np.zeros((9, 9, 3), kind))

@@ -68,11 +68,11 @@ class Making:
 
     Args:
         name: tells ways of making apart: what another one made is made anew.
-        make: (H, W, 3) uint8 to the same.
+        make: (H, W, 3) uint8, and the file it is of, to the same.
     """
 
     name: str
-    make: Callable[[np.ndarray], np.ndarray]
+    make: Callable[[np.ndarray, Path], np.ndarray]
 
 
 class RawCache:
@@ -234,7 +234,7 @@ class RawCache:
             raise UserError(f"{path}: changed while the images were read; start again")
         if self.making is None:
             return image
-        made = self.making.make(image)
+        made = self.making.make(image, path)
         if made.shape != image.shape or made.dtype != image.dtype:
             raise UserError(f"{path}: what is kept of it must be as large as it is, got {made.shape} of {image.shape}")
         return np.ascontiguousarray(made)

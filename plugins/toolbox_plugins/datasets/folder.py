@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,23 +116,19 @@ def made_once(transforms: Sequence[Transform] | None, key: str, cache: bool) -> 
         return {}
     if not cache:
         raise UserError("once keeps what it makes in the cache; set cache: true")
-    sizes: Sizes | None = {key: (256, 256)}
-    for transform in transforms:
-        sizes = None if sizes is None else transform.sizes_after(sizes)
+    sizes = sizes_after({key: (256, 256)}, transforms, Path("once"))
     added = [name for name in sizes or () if name != key]
     if not added:
         raise UserError("once: these transforms add no image to the sample; give the last of them a target")
-    told = hashlib.sha256(as_bytes((toolbox.__version__, key, list(transforms)))).hexdigest()
+    told = hashlib.sha256(repr([toolbox.__version__, key, *map(said, transforms)]).encode()).hexdigest()
     return {name: Making(f"{told}:{name}", Added(list(transforms), key, name)) for name in added}
 
 
-def as_bytes(value: object) -> bytes:
-    """A value pickled so that equal parts are written alike, whether they are one object or two."""
-    written = io.BytesIO()
-    pickler = pickle.Pickler(written)
-    pickler.fast = True
-    pickler.dump(value)
-    return written.getvalue()
+def said(transform: Transform) -> tuple[str, list[tuple[str, bytes]]]:
+    """What tells a transform from others: its class, and what it holds."""
+    kind = type(transform)
+    held = sorted((name, pickle.dumps(value)) for name, value in vars(transform).items())  # each by itself: equal ones
+    return f"{kind.__module__}.{kind.__qualname__}", held  # are written alike, whether they are one object or two
 
 
 @dataclass(frozen=True)
@@ -144,8 +139,5 @@ class Added:
     key: str
     name: str
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        images = {self.key: image}
-        for transform in self.transforms:
-            images = transform(images, np.random.default_rng(0))
-        return images[self.name]
+    def __call__(self, image: np.ndarray, file: Path) -> np.ndarray:
+        return transformed({self.key: image}, self.transforms, np.random.default_rng(0), file)[self.name]

@@ -7,10 +7,10 @@ from abc import abstractmethod
 import cv2
 import numpy as np
 
-from toolbox import Images, Sizes, Transform, UserError, images_at, read_image
+from toolbox import Images, Sizes, Transform, images_at, read_image
 from toolbox.io.search import place
 
-from .naming import named, painted
+from .naming import coloured, painted
 
 LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
 """RGB to the responses of the eye's cones (Reinhard et al. 2001, equation 4)."""
@@ -51,9 +51,7 @@ class ColorTransfer(Transform):
         """Colours (n, 3) as the style has them."""
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        image = named(images, self.source, self)
-        if image.ndim != 3 or image.shape[2] != 3:
-            raise UserError(f"{type(self).__name__}: needs images of 3 channels, got {image.shape}")
+        image = coloured(images, self.source, self)
         painted = self.decode(self.moved(self.encode(image))).reshape(image.shape)
         if self.preserve_luminance:  # the same amount on R, G and B leaves the differences of colour as they are
             painted += ((image / 255.0 - painted) @ REC601)[..., None]

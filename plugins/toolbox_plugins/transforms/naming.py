@@ -32,6 +32,16 @@ def named(images: Mapping[str, T], name: str, transform: Transform) -> T:
     return images[name]
 
 
+def coloured(images: Images, name: str, transform: Transform) -> np.ndarray:
+    """Look up one image of three channels of 8 bits (H, W, 3). Raises UserError for any other."""
+    image = named(images, name, transform)
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise UserError(f"{type(transform).__name__}: needs images of 3 channels, got {image.shape}")
+    if image.dtype != np.uint8:
+        raise UserError(f"{type(transform).__name__}: needs images of 8 bits, got {image.dtype}")
+    return image
+
+
 def painted(sizes: Sizes, source: str, target: str, transform: Transform) -> Sizes:
     """The sizes of a sample after a transform that makes `target` out of `source`, as large as it is."""
     return {**sizes, target: named(sizes, source, transform)}
