@@ -20,7 +20,15 @@ from toolbox.inference.tiling import Span, alike, spans, tiled
 from toolbox_plugins.painter.generator import PERIOD
 
 
-def together(network: Callable[[Tensor], Tensor], images: Tensor, *, tile: int, halo: int, multiple: int = 1) -> Tensor:
+def together(
+    network: Callable[[Tensor], Tensor],
+    images: Tensor,
+    *,
+    tile: int,
+    halo: int,
+    multiple: int = 1,
+    feather: bool = False,
+) -> Tensor:
     """The output put together from tiles."""
     result = torch.full_like(images, torch.nan)
 
@@ -28,7 +36,7 @@ def together(network: Callable[[Tensor], Tensor], images: Tensor, *, tile: int, 
         result[..., y : y + part.shape[-2], x : x + part.shape[-1]] = part
 
     with torch.inference_mode():
-        tiled(network, images, store, tile=tile, halo=halo, multiple=multiple)
+        tiled(network, images, store, tile=tile, halo=halo, multiple=multiple, feather=feather)
     return result
 
 
@@ -153,3 +161,14 @@ def test_tiles_that_do_not_begin_where_strokes_repeat_show(
     monkeypatch.setattr(painter, "period", 1)
     pixels = levels(40, 330)
     assert np.abs(painted(painter, pixels, 48) - whole(pixels)).max() > 10
+
+
+@pytest.mark.parametrize(("length", "tile"), [(330, 64), (150, 64), (641, 100)])
+def test_tiles_that_are_blended_overlap_whatever_the_period(length: int, tile: int) -> None:
+    count = iter(range(1000))
+    made = together(
+        lambda part: torch.full_like(part, float(next(count))),
+        torch.zeros(1, 1, 8, length), tile=tile, halo=32, multiple=64, feather=True,
+    )  # fmt: skip
+    steps = made[0, 0, 0].diff().abs()
+    assert steps.max() < 0.02, "no tile ends at once"

@@ -144,9 +144,17 @@ def _row_of_tiles(
 
 
 def _narrowed(sides: list[Span], tile: int, halo: int, multiple: int) -> list[Span]:
-    """The same spans with halos of half the shortest at most, so that only direct neighbours overlap."""
-    shortest = min(span.stop - span.start for span in sides)
-    return spans(sides[-1].stop, tile, min(halo, shortest // (2 * multiple) * multiple), multiple)
+    """The same spans with halos of half the shortest at most, so that only direct neighbours overlap.
+
+    Spans too short for a halo of one `multiple` grow until there is room for it.
+    """
+    while True:
+        shortest = min(span.stop - span.start for span in sides)
+        narrow = min(halo, shortest // (2 * multiple) * multiple)
+        if narrow or not halo or len(sides) == 1:
+            return spans(sides[-1].stop, tile, narrow, multiple)
+        tile += multiple
+        sides = spans(sides[-1].stop, tile, 0, multiple)
 
 
 def _tell(done: Callable[[float], None] | None, finished: int, rows: list[Span], columns: list[Span]) -> None:
