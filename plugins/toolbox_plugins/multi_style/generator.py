@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, relu
+from torch.nn.functional import relu
 
 from toolbox import Generator, UserError
+from toolbox_plugins.cyclegan.resampling import enlarged_convolution
 from toolbox_plugins.painter.generator import check_styles
 from toolbox_plugins.painter.norm import Moments, Statistics, StyledNorm, with_more_styles
 
@@ -102,7 +103,7 @@ class MultiStyleNet(Generator):
             first, second = block  # pyright: ignore[reportGeneralTypeIssues]
             features = features + second(relu(first(features, shares, statistics)), shares, statistics)
         for layer in self.up:
-            features = relu(layer(interpolate(features, scale_factor=2), shares, statistics))
+            features = relu(layer.enlarged(features, shares, statistics))
         return torch.sigmoid(self.last(features, shares, statistics))
 
 
@@ -118,3 +119,7 @@ class Styled(nn.Module):
     def forward(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
         """Features (B, c, h, w) and shares (B, styles) to features (B, width, h / stride, w / stride)."""
         return self.norm(self.conv(self.pad(features)), shares, statistics)
+
+    def enlarged(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
+        """Features (B, c, h, w) by a nearest-neighbour x2 first, to (B, width, 2h, 2w). The kernel is 3."""
+        return self.norm(enlarged_convolution(features, self.conv.weight), shares, statistics)

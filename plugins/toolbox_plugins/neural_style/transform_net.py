@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, relu
+from torch.nn.functional import relu
 
 from toolbox import Generator, UserError
+from toolbox_plugins.cyclegan.resampling import enlarged_convolution
 
 
 class TransformNet(Generator):
@@ -49,8 +50,8 @@ class TransformNet(Generator):
         x = relu(self.in3(self.conv3(x)))  # (B, 4 width, H/4, W/4)
         for number in range(1, self.blocks + 1):
             x = self.get_submodule(f"res{number}")(x)
-        x = relu(self.in4(self.deconv1(interpolate(x, scale_factor=2))))
-        x = relu(self.in5(self.deconv2(interpolate(x, scale_factor=2))))
+        x = relu(self.in4(self.deconv1.enlarged(x)))
+        x = relu(self.in5(self.deconv2.enlarged(x)))
         return self.deconv3(x) / 255
 
 
@@ -78,6 +79,10 @@ class Convolution(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Filter features (B, c, h, w)."""
         return self.conv2d(self.pad(features))
+
+    def enlarged(self, features: Tensor) -> Tensor:
+        """Filter features (B, c, h, w) after a nearest-neighbour x2: (B, c', 2h, 2w). The kernel is 3."""
+        return enlarged_convolution(features, self.conv2d.weight, self.conv2d.bias)
 
 
 def _norm(channels: int) -> nn.InstanceNorm2d:

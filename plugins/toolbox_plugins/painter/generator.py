@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad, relu
+from torch.nn.functional import conv2d, pad, relu
 
 from toolbox import GradedGenerator, UserError
+from toolbox_plugins.cyclegan.resampling import enlarged_convolution
 from toolbox_plugins.span.generator import SPAN
 
 from .norm import Moments, Statistics, StyledNorm, with_more_styles
@@ -180,8 +181,11 @@ class StyleSPAN(GradedGenerator):
         self, level: int, features: Tensor, shares: Tensor, statistics: Statistics, strokes: Sequence[Tensor]
     ) -> Tensor:
         """Features (B, c, H, W) to twice their size, (B, d, 2H, 2W)."""
-        seen = torch.cat([interpolate(features, scale_factor=2), *(strokes[1:] if level == 0 else ())], 1)
-        return relu(self.finer_norms[level](self.finer[level](seen), shares, statistics))
+        convolution, width = self.finer[level], features.shape[1]
+        found = enlarged_convolution(features, convolution.weight[:, :width], convolution.bias)
+        for noise in strokes[1:] if level == 0 else ():  # has that size already
+            found = found + conv2d(pad(noise, (1, 1, 1, 1), mode="replicate"), convolution.weight[:, width:])
+        return relu(self.finer_norms[level](found, shares, statistics))
 
     def sketch(
         self,
