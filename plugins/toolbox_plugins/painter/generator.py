@@ -181,7 +181,8 @@ class StyleSPAN(GradedGenerator):
         self, level: int, features: Tensor, shares: Tensor, statistics: Statistics, strokes: Sequence[Tensor]
     ) -> Tensor:
         """Features (B, c, H, W) to twice their size, (B, d, 2H, 2W)."""
-        convolution, width = self.finer[level], features.shape[1]
+        convolution: Any = self.finer[level]
+        width = features.shape[1]
         found = enlarged_convolution(features, convolution.weight[:, :width], convolution.bias)
         for noise in strokes[1:] if level == 0 else ():  # has that size already
             found = found + conv2d(pad(noise, (1, 1, 1, 1), mode="replicate"), convolution.weight[:, width:])
