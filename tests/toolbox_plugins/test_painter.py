@@ -79,6 +79,22 @@ def test_a_plain_picture_has_no_frame() -> None:
 
 
 @torch.no_grad()
+def test_what_alternates_is_lost_before_an_enlargement_with_antialias() -> None:
+    made, plain = network(antialias=True), network()
+    assert made.state_dict().keys() == plain.state_dict().keys(), "weights of one fit the other"
+    alternating = torch.tensor([1.0, -1.0]).repeat(8)[:, None] * torch.tensor([1.0, -1.0]).repeat(8)
+    features = torch.rand(1, 8, 1, 1).expand(-1, -1, 16, 16)
+    shares = made.shares(features, None)
+    inner = (slice(None), slice(None), slice(16, -16), slice(16, -16))
+    for painter, seen in ((made, False), (plain, True)):
+        with torch.no_grad():
+            one, other = (
+                painter.finish(each, shares, Statistics(), [])[inner] for each in (features, features + alternating)
+            )
+        assert torch.allclose(one, other, atol=1e-6) != seen
+        assert seen or one.std((2, 3)).max() < 1e-6
+
+
 def test_without_norm_a_picture_is_known_by_its_surroundings_alone() -> None:
     net, images = network(norm="none"), picture(48, 48)
     assert net.survey(images) == []

@@ -32,6 +32,20 @@ class ResizeConv(nn.Module):
         return enlarged_convolution(features, self.conv.weight, self.conv.bias)
 
 
+class Blur(nn.Module):
+    """Blur by [1, 2, 1] / 4 both ways, borders continued: (B, c, h, w) to the same. What alternates is lost."""
+
+    filt: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("filt", _binomial([1, 2, 1]).repeat(channels, 1, 1, 1), persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Blur features (B, c, h, w)."""
+        return F.conv2d(F.pad(features, (1, 1, 1, 1), mode="replicate"), self.filt, groups=len(self.filt))
+
+
 class BlurDown(nn.Module):
     """Blur by [1, 2, 1] / 4 both ways, then every second: (B, c, h, w) to (B, c, ceil(h/2), ceil(w/2)).
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, relu
 
 from toolbox import GradedGenerator, UserError
-from toolbox_plugins.cyclegan.resampling import enlarged_convolution
+from toolbox_plugins.cyclegan.resampling import Blur, enlarged_convolution
 from toolbox_plugins.span.generator import SPAN
 
 from .norm import Moments, Statistics, StyledNorm, with_more_styles
@@ -52,6 +52,8 @@ class StyleSPAN(GradedGenerator):
         strokes: planes of noise that the painter sees at low resolution, and as many that it sees enlarged twice, to
             paint strokes where the photograph is plain. They are drawn out along what it shows (`StrokeField`), as
             lines are by line integral convolution (Cabral and Leedom, 1993).
+        antialias: features are blurred before each enlargement (Zhang, 2019): what alternates from one to the next, of
+            which a network makes a weave in plain areas, is lost, and outlines are drawn behind it.
 
     Raises:
         UserError: an argument is out of range, or two styles have one name.
@@ -69,6 +71,7 @@ class StyleSPAN(GradedGenerator):
         trains: str = "all",
         norm: str = "instance",
         strokes: int = 0,
+        antialias: bool = False,
     ) -> None:
         super().__init__()
         self.styles = check_styles(styles)
@@ -90,6 +93,7 @@ class StyleSPAN(GradedGenerator):
         widths = [width] + [max(FINE, width >> step) for step in range(1, int(log2(scale)) + 1)]
         seen = [widths[0] + strokes, *widths[1:]]
         self.finer = nn.ModuleList(padded_convolution(*pair) for pair in zip(seen[:-1], widths[1:], strict=True))
+        self.blurs = nn.ModuleList(Blur(each) if antialias else nn.Identity() for each in widths[:-1])
         self.finer_norms = nn.ModuleList(StyledNorm(each, count, normed=False) for each in widths[1:])
         self.last = padded_convolution(widths[-1], 3, 5)
         self.brushes = nn.ModuleList(  # at low resolution, and at twice that
@@ -183,7 +187,7 @@ class StyleSPAN(GradedGenerator):
         """Features (B, c, H, W) to twice their size, (B, d, 2H, 2W)."""
         convolution: Any = self.finer[level]
         width = features.shape[1]
-        found = enlarged_convolution(features, convolution.weight[:, :width], convolution.bias)
+        found = enlarged_convolution(self.blurs[level](features), convolution.weight[:, :width], convolution.bias)
         for noise in strokes[1:] if level == 0 else ():  # has that size already
             found = found + conv2d(pad(noise, (1, 1, 1, 1), mode="replicate"), convolution.weight[:, width:])
         return relu(self.finer_norms[level](found, shares, statistics))

@@ -35,7 +35,7 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
     remembered starts at zero, and the share that stays at three quarters.
 
     Args:
-        styles, width, blocks, tap, scale, upscaler_width, trains, norm, strokes: as of `StyleSPAN`.
+        styles, width, blocks, tap, scale, upscaler_width, trains, norm, strokes, antialias: as of `StyleSPAN`.
         reach: levels of the pyramid on which motion is looked for: steps up to about 3 * (2^reach - 1) small pixels.
     """
 
@@ -51,11 +51,12 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
         trains: str = "all",
         norm: str = "instance",
         strokes: int = 0,
+        antialias: bool = False,
         reach: int = 3,
     ) -> None:
         super().__init__(
             styles=styles, width=width, blocks=blocks, tap=tap, scale=scale,
-            upscaler_width=upscaler_width, trains=trains, norm=norm, strokes=strokes,
+            upscaler_width=upscaler_width, trains=trains, norm=norm, strokes=strokes, antialias=antialias,
         )  # fmt: skip
         self.reach = reach
         for each in self.modules():
