@@ -141,11 +141,12 @@ def test_too_few_iterations_for_the_phases_are_refused() -> None:
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_shipped_grid_is_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only weights that must be downloaded may be missing here; and what a rule refuses, it refuses for its reason."""
-    paintings = [tmp_path / "data/gcompris" / name for name in ("painters/van-gogh/gogh_auvert.png", "paintings/1.png")]
+    named = ("painters/van-gogh/gogh_auvert.png", "painters_x4/van-gogh/gogh_auvert.png", "paintings/1.png")
+    paintings = [tmp_path / "data/gcompris" / name for name in named]
     (tmp_path / "configs").symlink_to(Path(__file__).parents[2] / "configs")
     for painting in paintings:  # which models are built with
         painting.parent.mkdir(parents=True)
-        write_image(painting, np.zeros((48, 48, 3), np.uint8))
+        write_image(painting, np.zeros((96, 96, 3), np.uint8))
     monkeypatch.chdir(tmp_path)
 
     def refuse(*_: Any, **__: Any) -> Any:
