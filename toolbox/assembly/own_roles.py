@@ -12,6 +12,8 @@ from toolbox.io.errors import UserError
 from toolbox.io.pairs import Pairs
 from toolbox.plugins.registry import registry
 
+SIDE = 600
+"""Pixels of an own picture's shorter side where recipes say by what factor theirs are enlarged."""
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
@@ -158,8 +160,9 @@ class Roles:
     def _renamed(self, loss: dict[str, Any], old: list[str]) -> dict[str, Any]:
         """A loss of several styles that is to know the own one instead, by its name."""
         made = {**loss, "images": {self.own.name: self._style()}}
-        if isinstance(loss.get("enlarge"), Mapping):
-            made["enlarge"] = next(iter(loss["enlarge"].values()))
+        if isinstance(loss.get("enlarge"), Mapping):  # factors of pictures that are known
+            given = {"enlarge": 1.0, "size": SIDE} if "size" in _arguments(loss["type"], "losses") else {}
+            made |= given or {"enlarge": next(iter(loss["enlarge"].values()))}
         self.old = old
         return made
 
@@ -183,9 +186,9 @@ def _is_of_pairs(arguments: set[str]) -> bool:
     return "suffixes" in arguments or {"root", "keys"} <= arguments
 
 
-def _arguments(name: str) -> set[str]:
-    """What the constructor of a dataset takes."""
-    return set(constructor_parameters(registry("datasets").get(name))[0])
+def _arguments(name: str, kind: str = "datasets") -> set[str]:
+    """What the constructor of a component takes."""
+    return set(constructor_parameters(registry(kind).get(name))[0])
 
 
 def _type_with(*arguments: str) -> str:
