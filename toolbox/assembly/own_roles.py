@@ -161,8 +161,9 @@ class Roles:
         """A loss of several styles that is to know the own one instead, by its name."""
         made = {**loss, "images": {self.own.name: self._style()}}
         if isinstance(loss.get("enlarge"), Mapping):  # factors of pictures that are known
-            given = {"enlarge": 1.0, "size": SIDE} if "size" in _arguments(loss["type"], "losses") else {}
-            made |= given or {"enlarge": next(iter(loss["enlarge"].values()))}
+            sized = loss["type"] in registry("losses").names() and "size" in _arguments(loss["type"], "losses")
+            first = next(iter(loss["enlarge"].values()))
+            made |= {"enlarge": 1.0, "size": SIDE} if sized else {"enlarge": first}
         self.old = old
         return made
 

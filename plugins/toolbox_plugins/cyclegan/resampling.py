@@ -10,9 +10,9 @@ from torch.nn import functional as F
 def enlarged_convolution(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Nearest-neighbour x2, borders continued, 3x3 convolution: (B, c, h, w) to (B, c', 2h, 2w).
 
-    Enlarged pixels come in fours that are alike, so 16 products make four of the result where 36 would: a transposed
-    convolution does, with a kernel (c', c, 3, 3) whose neighbours are added up. Reflected by one pixel or continued by
-    it, what is enlarged has the same border.
+    `weight` is (c', c, 3, 3). Enlarged pixels come in fours that are alike, so neighbours of the kernel are added up,
+    and a transposed convolution of 4x4 makes four of the result by 16 products, where 36 would. Reflected by one pixel
+    or continued by it, what is enlarged has the same border.
     """
     wide = F.pad(weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
     rows = wide[:, :, 1:] + wide[:, :, :-1]
