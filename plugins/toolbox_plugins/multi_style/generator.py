@@ -57,7 +57,9 @@ class MultiStyleNet(Generator):
         self.blocks = nn.ModuleList(
             nn.ModuleList(Styled(4 * width, 4 * width, count) for _ in range(2)) for _ in range(blocks)
         )
-        self.up = nn.ModuleList([Styled(4 * width, 2 * width, count), Styled(2 * width, width, count)])
+        self.up = nn.ModuleList(
+            [StyledEnlarging(4 * width, 2 * width, count), StyledEnlarging(2 * width, width, count)]
+        )
         self.last = Styled(width, 3, count, kernel=KERNEL)
         if trains == "styles":
             for module in self.modules():
@@ -103,7 +105,7 @@ class MultiStyleNet(Generator):
             first, second = block  # pyright: ignore[reportGeneralTypeIssues]
             features = features + second(relu(first(features, shares, statistics)), shares, statistics)
         for layer in self.up:
-            features = relu(layer.enlarged(features, shares, statistics))
+            features = relu(layer(features, shares, statistics))
         return torch.sigmoid(self.last(features, shares, statistics))
 
 
@@ -120,6 +122,10 @@ class Styled(nn.Module):
         """Features (B, c, h, w) and shares (B, styles) to features (B, width, h / stride, w / stride)."""
         return self.norm(self.conv(self.pad(features)), shares, statistics)
 
-    def enlarged(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
-        """Features (B, c, h, w) by a nearest-neighbour x2 first, to (B, width, 2h, 2w). The kernel is 3."""
+
+class StyledEnlarging(Styled):
+    """The same behind a nearest-neighbour x2."""
+
+    def forward(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
+        """Features (B, c, h, w) and shares (B, styles) to features (B, width, 2h, 2w)."""
         return self.norm(enlarged_convolution(features, self.conv.weight), shares, statistics)
