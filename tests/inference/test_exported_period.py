@@ -29,7 +29,16 @@ def painter() -> StyleSPAN:
     """A painter with strokes that is as little as it can be, and knows no picture but its surroundings."""
     torch.manual_seed(0)
     return StyleSPAN(
-        styles=["only"], width=4, blocks=0, tap=0, scale=2, upscaler_width=4, norm="none", strokes=1
+        styles=["only"],
+        width=4,
+        blocks=0,
+        tap=0,
+        scale=2,
+        upscaler_width=4,
+        norm="none",
+        strokes=1,
+        grain=True,
+        chroma_subsampling=True,
     ).eval()
 
 

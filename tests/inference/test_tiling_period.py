@@ -116,12 +116,13 @@ def test_tiles_of_a_patterned_network_equal_the_whole_where_they_begin_at_its_pe
 
 @pytest.fixture(scope="module")
 def painter() -> TrainedOutput:
-    """A painter with strokes, whose reach is measured once for all tests."""
-    generator = {**MODEL["generator"], "strokes": 2, "scale": 2}
+    """A painter with strokes and grain, whose reach is measured once for all tests."""
+    patterns = {"strokes": 2, "grain": True, "chroma_subsampling": True, "scale": 2}
+    generator = {**MODEL["generator"], **patterns}
     made: Any = build_algorithm(
         {**MODEL, "generator": generator, "degradation": {"type": "BicubicDegradation", "scale": 2}}
     )
-    made.generator.load_state_dict(network(strokes=2, scale=2).state_dict())
+    made.generator.load_state_dict(network(**patterns).state_dict())
     return TrainedOutput(made, "fake_b", {"style": "hokusai"})
 
 

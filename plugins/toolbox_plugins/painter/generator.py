@@ -14,8 +14,10 @@ from toolbox import GradedGenerator, UserError
 from toolbox_plugins.cyclegan.resampling import Blur, enlarged_convolution
 from toolbox_plugins.span.generator import SPAN
 
+from .chroma import ChromaHead, coloured
+from .layers import StyledBlock, padded_convolution
 from .norm import Moments, Statistics, StyledNorm, with_more_styles
-from .strokes import StrokeField, directions_of
+from .strokes import Grain, StrokeField, directions_of
 
 FINE = 24
 """Channels at the output's size at least."""
@@ -54,6 +56,11 @@ class StyleSPAN(GradedGenerator):
             lines are by line integral convolution (Cabral and Leedom, 1993).
         antialias: features are blurred before each enlargement (Zhang, 2019): what alternates from one to the next, of
             which a network makes a weave in plain areas, is lost, and outlines are drawn behind it.
+        chroma_subsampling: light and shade are painted at the output's size, colour at the small picture's, enlarged
+            bilinearly. Otherwise a network draws dots and a weave of colours finer than any painting's, and pays for
+            three planes at full size where one is seen.
+        grain: a plane of noise is seen before the last enlargement's convolution, to paint what is finer than a small
+            pixel where the photograph shows nothing: a canvas, the hairs of a brush.
 
     Raises:
         UserError: an argument is out of range, or two styles have one name.
@@ -72,6 +79,8 @@ class StyleSPAN(GradedGenerator):
         norm: str = "instance",
         strokes: int = 0,
         antialias: bool = False,
+        chroma_subsampling: bool = False,
+        grain: bool = False,
     ) -> None:
         super().__init__()
         self.styles = check_styles(styles)
@@ -82,6 +91,8 @@ class StyleSPAN(GradedGenerator):
             raise UserError(
                 f"width and upscaler_width must be above 0, blocks and strokes 0 or more and tap from 0 to 6, got {got}"
             )
+        if grain and scale == 1:
+            raise UserError("grain is seen where the painter enlarges: scale must be 2, 4 or 8")
         if norm not in NORMS:
             raise UserError(f"norm must be instance or none, got {norm!r}")
         self.scale, self.tap, count = scale, tap, len(self.styles)
@@ -92,15 +103,19 @@ class StyleSPAN(GradedGenerator):
         self.blocks = nn.ModuleList(StyledBlock(width, count, normed=self.normed) for _ in range(blocks))
         widths = [width] + [max(FINE, width >> step) for step in range(1, int(log2(scale)) + 1)]
         seen = [widths[0] + strokes, *widths[1:]]
+        if grain:
+            seen[-2] += 1
         self.finer = nn.ModuleList(padded_convolution(*pair) for pair in zip(seen[:-1], widths[1:], strict=True))
         self.blurs = nn.ModuleList(Blur(each) if antialias else nn.Identity() for each in widths[:-1])
         self.finer_norms = nn.ModuleList(StyledNorm(each, count, normed=False) for each in widths[1:])
-        self.last = padded_convolution(widths[-1], 3, 5)
+        self.last = padded_convolution(widths[-1], 1 if chroma_subsampling else 3, 5)
+        self.chroma = ChromaHead(width, count) if chroma_subsampling else None
         self.brushes = nn.ModuleList(  # at low resolution, and at twice that
             StrokeField(strokes, period=PERIOD << level, along=along, across=across, seed=level)
             for level, (along, across) in enumerate(BRUSHES[: min(2, len(widths)) if strokes else 0])
         )
-        self.period = PERIOD if strokes else 1
+        self.grain = Grain(period=PERIOD * scale) if grain else None
+        self.period = PERIOD if strokes or grain else 1
         if trains not in ("all", "styles"):
             raise UserError(f"trains must be all or styles, got {trains!r}")
         if trains == "styles":
@@ -177,9 +192,11 @@ class StyleSPAN(GradedGenerator):
 
     def finish(self, features: Tensor, shares: Tensor, statistics: Statistics, strokes: Sequence[Tensor]) -> Tensor:
         """What was sketched (B, width, H, W), enlarged and painted out (B, 3, scale*H, scale*W) in [0, 1]."""
+        chroma = None if self.chroma is None else self.chroma(features, shares, statistics)
         for level in range(len(self.finer)):
             features = self.finer_step(level, features, shares, statistics, strokes)
-        return torch.sigmoid(self.last(features))
+        last = torch.sigmoid(self.last(features))
+        return last if chroma is None else coloured(last, chroma, self.scale)
 
     def finer_step(
         self, level: int, features: Tensor, shares: Tensor, statistics: Statistics, strokes: Sequence[Tensor]
@@ -188,8 +205,12 @@ class StyleSPAN(GradedGenerator):
         convolution: Any = self.finer[level]
         width = features.shape[1]
         found = enlarged_convolution(self.blurs[level](features), convolution.weight[:, :width], convolution.bias)
-        for noise in strokes[1:] if level == 0 else ():  # has that size already
-            found = found + conv2d(pad(noise, (1, 1, 1, 1), mode="replicate"), convolution.weight[:, width:])
+        noise = [*strokes[1:]] if level == 0 else []  # has that size already
+        if self.grain is not None and level == len(self.finer) - 1:
+            noise.append(self.grain(found.shape[-2:]).to(found.dtype).expand(len(found), -1, -1, -1))
+        if noise:
+            seen = pad(torch.cat(noise, 1), (1, 1, 1, 1), mode="replicate")
+            found = found + conv2d(seen, convolution.weight[:, width:])
         return relu(self.finer_norms[level](found, shares, statistics))
 
     def sketch(
@@ -220,25 +241,6 @@ class StyleSPAN(GradedGenerator):
         """The upscaler's features (B, c, H, W) at its tap, as if the picture went on: beside zeros it sees edges."""
         wide = pad(images, (MARGIN,) * 4, mode="replicate")
         return self.upscaler.features_until(wide, self.tap)[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
-
-
-class StyledBlock(nn.Module):
-    """x + norm(conv(relu(norm(conv(x))))), as in Johnson et al., 2016, with a style's own norms."""
-
-    def __init__(self, width: int, styles: int, *, normed: bool) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = (padded_convolution(width, width) for _ in range(2))
-        self.norm1, self.norm2 = (StyledNorm(width, styles, normed=normed) for _ in range(2))
-
-    def forward(self, features: Tensor, shares: Tensor, statistics: Statistics) -> Tensor:
-        """Features (B, width, H, W) and shares (B, styles) to features."""
-        inner = relu(self.norm1(self.conv1(features), shares, statistics))
-        return features + self.norm2(self.conv2(inner), shares, statistics)
-
-
-def padded_convolution(channels: int, width: int, kernel: int = 3) -> nn.Conv2d:
-    """A convolution that keeps the size; borders are continued by their last pixel, so that no frame is drawn there."""
-    return nn.Conv2d(channels, width, kernel, padding=kernel // 2, padding_mode="replicate")
 
 
 def check_styles(styles: Sequence[str]) -> list[str]:

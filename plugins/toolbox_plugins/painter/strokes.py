@@ -1,4 +1,4 @@
-"""Where a brush might go: noise that is drawn out along what a picture shows, for a network to make strokes of."""
+"""Noise for a network to make strokes of, drawn out along what a picture shows, and grain for a canvas."""
 
 from __future__ import annotations
 
@@ -20,46 +20,25 @@ LEAST = 1e-6
 """What a plain picture's direction counts beside what it shows, in squared slopes."""
 
 
-class StrokeField(nn.Module):
-    """Noise (B, planes, H, W) drawn out along directions: lines that bend around what a picture shows.
+class Noise(nn.Module):
+    """Planes (P, period, period) of noise that repeat without a seam, always the same ones.
 
-    A convolution gives the same everywhere on a plain ground, so a network without noise cannot paint strokes on a sky,
-    and noise without a direction is no stroke. Line integral convolution (Cabral and Leedom, 1993) has this look; here
-    noise is drawn out in 8 directions beforehand, and those are mixed pixel by pixel. Its mean is 0 and its variance
-    nearly 2 in every direction. It is the same for every picture and repeats every `period` pixels; in training it is
-    moved at random, while it `moves`.
-
-    Args:
-        planes: how many, independent of each other.
-        period: pixels after which the noise repeats.
-        along, across: deviations of the Gaussian that noise is smoothed by, in pixels.
-        seed: of the noise.
+    In training they begin anywhere, while they `move`; a film's stay where they are between its frames.
     """
 
     planes: Tensor
-    axes: Tensor
 
-    def __init__(self, planes: int, *, period: int, along: float, across: float = 0.7, seed: int = 0) -> None:
+    def __init__(self, planes: Tensor) -> None:
         super().__init__()
-        self.period, self.moves, self.begun = period, True, (0, 0)
-        noise = drawn_out(planes, period, along, across, seed).flatten(0, 1)  # of three axes: channels stay first
-        self.register_buffer("planes", noise, persistent=False)
-        angles = [tau * number / ANGLES for number in range(ANGLES)]  # doubled
-        axes = torch.tensor([[turn(angle) for angle in angles] for turn in (cos, sin)])
-        self.register_buffer("axes", axes[:, :, None, None], persistent=False)  # (2, ANGLES, 1, 1)
+        self.period, self.moves, self.begun = planes.shape[-1], True, (0, 0)
+        self.register_buffer("planes", planes, persistent=False)
 
-    def forward(self, directions: Tensor, size: Sequence[int]) -> Tensor:
-        """Directions (B, 2, h, w), as `directions_of` gives them, to noise (B, planes, *size), float32."""
-        if tuple(directions.shape[-2:]) != tuple(size):
-            directions = interpolate(directions, size=tuple(size), mode="bilinear", align_corners=False)
-        near = relu(directions[:, :1] * self.axes[0] + directions[:, 1:] * self.axes[1])  # in float32 under `--amp` too
-        shares = near * near * near  # (B, ANGLES, H, W)
-        shares = shares * shares.square().sum(1, keepdim=True).clamp(min=1e-6).rsqrt()
+    def tiled(self, size: Sequence[int]) -> Tensor:
+        """The planes (P, *size), repeated."""
         top, left = self.begins()
         noise = self.planes.roll((-top, -left), (1, 2)) if top or left else self.planes
         times = [(length + self.period - 1) // self.period for length in size]
-        noise = noise.repeat(1, *times)[:, : size[0], : size[1]]
-        return torch.stack([(shares * plane).sum(1) for plane in noise.split(ANGLES)], 1)
+        return noise.repeat(1, *times)[:, : size[0], : size[1]]
 
     def begins(self) -> tuple[int, int]:
         """Where the noise begins: in training anywhere, or where it began before, while it `moves` not."""
@@ -71,10 +50,68 @@ class StrokeField(nn.Module):
         return self.begun
 
 
+class Grain(Noise):
+    """Noise (1, 1, H, W) at the output's size, as wide as two or three pixels: a canvas, and the hairs of a brush.
+
+    Features at full size are made of what lies under them at low resolution, so what is finer than a small pixel and
+    not in the photograph a network without noise makes of repeated patterns. Its mean is 0 and its variance 1.
+
+    Args:
+        period: pixels after which the noise repeats.
+        seed: of the noise.
+    """
+
+    def __init__(self, *, period: int, seed: int = 7) -> None:
+        noise = torch.randn(1, period, period, generator=torch.Generator().manual_seed(seed))
+        for axis in (1, 2):
+            noise = (noise.roll(1, axis) + 2 * noise + noise.roll(-1, axis)) / 4
+        noise = noise - noise.mean()
+        super().__init__(noise / noise.std())
+
+    def forward(self, size: Sequence[int]) -> Tensor:
+        """The noise of pictures of that height and width, float32."""
+        return self.tiled(size)[None]
+
+
+class StrokeField(Noise):
+    """Noise (B, planes, H, W) drawn out along directions: lines that bend around what a picture shows.
+
+    A convolution gives the same everywhere on a plain ground, so a network without noise cannot paint strokes on a sky,
+    and noise without a direction is no stroke. Line integral convolution (Cabral and Leedom, 1993) has this look; here
+    noise is drawn out in 8 directions beforehand, and those are mixed pixel by pixel. Its mean is 0 and its variance
+    nearly 2 in every direction. It is the same for every picture and repeats every `period` pixels.
+
+    Args:
+        planes: how many, independent of each other.
+        period: pixels after which the noise repeats.
+        along, across: deviations of the Gaussian that noise is smoothed by, in pixels.
+        seed: of the noise.
+    """
+
+    axes: Tensor
+
+    def __init__(self, planes: int, *, period: int, along: float, across: float = 0.7, seed: int = 0) -> None:
+        super().__init__(
+            drawn_out(planes, period, along, across, seed).flatten(0, 1)
+        )  # of three axes: channels stay first
+        angles = [tau * number / ANGLES for number in range(ANGLES)]  # doubled
+        axes = torch.tensor([[turn(angle) for angle in angles] for turn in (cos, sin)])
+        self.register_buffer("axes", axes[:, :, None, None], persistent=False)  # (2, ANGLES, 1, 1)
+
+    def forward(self, directions: Tensor, size: Sequence[int]) -> Tensor:
+        """Directions (B, 2, h, w), as `directions_of` gives them, to noise (B, planes, *size), float32."""
+        if tuple(directions.shape[-2:]) != tuple(size):
+            directions = interpolate(directions, size=tuple(size), mode="bilinear", align_corners=False)
+        near = relu(directions[:, :1] * self.axes[0] + directions[:, 1:] * self.axes[1])  # in float32 under `--amp` too
+        shares = near * near * near  # (B, ANGLES, H, W)
+        shares = shares * shares.square().sum(1, keepdim=True).clamp(min=1e-6).rsqrt()
+        return torch.stack([(shares * plane).sum(1) for plane in self.tiled(size).split(ANGLES)], 1)
+
+
 @contextmanager
 def resting(network: nn.Module) -> Iterator[None]:
     """Within, the noise of a network stays where it was in the forward pass before."""
-    fields = [each for each in network.modules() if isinstance(each, StrokeField) and each.moves]
+    fields = [each for each in network.modules() if isinstance(each, Noise) and each.moves]
     for each in fields:
         each.moves = False
     try:

@@ -14,7 +14,7 @@ from toolbox_plugins.matching.block_matching import agreement, block_flow
 from toolbox_plugins.matching.warping import enlarged, inside, warp
 from toolbox_plugins.painter.generator import StyleSPAN
 from toolbox_plugins.painter.norm import Statistics
-from toolbox_plugins.painter.strokes import StrokeField
+from toolbox_plugins.painter.strokes import Noise
 
 MEMORY = ("look", "recall", "stay")
 """The modules that a painter of pictures does not have."""
@@ -35,7 +35,8 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
     remembered starts at zero, and the share that stays at three quarters.
 
     Args:
-        styles, width, blocks, tap, scale, upscaler_width, trains, norm, strokes, antialias: as of `StyleSPAN`.
+        styles, width, blocks, tap, scale, upscaler_width, trains, norm, strokes, antialias,
+            chroma_subsampling, grain: as of `StyleSPAN`.
         reach: levels of the pyramid on which motion is looked for: steps up to about 3 * (2^reach - 1) small pixels.
     """
 
@@ -52,15 +53,18 @@ class RecurrentStyleSPAN(RecurrentGenerator, StyleSPAN):
         norm: str = "instance",
         strokes: int = 0,
         antialias: bool = False,
+        chroma_subsampling: bool = False,
+        grain: bool = False,
         reach: int = 3,
     ) -> None:
         super().__init__(
             styles=styles, width=width, blocks=blocks, tap=tap, scale=scale,
             upscaler_width=upscaler_width, trains=trains, norm=norm, strokes=strokes, antialias=antialias,
+            chroma_subsampling=chroma_subsampling, grain=grain,
         )  # fmt: skip
         self.reach = reach
         for each in self.modules():
-            if isinstance(each, StrokeField):
+            if isinstance(each, Noise):
                 each.moves = False  # between the frames of a clip
         self.look = nn.Conv2d(3 * scale**2 + width + 4, width, 3, padding=1, padding_mode="replicate")
         self.recall = nn.Conv2d(width, width, 3, padding=1, padding_mode="replicate")
