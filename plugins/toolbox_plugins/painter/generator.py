@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad, relu
+from torch.nn.functional import pad, relu
 
 from toolbox import GradedGenerator, UserError
-from toolbox_plugins.cyclegan.resampling import Blur, enlarged_convolution
+from toolbox_plugins.cyclegan.resampling import Blur, blockwise_convolution, enlarged_convolution
 from toolbox_plugins.span.generator import SPAN
 
 from .chroma import ChromaHead, coloured
@@ -195,7 +195,9 @@ class StyleSPAN(GradedGenerator):
         chroma = None if self.chroma is None else self.chroma(features, shares, statistics)
         for level in range(len(self.finer)):
             features = self.finer_step(level, features, shares, statistics, strokes)
-        last = torch.sigmoid(self.last(features))
+        convolution: Any = self.last
+        wide = pad(features, (2, 2, 2, 2), mode="replicate")
+        last = torch.sigmoid(blockwise_convolution(wide, convolution.weight, convolution.bias, min(self.scale, 4)))
         return last if chroma is None else coloured(last, chroma, self.scale)
 
     def finer_step(
@@ -203,15 +205,13 @@ class StyleSPAN(GradedGenerator):
     ) -> Tensor:
         """Features (B, c, H, W) to twice their size, (B, d, 2H, 2W)."""
         convolution: Any = self.finer[level]
-        width = features.shape[1]
-        found = enlarged_convolution(self.blurs[level](features), convolution.weight[:, :width], convolution.bias)
-        noise = [*strokes[1:]] if level == 0 else []  # has that size already
+        beside = [*strokes[1:]] if level == 0 else []
         if self.grain is not None and level == len(self.finer) - 1:
-            noise.append(self.grain(found.shape[-2:]).to(found.dtype).expand(len(found), -1, -1, -1))
-        if noise:
-            seen = pad(torch.cat(noise, 1), (1, 1, 1, 1), mode="replicate")
-            found = found + conv2d(seen, convolution.weight[:, width:])
-        return relu(self.finer_norms[level](found, shares, statistics))
+            size = [2 * side for side in features.shape[-2:]]
+            beside.append(self.grain(size).to(features.dtype).expand(len(features), -1, -1, -1))
+        planes = torch.cat(beside, 1) if beside else None
+        found = enlarged_convolution(self.blurs[level](features), convolution.weight, convolution.bias, planes)
+        return self.finer_norms[level](found, shares, statistics).relu_()  # in place: these are the largest features
 
     def sketch(
         self,
