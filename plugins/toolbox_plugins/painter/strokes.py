@@ -91,9 +91,8 @@ class StrokeField(Noise):
     axes: Tensor
 
     def __init__(self, planes: int, *, period: int, along: float, across: float = 0.7, seed: int = 0) -> None:
-        super().__init__(
-            drawn_out(planes, period, along, across, seed).flatten(0, 1)
-        )  # of three axes: channels stay first
+        noise = drawn_out(planes, period, along, across, seed)
+        super().__init__(noise.flatten(0, 1))  # of three axes: channels stay first
         angles = [tau * number / ANGLES for number in range(ANGLES)]  # doubled
         axes = torch.tensor([[turn(angle) for angle in angles] for turn in (cos, sin)])
         self.register_buffer("axes", axes[:, :, None, None], persistent=False)  # (2, ANGLES, 1, 1)
