@@ -9,15 +9,14 @@ from PIL import Image
 from torch import Tensor
 
 from painters import network, picture
+from toolbox_plugins.degradations.jpeg import TO_YCC
 from toolbox_plugins.painter.chroma import ChromaHead, coloured
 from toolbox_plugins.recurrent_painter.generator import RecurrentStyleSPAN
-
-TO_YCC = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
 
 def planes(images: Tensor) -> Tensor:
     """RGB (B, 3, H, W) to Y, Cb and Cr."""
-    return torch.einsum("ij,bjhw->bihw", TO_YCC, images)
+    return torch.einsum("ij,bjhw->bihw", torch.tensor(TO_YCC), images)
 
 
 def bends(plane: Tensor) -> float:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
+from toolbox_plugins.degradations.jpeg import TO_RGB
+
 from .layers import padded_convolution
 from .norm import Statistics, StyledNorm
 
@@ -35,4 +37,4 @@ def coloured(luma: Tensor, chroma: Tensor, scale: int) -> Tensor:
     luma = luma.float()
     wide = interpolate(chroma.float(), scale_factor=float(scale), mode="bilinear", align_corners=False)
     blue, red = wide[:, :1], wide[:, 1:]
-    return torch.cat([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue], 1).clamp(0, 1)
+    return torch.cat([luma + cb * blue + cr * red for _, cb, cr in TO_RGB], 1).clamp(0, 1)
